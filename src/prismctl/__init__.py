@@ -1,0 +1,5 @@
+"""From nothing to a running, observable Prism stack."""
+
+from __future__ import annotations
+
+__version__ = "0.1.0"

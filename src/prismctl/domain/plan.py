@@ -1,0 +1,212 @@
+"""The plan: everything that was decided, in one immutable value that engines obey.
+
+A plan is made once, shown, and then applied exactly as shown. All names are resolved, all ports are numbers,
+all ``${…}`` are replaced. It round-trips through JSON: the front end that made it hands it to the daemon in
+that form, and the daemon keeps it as ``plan.json``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any, Final
+
+from prismctl.domain.service import (
+    GROUP_NAMES,
+    CheckType,
+    HealthCheck,
+    Resources,
+    Runtime,
+    ServiceName,
+    ServiceType,
+    StackName,
+)
+
+LOOPBACK: Final = "127.0.0.1"
+
+
+class EngineName(StrEnum):
+    """Who runs the services."""
+
+    NOMAD = "nomad"
+    LOCAL = "local"
+    CLUSTER = "cluster"
+
+
+class FailurePolicy(StrEnum):
+    """What happens to the rest when a service of a start cannot be brought up."""
+
+    KEEP = "keep"
+    STOP = "stop"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Port:
+    """A port a service listens on."""
+
+    name: str
+    number: int
+    host: str = LOOPBACK
+    is_dynamic: bool = False
+    """It was free and taken for this plan, rather than asked for by number."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServicePlan:
+    """One service, decided."""
+
+    name: ServiceName
+    type: ServiceType
+    source: str
+    """Why it is in the plan, in words: ``required``, ``preset redis``, ``needed by pattern-launcher``, ``--with``."""
+    runtime: Runtime
+    runtime_reason: str
+    """Why this runtime, in words; empty when there was nothing to decide."""
+    program: str = ""
+    """For binary: its absolute path. For container: the image. For builtin: the packaged service's name."""
+    command: tuple[str, ...] = ()
+    """For native: the whole command line."""
+    args: tuple[str, ...] = ()
+    """For builtin, binary and container: what follows the program."""
+    working_directory: str = ""
+    """Absolute; empty: its data directory."""
+    env: dict[str, str] = field(default_factory=dict)
+    """What the catalog gives it; the base environment and PORT… are added when the command is made."""
+    secrets: frozenset[str] = frozenset()
+    depends_on: tuple[ServiceName, ...] = ()
+    ports: tuple[Port, ...] = ()
+    """In the catalog's order; the first is the service's main port."""
+    check: HealthCheck | None = None
+    """Its ``port`` is always a number here (or ``None`` for exec and log)."""
+    min_uptime_seconds: float = 0.1
+    one_shot: bool = False
+    persist: bool = False
+    replicas: int = 1
+    resources: Resources = field(default_factory=Resources)
+    stop_grace_seconds: float = 3.0
+    volumes: tuple[str, ...] = ()
+
+    @property
+    def group(self) -> str:
+        """Its Nomad group."""
+        return GROUP_NAMES.get(self.name, self.name)
+
+    @property
+    def digest(self) -> str:
+        """Changes exactly when what would run changes; why it is there does not count."""
+        relevant = service_to_json(self)
+        for descriptive in ("source", "runtime_reason", "replicas"):
+            del relevant[descriptive]
+        text = json.dumps(relevant, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StackPlan:
+    """A whole stack, decided."""
+
+    stack: StackName
+    engine: EngineName
+    engine_reason: str
+    origin: str
+    """What was chosen, as a person would say it: ``minimal``, ``profile my-setup``, ``services.yaml``."""
+    services: tuple[ServicePlan, ...]
+    """In an order in which every service comes after what it depends on."""
+    base_env: dict[str, str] = field(default_factory=dict)
+    """The part of the starter's environment that every service gets (PATH, HOME, locale, proxies)."""
+
+    def service(self, name: str) -> ServicePlan:
+        """The service of that name.
+
+        Raises:
+            KeyError: there is none.
+        """
+        for service in self.services:
+            if service.name == name:
+                return service
+        raise KeyError(name)
+
+    @property
+    def names(self) -> tuple[ServiceName, ...]:
+        """The services' names in start order."""
+        return tuple(service.name for service in self.services)
+
+    @property
+    def job_id(self) -> str:
+        """The Nomad job of this stack."""
+        return "prism-stack" if self.stack == "default" else f"prism-stack-{self.stack}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanChanges:
+    """What has to happen to get from one plan to another."""
+
+    added: tuple[ServiceName, ...] = ()
+    removed: tuple[ServiceName, ...] = ()
+    changed: tuple[ServiceName, ...] = ()
+    """What would run is different."""
+    scaled: tuple[ServiceName, ...] = ()
+    """Only the number of replicas is different."""
+
+    def __bool__(self) -> bool:
+        """Whether anything has to happen."""
+        return bool(self.added or self.removed or self.changed or self.scaled)
+
+
+def compare_plans(before: StackPlan | None, after: StackPlan) -> PlanChanges:
+    """The difference between what runs and what shall run; nothing, for a plan and itself."""
+    old = {service.name: service for service in before.services} if before else {}
+    new = {service.name: service for service in after.services}
+    both = [name for name in new if name in old]
+    changed = tuple(name for name in both if old[name].digest != new[name].digest)
+    return PlanChanges(
+        added=tuple(name for name in new if name not in old),
+        removed=tuple(name for name in old if name not in new),
+        changed=changed,
+        scaled=tuple(
+            name
+            for name in both
+            if name not in changed and old[name].replicas != new[name].replicas
+        ),
+    )
+
+
+def service_to_json(service: ServicePlan) -> dict[str, Any]:
+    """The JSON form of one service of a plan, secrets included."""
+    data = asdict(service)
+    data["secrets"] = sorted(service.secrets)
+    return data
+
+
+def plan_to_json(plan: StackPlan) -> dict[str, Any]:
+    """The JSON form of a plan, secrets included: for the daemon's socket and a 0600 file, nothing else."""
+    data = asdict(plan)
+    data["services"] = [service_to_json(service) for service in plan.services]
+    return data
+
+
+def plan_from_json(data: dict[str, Any]) -> StackPlan:
+    """The plan that `plan_to_json` wrote."""
+    fields = {name: data[name] for name in StackPlan.__dataclass_fields__ if name in data}
+    fields["engine"] = EngineName(fields["engine"])
+    fields["services"] = tuple(_service_from_json(service) for service in data["services"])
+    return StackPlan(**fields)
+
+
+def _service_from_json(data: dict[str, Any]) -> ServicePlan:
+    fields = {name: data[name] for name in ServicePlan.__dataclass_fields__ if name in data}
+    check = fields.get("check")
+    if check is not None:
+        fields["check"] = HealthCheck(
+            **{**check, "type": CheckType(check["type"]), "command": tuple(check["command"])}
+        )
+    fields["type"] = ServiceType(fields["type"])
+    fields["runtime"] = Runtime(fields["runtime"])
+    fields["secrets"] = frozenset(fields["secrets"])
+    fields["ports"] = tuple(Port(**port) for port in fields["ports"])
+    fields["resources"] = Resources(**fields["resources"])
+    for name in ("command", "args", "depends_on", "volumes"):
+        fields[name] = tuple(fields[name])
+    return ServicePlan(**fields)

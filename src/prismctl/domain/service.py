@@ -1,0 +1,133 @@
+"""A service as the catalog defines it: what can be started, before anything is decided."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final, NewType
+
+ServiceName = NewType("ServiceName", str)
+StackName = NewType("StackName", str)
+
+DEFAULT_STACK: Final = StackName("default")
+
+SHORT_NAMES: Final = {
+    "admin": ServiceName("prism-admin"),
+    "launcher": ServiceName("pattern-launcher"),
+    "keyvalue": ServiceName("keyvalue-runner"),
+}
+"""Accepted wherever a service is named; also the names of their Nomad groups."""
+
+
+class ServiceType(StrEnum):
+    """What a service is for; decides where it is listed, nothing else."""
+
+    CORE = "core"
+    BACKEND = "backend"
+    MESSAGING = "messaging"
+    PATTERN = "pattern"
+    OBSERVABILITY = "observability"
+    APPLICATION = "application"
+    TOOL = "tool"
+
+
+class Runtime(StrEnum):
+    """What kind of thing runs a service."""
+
+    BUILTIN = "builtin"
+    """A Prism service that ships with prismctl."""
+    BINARY = "binary"
+    """A program of the service's name in ``build/binaries`` or on PATH."""
+    CONTAINER = "container"
+    NATIVE = "native"
+    """A program on this machine that the catalog names by ``command``."""
+
+
+class CheckType(StrEnum):
+    """How a service is asked whether it is ready."""
+
+    HTTP = "http"
+    TCP = "tcp"
+    GRPC = "grpc"
+    EXEC = "exec"
+    LOG = "log"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthCheck:
+    """One question whose answer says whether an instance is ready."""
+
+    type: CheckType
+    port: int | str | None = None
+    """A number, or the name of one of the service's ports; ``None``: its first port."""
+    path: str = "/"
+    """For http."""
+    command: tuple[str, ...] = ()
+    """For exec."""
+    pattern: str = ""
+    """For log: a regular expression."""
+    interval_seconds: float = 10.0
+    """Between questions once the service is steady; while it starts they come every 50 ms."""
+    timeout_seconds: float = 2.0
+    start_period_seconds: float = 30.0
+    """How long failures count as starting, not as unhealthy."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortDefinition:
+    """A named port; ``number`` is ``None`` where a free one is taken."""
+
+    name: str
+    number: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resources:
+    """What a scheduler is told; small on purpose, memory is never limited by it in development."""
+
+    cpu_mhz: int = 100
+    memory_mb: int = 128
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceDefinition:
+    """One entry of the catalog, complete and valid in itself."""
+
+    name: ServiceName
+    type: ServiceType = ServiceType.APPLICATION
+    description: str = ""
+    driver: str = ""
+    """What a backend speaks (memory, redis, postgres, nats, kafka); descriptive."""
+    required: bool = False
+    default: bool = False
+    depends_on: tuple[ServiceName, ...] = ()
+    ports: tuple[PortDefinition, ...] = ()
+    runtime: Runtime | None = None
+    """``None``: decided by ``choice.choose_runtime``."""
+    command: tuple[str, ...] = ()
+    container: str = ""
+    args: tuple[str, ...] = ()
+    """Follows the program (builtin, binary) or the image (container)."""
+    working_directory: str = ""
+    """Absolute by the time it is here; empty: the service's own data directory."""
+    env: dict[str, str] = field(default_factory=dict)
+    secrets: frozenset[str] = frozenset()
+    """Keys of ``env`` whose values are shown nowhere."""
+    volumes: tuple[str, ...] = ()
+    health_check: HealthCheck | None = None
+    min_uptime_seconds: float = 0.1
+    """A service without a check is healthy once it has lived this long."""
+    one_shot: bool = False
+    persist: bool = False
+    replicas: int = 1
+    resources: Resources = field(default_factory=Resources)
+    stop_grace_seconds: float = 3.0
+    """How long each stage of a stop (interrupt, terminate) has before the next."""
+
+    @property
+    def group(self) -> str:
+        """Its Nomad group: the short name where there is one."""
+        return GROUP_NAMES.get(self.name, self.name)
+
+
+GROUP_NAMES: Final = {name: short for short, name in SHORT_NAMES.items()}
