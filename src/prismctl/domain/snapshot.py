@@ -1,0 +1,231 @@
+"""The state of a stack at one moment: what every front end reads, and the status document it becomes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from prismctl.domain.plan import Port
+    from prismctl.domain.service import ServiceName, StackName
+
+SCHEMA_VERSION: Final = 1
+"""Of the status document; fields are only ever added."""
+
+
+class StackState(StrEnum):
+    """The first word of an answer to "how is it?"."""
+
+    STOPPED = "stopped"
+    STARTING = "starting"
+    RUNNING = "running"
+    DEGRADED = "degraded"
+    """It was up, and a part of it is not."""
+    FAILED = "failed"
+    STOPPING = "stopping"
+
+
+class ServiceState(StrEnum):
+    """The same for one service, and for one instance of it."""
+
+    WAITING = "waiting"
+    STARTING = "starting"
+    HEALTHY = "healthy"
+    UNHEALTHY = "unhealthy"
+    FAILED = "failed"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+    COMPLETED = "completed"
+
+    @property
+    def is_settled(self) -> bool:
+        """Nothing more is to be waited for: it is up, done, or will not come."""
+        return self in {ServiceState.HEALTHY, ServiceState.COMPLETED, ServiceState.FAILED}
+
+    @property
+    def is_good(self) -> bool:
+        """What depends on it can go on."""
+        return self in {ServiceState.HEALTHY, ServiceState.COMPLETED}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceSnapshot:
+    """One replica."""
+
+    index: int
+    state: ServiceState
+    reason: str = ""
+    pid: int | None = None
+    started_at: float | None = None
+    restarts: int = 0
+    ports: tuple[Port, ...] = ()
+    memory_bytes: int = 0
+    cpu_percent: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceSnapshot:
+    """One service with its replicas."""
+
+    name: ServiceName
+    type: str
+    runtime: str
+    state: ServiceState
+    reason: str = ""
+    """Why it is not healthy, in one line with the last probe error; empty when it is."""
+    replicas_wanted: int = 1
+    instances: tuple[InstanceSnapshot, ...] = ()
+    ports: tuple[Port, ...] = ()
+    restarts: int = 0
+    depends_on: tuple[ServiceName, ...] = ()
+    last_error: str | None = None
+    """How the latest run that went wrong ended, or the last probe error; kept when it is healthy again."""
+    healthy_after_seconds: float | None = None
+    """From the plan being handed over to the first healthy moment."""
+    source: str = ""
+
+    @property
+    def replicas_healthy(self) -> int:
+        """How many instances are good."""
+        return sum(instance.state.is_good for instance in self.instances)
+
+    @property
+    def memory_bytes(self) -> int:
+        """Of all instances, children included."""
+        return sum(instance.memory_bytes for instance in self.instances)
+
+    @property
+    def cpu_percent(self) -> float:
+        """Of one core, all instances, children included."""
+        return sum(instance.cpu_percent for instance in self.instances)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StackSnapshot:
+    """A whole stack."""
+
+    stack: StackName
+    engine: str
+    state: StackState
+    services: tuple[ServiceSnapshot, ...] = ()
+    """In start order."""
+    origin: str = ""
+    started_at: float | None = None
+    """When the command that started it began, in seconds since the epoch."""
+    apply_seconds: float | None = None
+    """From the plan being handed to the engine until all was ready."""
+    ready_seconds: float | None = None
+    """From the starting command's own beginning until all was ready."""
+    memory_limit_bytes: int = 0
+    """What this machine has."""
+    endpoints: dict[str, str] = field(default_factory=dict)
+    """Addresses for people, by name: ``nomad_ui``, ``consul_ui``."""
+    components: dict[str, str] = field(default_factory=dict)
+    """The engine's agents and their states."""
+    notes: tuple[str, ...] = ()
+    """What somebody should know: what was swept, what was restarted, how old stale parts are."""
+
+    @property
+    def memory_bytes(self) -> int:
+        """Of all services."""
+        return sum(service.memory_bytes for service in self.services)
+
+    def service(self, name: str) -> ServiceSnapshot:
+        """The service of that name.
+
+        Raises:
+            KeyError: there is none.
+        """
+        for service in self.services:
+            if service.name == name:
+                return service
+        raise KeyError(name)
+
+
+def stopped_snapshot(stack: StackName, engine: str = "") -> StackSnapshot:
+    """The snapshot of a stack of which nothing runs."""
+    return StackSnapshot(stack=stack, engine=engine, state=StackState.STOPPED)
+
+
+def render_time(seconds: float | None) -> str | None:
+    """Seconds since the epoch as RFC 3339 in UTC with milliseconds."""
+    if seconds is None:
+        return None
+    moment = datetime.fromtimestamp(seconds, tz=UTC)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+
+
+def render_status(snapshot: StackSnapshot, now: float) -> dict[str, Any]:
+    """The status document, schema 1; ``now`` in seconds since the epoch."""
+    return {
+        "schema": SCHEMA_VERSION,
+        "stack": snapshot.stack,
+        "engine": snapshot.engine,
+        "state": snapshot.state.value,
+        "origin": snapshot.origin,
+        "started_at": render_time(snapshot.started_at),
+        "uptime_seconds": _age(snapshot.started_at, now),
+        "apply_seconds": _rounded(snapshot.apply_seconds),
+        "ready_seconds": _rounded(snapshot.ready_seconds),
+        "memory_bytes": snapshot.memory_bytes,
+        "memory_limit_bytes": snapshot.memory_limit_bytes,
+        "endpoints": dict(snapshot.endpoints),
+        "components": dict(snapshot.components),
+        "notes": list(snapshot.notes),
+        "services": [_render_service(service, now) for service in snapshot.services],
+    }
+
+
+def _render_service(service: ServiceSnapshot, now: float) -> dict[str, Any]:
+    first = service.instances[0] if service.instances else None
+    return {
+        "name": service.name,
+        "type": service.type,
+        "runtime": service.runtime,
+        "source": service.source,
+        "state": service.state.value,
+        "reason": service.reason,
+        "replicas": {"wanted": service.replicas_wanted, "healthy": service.replicas_healthy},
+        "instances": [
+            {
+                "index": instance.index,
+                "pid": instance.pid,
+                "state": instance.state.value,
+                "reason": instance.reason,
+                "restarts": instance.restarts,
+                "uptime_seconds": _uptime(instance, now),
+                "memory_bytes": instance.memory_bytes,
+                "cpu_percent": round(instance.cpu_percent, 1),
+                "ports": _render_ports(instance.ports),
+            }
+            for instance in service.instances
+        ],
+        "ports": _render_ports(service.ports),
+        "pid": first.pid if first else None,
+        "uptime_seconds": _uptime(first, now) if first else None,
+        "healthy_after_seconds": _rounded(service.healthy_after_seconds),
+        "restarts": service.restarts,
+        "memory_bytes": service.memory_bytes,
+        "cpu_percent": round(service.cpu_percent, 1),
+        "requests_per_second": None,
+        "depends_on": list(service.depends_on),
+        "last_error": service.last_error,
+    }
+
+
+def _render_ports(ports: tuple[Port, ...]) -> list[dict[str, Any]]:
+    return [{"name": port.name, "host": port.host, "port": port.number} for port in ports]
+
+
+def _uptime(instance: InstanceSnapshot, now: float) -> float | None:
+    return _age(instance.started_at, now) if instance.pid is not None else None
+
+
+def _age(since: float | None, now: float) -> float | None:
+    return None if since is None else round(max(0.0, now - since), 1)
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 3)

@@ -1,0 +1,3 @@
+"""What people edit and what prismctl keeps: paths, catalog, settings, logs, atomic writes."""
+
+from __future__ import annotations

@@ -1,0 +1,227 @@
+"""Where everything lives: the only module that knows directories, file names and their variables.
+
+Standard library only and cheap to import, because `status` and completion need it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from prismctl.errors import PrismError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MAX_SOCKET_PATH_BYTES: Final = 100
+"""Unix socket paths are limited to 104 bytes on macOS and 108 on Linux, the terminating zero included."""
+
+PROJECT_FILE_NAME: Final = "prism.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The directory that holds all that prismctl keeps for one person."""
+
+    directory: Path
+
+    @property
+    def catalog(self) -> Path:
+        """The user's catalog, generated once."""
+        return self.directory / "services.yaml"
+
+    @property
+    def settings(self) -> Path:
+        """The user's settings."""
+        return self.directory / "config.yaml"
+
+    @property
+    def profiles(self) -> Path:
+        """Saved selections, a file each."""
+        return self.directory / "profiles"
+
+    @property
+    def tools(self) -> Path:
+        """Installed programs: ``NAME-VERSION``, and ``NAME`` pointing at the one in use."""
+        return self.directory / "bin"
+
+    @property
+    def stacks(self) -> Path:
+        """One directory a stack."""
+        return self.directory / "run"
+
+    def stack(self, name: str) -> StackPaths:
+        """The paths of one stack."""
+        return StackPaths(self.stacks / name, name)
+
+
+@dataclass(frozen=True, slots=True)
+class StackPaths:
+    """Everything one running stack keeps on disk, under ``run/STACK/``."""
+
+    directory: Path
+    name: str
+
+    @property
+    def plan(self) -> Path:
+        """The applied plan, secrets included (0600)."""
+        return self.directory / "plan.json"
+
+    @property
+    def state(self) -> Path:
+        """What the daemon has to remember across its own death (0600)."""
+        return self.directory / "state.json"
+
+    @property
+    def start_lock(self) -> Path:
+        """Held by a front end while it brings the daemon up."""
+        return self.directory / "start.lock"
+
+    @property
+    def daemon_lock(self) -> Path:
+        """Held by the daemon as long as it lives; free means that none does."""
+        return self.directory / "daemon.lock"
+
+    @property
+    def keeper_lock(self) -> Path:
+        """Held by the keeper as long as it lives."""
+        return self.directory / "keeper.lock"
+
+    @property
+    def daemon_log(self) -> Path:
+        """What the daemon has to say about itself."""
+        return self.directory / "daemon.log"
+
+    @property
+    def keeper_log(self) -> Path:
+        """What the keeper has to say about itself."""
+        return self.directory / "keeper.log"
+
+    @property
+    def events(self) -> Path:
+        """The stack's events, one JSON object a line."""
+        return self.directory / "events.ndjson"
+
+    @property
+    def logs(self) -> Path:
+        """Output of services and agents, ``SERVICE#REPLICA.log`` and ``AGENT.log``."""
+        return self.directory / "logs"
+
+    @property
+    def data(self) -> Path:
+        """Data directories of the services, one each."""
+        return self.directory / "data"
+
+    @property
+    def environments(self) -> Path:
+        """Environment files of services (0600), for engines that must not see them."""
+        return self.directory / "environments"
+
+    @property
+    def agents(self) -> Path:
+        """Configuration, tokens (0600) and data of the engine's agents."""
+        return self.directory / "agents"
+
+    @property
+    def socket_pointer(self) -> Path:
+        """Says where the sockets are; written once, so that every shell finds the same ones."""
+        return self.directory / "sockets"
+
+    @property
+    def socket_directory(self) -> Path:
+        """Where the sockets are: here, or in a short place when the path would be too long for a socket."""
+        try:
+            recorded = self.socket_pointer.read_text(encoding="utf-8").strip()
+        except OSError:
+            recorded = ""
+        return Path(recorded) if recorded else choose_socket_directory(self.directory)
+
+    @property
+    def daemon_socket(self) -> Path:
+        """The daemon's API (0600)."""
+        return self.socket_directory / "daemon.sock"
+
+    @property
+    def keeper_socket(self) -> Path:
+        """The keeper's protocol (0600)."""
+        return self.socket_directory / "keeper.sock"
+
+    def log(self, key: str) -> Path:
+        """The output of one instance (``redis#0``) or agent (``nomad``)."""
+        return self.logs / f"{key}.log"
+
+    def ensure(self) -> None:
+        """Create the directories, closed to others, and settle where the sockets are.
+
+        Raises:
+            PrismError: home cannot be written, or a shared place is somebody else's.
+        """
+        try:
+            for directory in (self.directory, self.logs, self.data, self.environments, self.agents):
+                directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not self.socket_pointer.exists():
+                sockets = choose_socket_directory(self.directory)
+                ensure_private_directory(sockets)
+                temporary = self.socket_pointer.with_suffix(f".{os.getpid()}")
+                temporary.write_text(f"{sockets}\n", encoding="utf-8")
+                temporary.replace(self.socket_pointer)
+            else:
+                ensure_private_directory(self.socket_directory)
+        except OSError as error:
+            raise PrismError(
+                f"cannot write {error.filename or self.directory}: {error.strerror}",
+                hint="make the directory writable, or point PRISM_HOME somewhere else",
+            ) from error
+
+
+def find_home(environment: Mapping[str, str] = os.environ) -> Home:
+    """``$PRISM_HOME``, else ``~/.prism``; always absolute, nothing is created."""
+    chosen = environment.get("PRISM_HOME")
+    return Home(Path(chosen).expanduser().absolute() if chosen else Path.home() / ".prism")
+
+
+def choose_socket_directory(stack_directory: Path) -> Path:
+    """The stack's own directory where the path is short enough, else a private one named by its hash."""
+    longest = len(os.fsencode(stack_directory / "daemon.sock"))
+    if longest <= MAX_SOCKET_PATH_BYTES:
+        return stack_directory
+    name = hashlib.sha256(os.fsencode(stack_directory)).hexdigest()[:16]
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    if (
+        runtime
+        and len(runtime) + len(name) + len("/prismctl-/daemon.sock") <= MAX_SOCKET_PATH_BYTES
+    ):
+        return Path(runtime) / f"prismctl-{name}"
+    return Path(tempfile.gettempdir()) / f"prismctl-{os.getuid()}-{name}"
+
+
+def ensure_private_directory(directory: Path) -> None:
+    """Create a directory only we can enter; refuse one that somebody else made first.
+
+    Raises:
+        PrismError: it is a link, or belongs to another user, or others can enter it.
+    """
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    status = directory.lstat()
+    is_ours = stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid()
+    if not is_ours:
+        raise PrismError(
+            f"{directory} belongs to somebody else",
+            hint=f"remove {directory}, or set XDG_RUNTIME_DIR to a directory of yours",
+        )
+    if status.st_mode & 0o077:
+        directory.chmod(0o700)
+
+
+def find_project_file(start: Path) -> Path | None:
+    """The nearest ``prism.yaml`` in a directory or above it."""
+    for directory in (start, *start.parents):
+        candidate = directory / PROJECT_FILE_NAME
+        if candidate.is_file():
+            return candidate
+    return None
