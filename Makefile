@@ -1,0 +1,79 @@
+# A thin front: every target is a command that can be typed. Needs Python 3.11+ and make; `e2e` also needs Go.
+#
+#   make dev      from a fresh checkout to a running minimal stack
+#   make test     all tests that need no Nomad
+#   make e2e      builds Nomad and Consul once a machine, then the suite on the real ones
+#   make check    format, lint, types, layers
+#   make bench    the figures of docs/explanation/performance.md, measured here
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+SHELL := /bin/bash
+
+PYTHON ?= $(shell command -v python3.13 || command -v python3.12 || command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+# Half of the workers of a test run wait for processes; more than the cores only adds noise.
+WORKERS ?= auto
+
+.PHONY: help
+help:
+	@sed -n 's/^#   //p' Makefile
+
+$(BIN)/uv:
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11) and "prismctl needs Python 3.11 or newer; set PYTHON=/path/to/python3.11")'
+	"$(PYTHON)" -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+
+$(STAMP): requirements.lock pyproject.toml | $(BIN)/uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -e .
+	@touch $@
+
+.PHONY: setup
+setup: $(STAMP) ## .venv/bin/prismctl is there
+
+.PHONY: dev
+dev: setup
+	$(BIN)/prismctl dev start --preset=minimal --no-dashboard
+
+.PHONY: check
+check: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+.PHONY: test
+test: setup
+	$(BIN)/pytest -m "not e2e" -n $(WORKERS)
+
+.PHONY: tools
+tools: setup ## Nomad and Consul, built once a machine into a cache outside the checkout
+	$(BIN)/python scripts/build_tools.py
+
+.PHONY: e2e
+e2e: tools
+	$(BIN)/pytest -m e2e -n 2
+
+.PHONY: bench
+bench: setup
+	$(BIN)/python bench/run.py
+
+.PHONY: proto
+proto: setup ## src/prism_proto from proto/
+	$(BIN)/python scripts/generate_protos.py
+
+.PHONY: lock
+lock: setup ## requirements.lock from pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --group dev pyproject.toml -o requirements.lock
+
+.PHONY: format
+format: setup
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+.PHONY: clean
+clean: ## what this checkout built; never a running stack or its data
+	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
