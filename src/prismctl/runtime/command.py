@@ -1,0 +1,109 @@
+"""From a service of the plan to the process that runs it; what every engine starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from prismctl.domain.service import Runtime
+from prismctl.runtime.binary import render_binary
+from prismctl.runtime.builtin import render_builtin
+from prismctl.runtime.container import render_container
+from prismctl.runtime.native import render_native
+from prismctl.runtime.replica_ports import compare_ports, replace_port_numbers
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from prismctl.domain.plan import Port, ServicePlan, StackPlan
+    from prismctl.files.paths import StackPaths
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessCommand:
+    """One process, ready to be started."""
+
+    argv: tuple[str, ...]
+    """The program is an absolute path."""
+    env: dict[str, str]
+    """The whole environment, secrets included; nothing is inherited."""
+    cwd: str
+    """Absolute; exists once the caller has made `data_directory`."""
+    data_directory: Path
+    """The service's own; to be created before the start."""
+    ports: tuple[Port, ...]
+    """Where this replica listens."""
+
+
+def render_command(
+    service: ServicePlan,
+    replica: int,
+    plan: StackPlan,
+    paths: StackPaths,
+    *,
+    ports: Sequence[Port] | None = None,
+) -> ProcessCommand:
+    """The process of one replica; ``ports`` as `choose_replica_ports` gave them, none for the plan's own.
+
+    Raises:
+        MissingToolError: the program is not there, or nothing can run the image.
+        PrismError: the plan names a packaged service that does not exist.
+    """
+    actual_ports = service.ports if ports is None else tuple(ports)
+    renumbered = _renumber(service, actual_ports)
+    data_directory = paths.data / (service.name if replica == 0 else f"{service.name}#{replica}")
+    directory = service.working_directory or str(data_directory)
+    environment = render_environment(renumbered, replica, plan)
+    return ProcessCommand(
+        argv=_render_argv(renumbered, environment, directory),
+        env=environment,
+        cwd=directory,
+        data_directory=data_directory,
+        ports=actual_ports,
+    )
+
+
+def render_environment(service: ServicePlan, replica: int, plan: StackPlan) -> dict[str, str]:
+    """The starter's base, then the ports, then what the catalog gives, then who the process is."""
+    environment = dict(plan.base_env)
+    if service.ports:
+        environment["PORT"] = str(service.ports[0].number)
+    for port in service.ports:
+        environment[f"PORT_{_variable_name(port.name)}"] = str(port.number)
+    environment.update(service.env)
+    environment["PRISM_STACK"] = plan.stack
+    environment["PRISM_SERVICE"] = service.name
+    environment["PRISM_REPLICA"] = str(replica)
+    return environment
+
+
+def _renumber(service: ServicePlan, ports: tuple[Port, ...]) -> ServicePlan:
+    numbers = compare_ports(service.ports, ports)
+    if not numbers:
+        return service
+    return replace(
+        service,
+        ports=ports,
+        args=tuple(replace_port_numbers(text, numbers) for text in service.args),
+        command=tuple(replace_port_numbers(text, numbers) for text in service.command),
+        env={name: replace_port_numbers(text, numbers) for name, text in service.env.items()},
+    )
+
+
+def _render_argv(
+    service: ServicePlan, environment: dict[str, str], directory: str
+) -> tuple[str, ...]:
+    if service.runtime is Runtime.BUILTIN:
+        return render_builtin(service)
+    if service.runtime is Runtime.BINARY:
+        return render_binary(service)
+    if service.runtime is Runtime.NATIVE:
+        return render_native(service, environment, directory)
+    return render_container(service)
+
+
+def _variable_name(name: str) -> str:
+    return "".join(
+        letter if letter.isascii() and letter.isalnum() else "_" for letter in name
+    ).upper()
