@@ -1,0 +1,1 @@
+"""Generated from proto/prism/ by `make proto`; never edited."""

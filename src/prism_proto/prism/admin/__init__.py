@@ -1,0 +1,1 @@
+"""Generated from proto/prism/admin/ by `make proto`; never edited."""

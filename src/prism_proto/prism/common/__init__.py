@@ -1,0 +1,1 @@
+"""Generated from proto/prism/common/ by `make proto`; never edited."""

@@ -1,0 +1,1 @@
+"""Generated from proto/prism/dev/ by `make proto`; never edited."""

@@ -1,0 +1,1 @@
+"""Generated from proto/prism/interfaces/keyvalue/ by `make proto`; never edited."""

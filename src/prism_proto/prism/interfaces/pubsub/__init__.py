@@ -1,0 +1,1 @@
+"""Generated from proto/prism/interfaces/pubsub/ by `make proto`; never edited."""

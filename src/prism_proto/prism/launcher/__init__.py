@@ -1,0 +1,1 @@
+"""Generated from proto/prism/launcher/ by `make proto`; never edited."""
