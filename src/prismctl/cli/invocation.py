@@ -1,0 +1,151 @@
+"""One call of a command: which stack it is about, and where and how it may write."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from prismctl.cli.terminal import (
+    has_animation,
+    has_colour,
+    is_terminal,
+    paint,
+    width_of_stream,
+)
+from prismctl.errors import ConfigError, Problem
+from prismctl.files.paths import find_home, find_project_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from prismctl.files.paths import Home, StackPaths
+    from prismctl.present.text import Line
+
+_STACK_NAME: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
+_STACK_NAME_RULE: Final = "small letters, digits and dashes, at most 40, no dash at either end"
+
+
+class OutputFormat(StrEnum):
+    """How an answer is written."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invocation:
+    """What every command is given besides its own options."""
+
+    home: Home
+    stack: str
+    format: OutputFormat | None = None
+    """``None``: nobody asked, and a command may choose by what stdout is."""
+    is_quiet: bool = False
+    is_verbose: bool = False
+    is_colour_forbidden: bool = False
+    is_input_forbidden: bool = False
+    is_confirmed: bool = False
+    """``--yes``: questions are answered with yes."""
+
+    @property
+    def paths(self) -> StackPaths:
+        """The files of the stack this call is about."""
+        return self.home.stack(self.stack)
+
+    @property
+    def is_json(self) -> bool:
+        """Whether JSON was asked for."""
+        return self.format is OutputFormat.JSON
+
+    @property
+    def width(self) -> int:
+        """How many cells a line on stdout has."""
+        return width_of_stream(sys.stdout)
+
+    @property
+    def has_colour(self) -> bool:
+        """Whether stdout is written in colour."""
+        return has_colour(sys.stdout, is_forbidden=self.is_colour_forbidden)
+
+    @property
+    def is_on_terminal(self) -> bool:
+        """Whether somebody looks at stdout."""
+        return is_terminal(sys.stdout)
+
+    @property
+    def has_animation(self) -> bool:
+        """Whether stdout may be redrawn."""
+        return has_animation(sys.stdout)
+
+    @property
+    def can_ask(self) -> bool:
+        """Whether a question would reach somebody who can answer it."""
+        return (
+            not self.is_input_forbidden
+            and is_terminal(sys.stdin)
+            and is_terminal(sys.stderr)
+            and not os.environ.get("CI")
+        )
+
+    def write(self, text: str) -> None:
+        """Write one line of the answer."""
+        sys.stdout.write(f"{text}\n")
+
+    def write_lines(self, lines: Iterable[Line]) -> None:
+        """Write lines of the answer, painted where stdout shows colour."""
+        colour = self.has_colour
+        for spans in lines:
+            self.write(paint(spans, has_colour=colour))
+        sys.stdout.flush()
+
+    def write_json(self, document: Any, *, is_pretty: bool = False) -> None:
+        """Write one JSON document: on one line, or indented for eyes."""
+        self.write(json.dumps(document, ensure_ascii=False, indent=2 if is_pretty else None))
+        sys.stdout.flush()
+
+    def report(self, lines: Iterable[Line]) -> None:
+        """Write what is not part of the answer, to stderr; nothing under ``-q``."""
+        if self.is_quiet:
+            return
+        sys.stdout.flush()
+        colour = has_colour(sys.stderr, is_forbidden=self.is_colour_forbidden)
+        for spans in lines:
+            sys.stderr.write(paint(spans, has_colour=colour) + "\n")
+        sys.stderr.flush()
+
+
+def resolve_stack(typed: str | None) -> str:
+    """The stack a call is about: ``--stack``, else PRISM_STACK, else the project's, else ``default``.
+
+    Raises:
+        ConfigError: the name cannot be a stack's.
+    """
+    for source, name in (("--stack", typed), ("PRISM_STACK", os.environ.get("PRISM_STACK"))):
+        if name:
+            return _checked_stack_name(source, name)
+    project = find_project_file(Path.cwd())
+    return _project_stack_name(project) if project else "default"
+
+
+def _checked_stack_name(source: str, name: str) -> str:
+    if not _STACK_NAME.fullmatch(name):
+        problem = Problem(message=f"{source}: `{name}` is not a name for a stack")
+        raise ConfigError((problem,), hint=f"use {_STACK_NAME_RULE}")
+    return name
+
+
+def _project_stack_name(project_file: Path) -> str:
+    """The project's directory as a stack name, so that two working trees do not collide."""
+    name = re.sub(r"[^a-z0-9]+", "-", project_file.parent.name.lower())[:40].strip("-")
+    return name or "default"
+
+
+def find_invocation_home() -> Home:
+    """Where everything is kept, for commands and completion alike."""
+    return find_home()

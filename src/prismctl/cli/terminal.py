@@ -1,0 +1,73 @@
+"""What a stream can show: whether it is a terminal, how wide, whether in colour; and lines painted for it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TYPE_CHECKING, Final, TextIO
+
+from prismctl.present.text import Tone
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from prismctl.present.text import Span
+
+_SGR: Final = {
+    Tone.GOOD: "32",
+    Tone.BUSY: "33",
+    Tone.BAD: "31",
+    Tone.MUTED: "2",
+    Tone.STRONG: "1",
+    Tone.ACCENT: "36",
+}
+_PIPE_WIDTH: Final = 100
+"""How wide text is made for a stream that has no width."""
+_NARROWEST: Final = 20
+
+
+def is_terminal(stream: TextIO) -> bool:
+    """Whether somebody looks at the stream; a closed one is nobody's."""
+    try:
+        return stream.isatty()
+    except ValueError:
+        return False
+
+
+def has_animation(stream: TextIO, environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether lines may be redrawn: on a capable terminal, outside of CI."""
+    return is_terminal(stream) and environment.get("TERM") != "dumb" and not environment.get("CI")
+
+
+def has_colour(
+    stream: TextIO, *, is_forbidden: bool = False, environment: Mapping[str, str] = os.environ
+) -> bool:
+    """Whether to colour: ``--no-color``, then FORCE_COLOR, then NO_COLOR, then what the stream is."""
+    if is_forbidden:
+        return False
+    forced = environment.get("FORCE_COLOR")
+    if forced:
+        return forced != "0"
+    if environment.get("NO_COLOR"):
+        return False
+    return is_terminal(stream) and environment.get("TERM") != "dumb"
+
+
+def width_of_stream(stream: TextIO) -> int:
+    """How many cells a line of the stream has: COLUMNS, else the terminal's, else a fixed width for pipes."""
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdecimal() and int(columns):
+        return max(_NARROWEST, int(columns))
+    if not is_terminal(stream):
+        return _PIPE_WIDTH
+    return max(_NARROWEST, shutil.get_terminal_size((80, 24)).columns)
+
+
+def paint(spans: Iterable[Span], *, has_colour: bool) -> str:
+    """A line as a string for a terminal; without colour, its words."""
+    if not has_colour:
+        return "".join(span.text for span in spans).rstrip()
+    return "".join(
+        f"\x1b[{_SGR[span.tone]}m{span.text}\x1b[0m" if span.tone in _SGR else span.text
+        for span in spans
+    )

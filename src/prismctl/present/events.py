@@ -1,0 +1,59 @@
+"""Events as plain lines: one word, then what it happened to; nothing that moves."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from prismctl.present.text import Line, Span, Tone, clean, line, pad
+from prismctl.present.units import render_seconds
+
+_VERB_WIDTH: Final = 8
+
+_VERBS: Final = {
+    "component.ready": ("ready", Tone.GOOD),
+    "component.lost": ("lost", Tone.BAD),
+    "swept": ("swept", Tone.BUSY),
+    "service.healthy": ("healthy", Tone.GOOD),
+    "service.completed": ("complete", Tone.GOOD),
+    "service.unhealthy": ("unready", Tone.BUSY),
+    "service.exited": ("exited", Tone.BUSY),
+    "service.failed": ("failed", Tone.BAD),
+    "service.stopped": ("stopped", Tone.MUTED),
+    "log.lost": ("lost", Tone.BAD),
+}
+"""The kinds that are worth a line while somebody waits; with ``-v`` every kind is."""
+
+
+def event_line(event: dict[str, Any], *, is_verbose: bool = False) -> Line | None:
+    """The line for an event as it crosses the socket; ``None`` when it is not worth one."""
+    kind = str(event["kind"])
+    known = _VERBS.get(kind)
+    if known is None and not is_verbose:
+        return None
+    verb, tone = known or (kind.rpartition(".")[2], Tone.MUTED)
+    words = [clean(str(event.get("service") or ""))]
+    seconds = (event.get("details") or {}).get("seconds")
+    if isinstance(seconds, int | float) and kind != "service.exited":
+        words.append(render_seconds(seconds))
+    message = clean(str(event.get("message") or ""))
+    if message and (tone is not Tone.GOOD or is_verbose):
+        words.append(message)
+    return action_line(verb, " ".join(word for word in words if word), tone)
+
+
+def action_line(verb: str, rest: str, tone: Tone = Tone.PLAIN) -> Line:
+    """A plain line: the verb in its column, then the rest."""
+    return line(Span(pad(verb, _VERB_WIDTH), tone), " ", rest)
+
+
+def fields(**values: object) -> str:
+    """``key=value`` pairs in the order given, empty ones left out; values with spaces are quoted."""
+    return " ".join(
+        f"{key}={_quoted(clean(str(value)))}"
+        for key, value in values.items()
+        if value not in {None, ""}
+    )
+
+
+def _quoted(value: str) -> str:
+    return f'"{value}"' if " " in value else value

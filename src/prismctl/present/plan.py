@@ -1,0 +1,120 @@
+"""A plan before it is applied: what will start, why each part is in it, where it listens."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from prismctl.present.text import (
+    Line,
+    Span,
+    Tone,
+    clean,
+    clip_line,
+    fold,
+    line,
+    pad,
+    spread,
+    width_of,
+)
+from prismctl.present.units import count_of
+from prismctl.present.wording import engine_title
+
+if TYPE_CHECKING:
+    from prismctl.domain.plan import ServicePlan, StackPlan
+
+SCHEMA_VERSION: Final = 1
+"""Of the plan document; fields are only ever added."""
+
+_GAP: Final = "   "
+_MINIMUM_REASON_WIDTH: Final = 16
+
+
+def render_plan(plan: StackPlan) -> dict[str, Any]:
+    """The plan document: what `--dry-run -o json` prints. It carries no environment, so no secret."""
+    return {
+        "schema": SCHEMA_VERSION,
+        "stack": plan.stack,
+        "engine": plan.engine.value,
+        "engine_reason": plan.engine_reason,
+        "origin": plan.origin,
+        "services": [
+            {
+                "name": service.name,
+                "type": service.type.value,
+                "source": service.source,
+                "runtime": service.runtime.value,
+                "runtime_reason": service.runtime_reason,
+                "program": service.program or (service.command[0] if service.command else ""),
+                "depends_on": list(service.depends_on),
+                "ports": [
+                    {
+                        "name": port.name,
+                        "host": port.host,
+                        "port": port.number,
+                        "dynamic": port.is_dynamic,
+                    }
+                    for port in service.ports
+                ],
+                "replicas": service.replicas,
+                "persist": service.persist,
+            }
+            for service in plan.services
+        ],
+    }
+
+
+def plan_lines(plan: StackPlan, *, width: int) -> list[Line]:
+    """The plan for people: a title, then a row a service."""
+    engine = engine_title(plan.engine.value)
+    article = "the " if plan.engine.value != "nomad" else ""
+    title = line(
+        Span(clean(plan.origin), Tone.STRONG),
+        f" · {count_of(len(plan.services), 'service')} on {article}{engine}",
+    )
+    lines: list[Line] = [spread(title, line(Span(f"stack {clean(plan.stack)}", Tone.MUTED)), width)]
+    if plan.engine_reason:
+        lines.extend(
+            line(Span(f"  {words}", Tone.MUTED))
+            for words in fold(clean(plan.engine_reason), width - 2)
+        )
+    lines.append(())
+    columns = [
+        (clean(service.name), clean(service.source), service.runtime.value, ports_of(service))
+        for service in plan.services
+    ]
+    widths = [max((width_of(row[index]) for row in columns), default=0) for index in range(4)]
+    for service, (name, source, runtime, ports) in zip(plan.services, columns, strict=True):
+        row = line(
+            "  ",
+            Span(pad(name, widths[0]), Tone.STRONG),
+            _GAP,
+            pad(source, widths[1]),
+            _GAP,
+            pad(runtime, widths[2]),
+            _GAP,
+            Span(pad(ports, widths[3]), Tone.ACCENT),
+        )
+        lines.extend(_with_reason(row, clean(service.runtime_reason), width))
+    return lines
+
+
+def _with_reason(row: Line, reason: str, width: int) -> list[Line]:
+    """The row with its reason behind it, or below it where there is no room; clipped to the width."""
+    if not reason:
+        return [clip_line(row, width)]
+    whole = (*row, Span(_GAP), Span(reason, Tone.MUTED))
+    if sum(width_of(span.text) for span in whole) <= width:
+        return [whole]
+    indent = 4
+    if width < indent + _MINIMUM_REASON_WIDTH:
+        return [clip_line(row, width)]
+    below = [line(" " * indent, Span(words, Tone.MUTED)) for words in fold(reason, width - indent)]
+    return [clip_line(row, width), *below]
+
+
+def ports_of(service: ServicePlan) -> str:
+    """Where a planned service listens: ``:8981``, with the number of further ports."""
+    if not service.ports:
+        return ""
+    more = f" +{len(service.ports) - 1}" if len(service.ports) > 1 else ""
+    return f":{service.ports[0].number}{more}"

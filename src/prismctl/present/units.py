@@ -1,0 +1,73 @@
+"""Numbers with their units, in the few characters a screen has for them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Final
+
+_MINUTE: Final = 60
+_HOUR: Final = 60 * _MINUTE
+_DAY: Final = 24 * _HOUR
+_TENTHS_BELOW: Final = 10
+_KILO: Final = 1000
+UNKNOWN: Final = "–"  # noqa: RUF001 - the dash that tables have for "no value"
+
+
+def render_duration(seconds: float | None) -> str:
+    """A time span for people: ``0.3 s``, ``42 s``, ``5 m 32 s``, ``2 h 3 m``, ``3 d 4 h``."""
+    if seconds is None:
+        return UNKNOWN
+    seconds = max(0.0, seconds)
+    if round(seconds, 1) < _TENTHS_BELOW:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < _MINUTE:
+        return f"{whole} s"
+    if whole < _HOUR:
+        return _two_parts(whole, _MINUTE, "m", 1, "s")
+    if whole < _DAY:
+        return _two_parts(whole, _HOUR, "h", _MINUTE, "m")
+    return _two_parts(whole, _DAY, "d", _HOUR, "h")
+
+
+def _two_parts(seconds: int, large: int, large_unit: str, small: int, small_unit: str) -> str:
+    rest = seconds % large // small
+    return f"{seconds // large} {large_unit}" + (f" {rest} {small_unit}" if rest else "")
+
+
+def render_seconds(seconds: float | None) -> str:
+    """A measured time for machines and narrow places: ``0.13s``."""
+    return UNKNOWN if seconds is None else f"{max(0.0, seconds):.2f}s"
+
+
+def render_bytes(count: int | None) -> str:
+    """A size in decimal units: ``812 B``, ``38 MB``, ``1.2 GB``."""
+    if count is None:
+        return UNKNOWN
+    amount = float(count)
+    for unit in ("B", "kB", "MB"):
+        if round(amount) < _KILO:
+            return f"{amount:.0f} {unit}"
+        amount /= _KILO
+    return f"{amount:.1f} GB" if round(amount, 1) < _TENTHS_BELOW else f"{amount:.0f} GB"
+
+
+def render_percent(value: float | None) -> str:
+    """A share of one core: ``4 %``."""
+    return UNKNOWN if value is None else f"{value:.0f} %"
+
+
+def render_clock(moment: str) -> str:
+    """The local time of day of an RFC 3339 moment: ``09:14:03``; empty when it is not one."""
+    try:
+        parsed = datetime.fromisoformat(moment)
+    except ValueError:
+        return ""
+    return (
+        (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).astimezone().strftime("%H:%M:%S")
+    )
+
+
+def count_of(number: int, noun: str) -> str:
+    """A number with its noun in the right form: ``1 service``, ``4 services``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

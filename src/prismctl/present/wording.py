@@ -1,0 +1,65 @@
+"""What each state looks like and is called: the one place that knows what yellow means.
+
+Green is good, yellow is on its way or not answering, red will not come by itself, grey is not running. Symbols
+differ by shape, so that none of it depends on colour.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from prismctl.present.text import Tone
+
+SYMBOLS: Final = {
+    "healthy": "●",
+    "running": "●",
+    "ready": "●",
+    "starting": "◐",
+    "degraded": "◑",
+    "unhealthy": "◑",
+    "waiting": "○",
+    "stopping": "◌",
+    "failed": "✗",
+    "lost": "✗",
+    "stopped": "■",
+    "completed": "✓",
+}
+"""By the state of a stack, a service, an instance or an agent."""
+
+TONES: Final = {
+    "healthy": Tone.GOOD,
+    "running": Tone.GOOD,
+    "ready": Tone.GOOD,
+    "completed": Tone.GOOD,
+    "starting": Tone.BUSY,
+    "degraded": Tone.BUSY,
+    "unhealthy": Tone.BUSY,
+    "stopping": Tone.BUSY,
+    "waiting": Tone.MUTED,
+    "stopped": Tone.MUTED,
+    "failed": Tone.BAD,
+    "lost": Tone.BAD,
+}
+
+ENGINES: Final = {"nomad": "Nomad", "local": "local engine", "cluster": "Nomad cluster"}
+COMPONENTS: Final = {"nomad": "Nomad", "consul": "Consul"}
+
+
+def symbol_of(state: str) -> str:
+    """The sign for a state; a question mark for one this version does not know."""
+    return SYMBOLS.get(state, "?")
+
+
+def tone_of(state: str) -> Tone:
+    """The tone for a state."""
+    return TONES.get(state, Tone.PLAIN)
+
+
+def engine_title(engine: str) -> str:
+    """What people call an engine."""
+    return ENGINES.get(engine, engine)
+
+
+def component_title(component: str) -> str:
+    """What people call an agent of an engine."""
+    return COMPONENTS.get(component, component)
