@@ -1,0 +1,3 @@
+"""prism-memstore: keys and values in memory, behind the KeyValue interfaces."""
+
+from __future__ import annotations
