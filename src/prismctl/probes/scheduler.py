@@ -1,0 +1,163 @@
+"""Decides when each instance is asked, and sees to it that no question outlives the run it was about."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Self
+
+from prismctl.domain.observation import ProbeResult
+from prismctl.domain.service import CheckType
+from prismctl.probes.cadence import ALARMED_SECONDS, next_delay
+from prismctl.probes.question import NotReadyError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from types import TracebackType
+
+    from prismctl.domain.observation import InstanceKey
+    from prismctl.probes.question import Question
+
+
+class ProbeScheduler:
+    """Asks every instance it was told of, each at its own pace, until told that the run is over.
+
+    An asynchronous context manager: leaving it ends all questions.
+    """
+
+    def __init__(self, report: Callable[[ProbeResult], None]) -> None:
+        self._report = report
+        self._asking: dict[InstanceKey, tuple[Question, asyncio.Task[None]]] = {}
+        self._ending: set[asyncio.Task[None]] = set()
+        self._fast: set[InstanceKey] = set()
+
+    async def __aenter__(self) -> Self:
+        """Nothing is asked yet."""
+        return self
+
+    async def __aexit__(
+        self,
+        exception_type: type[BaseException] | None,
+        exception: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """End all questions and wait until they are gone."""
+        for key in list(self._asking):
+            self.forget(key)
+        if self._ending:
+            await asyncio.wait(self._ending)
+
+    def ask(self, question: Question) -> None:
+        """Ask from now on; the first question goes out at once, one about an earlier run ends."""
+        known = self._asking.get(question.key)
+        if known is not None and known[0] == question:
+            return
+        self.forget(question.key)
+        task = asyncio.get_running_loop().create_task(
+            self._ask_for_ever(question), name=f"probe {question.key}"
+        )
+        self._asking[question.key] = (question, task)
+
+    def forget(self, key: InstanceKey) -> None:
+        """Stop asking an instance."""
+        known = self._asking.pop(key, None)
+        self._fast.discard(key)
+        if known is not None:
+            task = known[1]
+            self._ending.add(task)
+            task.add_done_callback(self._ending.discard)
+            task.cancel()
+
+    async def _ask_for_ever(self, question: Question) -> None:
+        if question.type is None:
+            await self._report_when_old_enough(question)
+            return
+        probe = await _load_probe(question)
+        was_ok = False
+        failures = 0
+        failing_since = question.started_at or time.time()
+        while True:
+            began = time.monotonic()
+            message = await _ask_once(probe, question)
+            now = time.time()
+            if message and not failures and was_ok:
+                failing_since = now
+            failures = failures + 1 if message else 0
+            was_ok = was_ok or not message
+            self._note_pace(question.key, is_fast=bool(message))
+            self._report(
+                ProbeResult(
+                    key=question.key,
+                    run=question.run,
+                    is_ok=not message,
+                    at=now,
+                    message=message,
+                    consecutive_failures=failures,
+                )
+            )
+            if not message and question.type is CheckType.LOG:
+                return
+            await asyncio.sleep(
+                next_delay(
+                    is_ok=not message,
+                    interval_seconds=question.interval_seconds,
+                    failing_seconds=now - failing_since,
+                    patience_seconds=ALARMED_SECONDS if was_ok else question.start_period_seconds,
+                    question_seconds=time.monotonic() - began,
+                    askers=len(self._fast),
+                )
+            )
+
+    def _note_pace(self, key: InstanceKey, *, is_fast: bool) -> None:
+        if is_fast:
+            self._fast.add(key)
+        else:
+            self._fast.discard(key)
+
+    async def _report_when_old_enough(self, question: Question) -> None:
+        age = time.time() - question.started_at
+        await asyncio.sleep(max(0.0, question.min_uptime_seconds - age))
+        self._report(
+            ProbeResult(key=question.key, run=question.run, is_ok=True, at=time.time()),
+        )
+
+
+async def _ask_once(probe: Callable[[], Awaitable[None]], question: Question) -> str:
+    """Ask, within the time that one question has; why not, or nothing when it is ready."""
+    try:
+        async with asyncio.timeout(question.timeout_seconds):
+            await probe()
+    except NotReadyError as error:
+        return str(error)
+    except TimeoutError:
+        return f"no answer within {question.timeout_seconds:g} s{_place(question)}"
+    return ""
+
+
+def _place(question: Question) -> str:
+    if question.type is CheckType.EXEC:
+        return f" from `{question.command[0]}`"
+    return f" from {question.host}:{question.port}" if question.port else ""
+
+
+async def _load_probe(question: Question) -> Callable[[], Awaitable[None]]:
+    """The way to ask; only what is used is imported."""
+    if question.type is CheckType.TCP:
+        from prismctl.probes.tcp import probe_tcp
+
+        return lambda: probe_tcp(question)
+    if question.type is CheckType.HTTP:
+        from prismctl.probes.http import probe_http
+
+        return lambda: probe_http(question)
+    if question.type is CheckType.GRPC:
+        from prismctl.probes.grpc import probe_grpc
+
+        return lambda: probe_grpc(question)
+    if question.type is CheckType.EXEC:
+        from prismctl.probes.exec import probe_exec
+
+        return lambda: probe_exec(question)
+    from prismctl.probes.log import LogQuestion
+
+    return LogQuestion(question).probe
