@@ -54,6 +54,8 @@ class InstanceObservation:
     exit_code: int | None = None
     exit_signal: int | None = None
     exited_at: float | None = None
+    next_start_at: float | None = None
+    """When it is started again, in ``BACKOFF``; seconds since the epoch."""
     message: str = ""
     """Why it is in this phase, in one line, where the engine knows: what it waits for, why it could not start."""
     ports: tuple[Port, ...] = ()

@@ -54,6 +54,17 @@ class Port:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceTemplate:
+    """What depends on an instance's own ports and data directory, with ``${self.…}`` left in and all else decided."""
+
+    command: tuple[str, ...] = ()
+    args: tuple[str, ...] = ()
+    env: dict[str, str] = field(default_factory=dict)
+    init: tuple[str, ...] = ()
+    check_command: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServicePlan:
     """One service, decided."""
 
@@ -87,6 +98,12 @@ class ServicePlan:
     resources: Resources = field(default_factory=Resources)
     stop_grace_seconds: float = 3.0
     volumes: tuple[str, ...] = ()
+    init: tuple[str, ...] = ()
+    """For native: run to its end before the program, whenever the data directory is empty."""
+    user: str = ""
+    """For native: the account it runs under when prismctl is run by root."""
+    template: ServiceTemplate | None = None
+    """What `replicas.plan_replica` makes further instances from; ``None`` when all instances are alike."""
 
     @property
     def group(self) -> str:
@@ -207,6 +224,11 @@ def _service_from_json(data: dict[str, Any]) -> ServicePlan:
     fields["secrets"] = frozenset(fields["secrets"])
     fields["ports"] = tuple(Port(**port) for port in fields["ports"])
     fields["resources"] = Resources(**fields["resources"])
-    for name in ("command", "args", "depends_on", "volumes"):
-        fields[name] = tuple(fields[name])
+    for name in ("command", "args", "depends_on", "volumes", "init"):
+        fields[name] = tuple(fields.get(name, ()))
+    template = fields.get("template")
+    if template is not None:
+        env = template["env"]
+        words = {name: tuple(value) for name, value in template.items() if name != "env"}
+        fields["template"] = ServiceTemplate(env=env, **words)
     return ServicePlan(**fields)

@@ -79,6 +79,8 @@ class PortDefinition:
 
     name: str
     number: int | None = None
+    is_explicit: bool = False
+    """Somebody wrote this number: a packaged number yields to it when both are in one plan."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +125,12 @@ class ServiceDefinition:
     resources: Resources = field(default_factory=Resources)
     stop_grace_seconds: float = 3.0
     """How long each stage of a stop (interrupt, terminate) has before the next."""
+    init: tuple[str, ...] = ()
+    """For native: run to its end before the program, whenever the data directory is empty."""
+    user: str = ""
+    """For native: the account it runs under when prismctl is run by root, because it refuses to be root."""
+    program_version: str = ""
+    """For native: the version of the program that is wanted; descriptive."""
 
     @property
     def group(self) -> str:

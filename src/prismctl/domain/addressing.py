@@ -1,0 +1,151 @@
+"""Which service listens where. Numbers that somebody asked for are kept, others are found and stay the same.
+
+A free port is looked for from a number that follows from stack, service and port name, so that the
+next start finds the same one. The range lies below the one from which outgoing connections take theirs: a
+number that is free now cannot be taken by somebody's browser a moment later.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+from zlib import crc32
+
+from prismctl.domain.plan import Port
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from prismctl.domain.service import PortDefinition, ServiceDefinition, ServiceName
+
+FIRST_DYNAMIC_PORT: Final = 20000
+DYNAMIC_PORTS: Final = 10000
+
+
+class PortHolder(NamedTuple):
+    """Who has a port, as far as it can be seen."""
+
+    pid: int | None = None
+    """``None`` when the process belongs to somebody whose processes cannot be looked into."""
+    command: str = ""
+    """Program and arguments as one short line."""
+    user: str = ""
+    since: float | None = None
+    """When the process was started, in seconds since the epoch."""
+
+
+class PortConflict(NamedTuple):
+    """A port of the plan that somebody else has."""
+
+    number: int
+    service: ServiceName
+    port_name: str
+    holder: PortHolder | None = None
+    """``None`` until somebody has looked."""
+
+
+class Clash(NamedTuple):
+    """A number that two services of one plan were given by somebody."""
+
+    number: int
+    first: ServiceName
+    second: ServiceName
+
+
+class Assignment(NamedTuple):
+    """Every port of a plan, and what is in its way."""
+
+    ports: Mapping[ServiceName, tuple[Port, ...]]
+    conflicts: tuple[PortConflict, ...]
+    clashes: tuple[Clash, ...]
+
+
+def assign_ports(
+    services: Sequence[ServiceDefinition],
+    *,
+    stack: str,
+    is_free: Callable[[int], bool],
+    replaces_taken: bool = False,
+    current: Mapping[tuple[str, str], int] | None = None,
+) -> Assignment:
+    """Give every port of every service a number; no two get the same.
+
+    Args:
+        services: in the plan's order.
+        stack: names the stack; another one prefers other numbers.
+        is_free: whether a number can be listened on.
+        replaces_taken: a number that is taken is replaced by a free one, instead of being a conflict.
+        current: what services of the running stack have, by service and port name: kept where possible.
+    """
+    clashes: list[Clash] = []
+    owners = _settle_fixed(services, clashes)
+    used = set(owners)
+    conflicts: list[PortConflict] = []
+    fixed: dict[tuple[str, str], Port] = {}
+    for number, (service, port) in owners.items():
+        if is_free(number):
+            fixed[service.name, port.name] = Port(name=port.name, number=number)
+        elif not replaces_taken:
+            fixed[service.name, port.name] = Port(name=port.name, number=number)
+            conflicts.append(PortConflict(number, service.name, port.name))
+    assigned: dict[ServiceName, tuple[Port, ...]] = {}
+    for service in services:
+        ports = []
+        for port in service.ports:
+            known = fixed.get((service.name, port.name))
+            if known is None:
+                number = find_free_port(
+                    (current or {}).get((service.name, port.name))
+                    or preferred_port(stack, service.name, port.name),
+                    used,
+                    is_free,
+                )
+                used.add(number)
+                known = Port(name=port.name, number=number, is_dynamic=True)
+            ports.append(known)
+        assigned[service.name] = tuple(ports)
+    return Assignment(assigned, tuple(conflicts), tuple(clashes))
+
+
+def preferred_port(stack: str, service: str, port_name: str) -> int:
+    """Where the search for a free port begins."""
+    text = f"{stack}/{service}/{port_name}"
+    return FIRST_DYNAMIC_PORT + crc32(text.encode()) % DYNAMIC_PORTS
+
+
+def _settle_fixed(
+    services: Sequence[ServiceDefinition], clashes: list[Clash]
+) -> dict[int, tuple[ServiceDefinition, PortDefinition]]:
+    """Who gets which asked-for number: what somebody wrote goes before what ships, the earlier before the later.
+
+    A packaged number that loses is looked for like one that was never asked for.
+    """
+    owners: dict[int, tuple[ServiceDefinition, PortDefinition]] = {}
+    asked = [(service, port) for service in services for port in service.ports]
+    for is_explicit in (True, False):
+        for service, port in asked:
+            if port.number is None or port.is_explicit is not is_explicit:
+                continue
+            other = owners.setdefault(port.number, (service, port))[0]
+            if is_explicit and other is not service:
+                clashes.append(Clash(port.number, other.name, service.name))
+    return owners
+
+
+def find_free_port(first: int, used: set[int], is_free: Callable[[int], bool]) -> int:
+    """The first number from ``first`` on, around the range, that is not used and is free.
+
+    Raises:
+        LookupError: there is none.
+    """
+    for step in range(DYNAMIC_PORTS + 1):
+        # The first number may lie outside the range: it is what a running service has.
+        number = first + step if step == 0 else _wrap(first + step)
+        if number not in used and is_free(number):
+            return number
+    raise LookupError(
+        f"no free port in {FIRST_DYNAMIC_PORT}-{FIRST_DYNAMIC_PORT + DYNAMIC_PORTS - 1}"
+    )
+
+
+def _wrap(number: int) -> int:
+    return FIRST_DYNAMIC_PORT + (number - FIRST_DYNAMIC_PORT) % DYNAMIC_PORTS

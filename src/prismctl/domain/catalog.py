@@ -1,0 +1,347 @@
+"""The catalog as people write it: one table of keys, from which validator and JSON Schema are made."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any, Final
+
+from prismctl.domain.definition import define_service
+from prismctl.domain.dependencies import find_cycle, render_cycle
+from prismctl.domain.document import Document, Report
+from prismctl.domain.offering import Catalog
+from prismctl.domain.packaged import BUILTIN, CORE
+from prismctl.domain.problems import nearest_name
+from prismctl.domain.service import (
+    SHORT_NAMES,
+    CheckType,
+    Runtime,
+    ServiceName,
+    ServiceType,
+)
+from prismctl.domain.shape import (
+    INVALID,
+    NAME_PATTERN,
+    PORT_NAME_PATTERN,
+    VARIABLE_PATTERN,
+    Duration,
+    Fields,
+    Flag,
+    Key,
+    ListOf,
+    MapOf,
+    OneOf,
+    PortNumber,
+    Text,
+    Whole,
+    Words,
+    Written,
+    describe,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from prismctl.domain.document import Path
+    from prismctl.domain.service import ServiceDefinition
+
+SCHEMA_DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+VALIDATE_HINT: Final = "`prismctl dev catalog validate {file}` checks without starting anything"
+
+MAX_REPLICAS: Final = 100
+_MAX_MEMORY_MB: Final = 1 << 20
+_MAX_CPU_MHZ: Final = 1_000_000
+_RUNTIMES: Final = ("auto", *(runtime.value for runtime in Runtime))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _AutoPort:
+    """A port's number, or ``auto`` for a free one."""
+
+    def read(self, value: object, path: Path, report: Report) -> Any:
+        """The number, or ``None`` for ``auto``."""
+        return None if value in ("auto", None) else PortNumber().read(value, path, report)
+
+    def schema(self) -> dict[str, Any]:
+        """A port or the word."""
+        return {"anyOf": [PortNumber().schema(), {"const": "auto"}]}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Ports:
+    """A list of numbers, or a mapping of names to numbers; in both, ``auto`` takes a free one."""
+
+    named: MapOf = dataclasses.field(
+        default_factory=lambda: MapOf(
+            PORT_NAME_PATTERN, "a port name (lower case letters, digits, `-`, `_`)", _AutoPort()
+        )
+    )
+    listed: ListOf = dataclasses.field(default_factory=lambda: ListOf(_AutoPort()))
+
+    def read(self, value: object, path: Path, report: Report) -> Any:
+        """A tuple of numbers, or a dict."""
+        if isinstance(value, list):
+            read = self.listed.read(value, path, report)
+            numbers = list(enumerate(value))
+        elif isinstance(value, dict):
+            read = self.named.read(value, path, report)
+            numbers = list(value.items())
+        else:
+            report.value(
+                path, f"ports is {describe(value)}; write a list of numbers or a mapping of names"
+            )
+            return INVALID
+        seen: dict[int, object] = {}
+        for where, number in numbers:
+            if isinstance(number, int) and not isinstance(number, bool):
+                if number in seen:
+                    report.value((*path, where), f"port {number} is there twice")
+                seen[number] = where
+        if not value:
+            report.value(path, "ports is empty")
+            return INVALID
+        return read
+
+    def schema(self) -> dict[str, Any]:
+        """Either form."""
+        return {"anyOf": [self.listed.schema(), self.named.schema()]}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _PortReference:
+    """The number or the name of a port."""
+
+    def read(self, value: object, path: Path, report: Report) -> Any:
+        """A number or a name."""
+        return value if isinstance(value, str) else PortNumber().read(value, path, report)
+
+    def schema(self) -> dict[str, Any]:
+        """Either."""
+        return {"anyOf": [PortNumber().schema(), {"type": "string", "pattern": PORT_NAME_PATTERN}]}
+
+
+_NAME: Final = Text(NAME_PATTERN, "a name (lower case letters, digits and `-`, at most 63)")
+_VARIABLE: Final = "a variable name (letters, digits, `_`)"
+
+HEALTH_CHECK: Final = Fields(
+    {
+        "type": Key(
+            OneOf("check type", tuple(CheckType)),
+            "how to ask; without it, what the other keys suggest, else tcp",
+        ),
+        "port": Key(_PortReference(), "number or name of the port to ask; the first one otherwise"),
+        "path": Key(Text(r"^/.*", "a path that begins with `/`"), "for http; any 2xx is healthy"),
+        "command": Key(Words(), "for exec: healthy when it exits with 0"),
+        "pattern": Key(Text(), "for log: healthy once a line matches this regular expression"),
+        "interval": Key(Duration(), "between questions once the service is steady (10s)"),
+        "timeout": Key(Duration(), "for one question (2s)"),
+        "start_period": Key(
+            Duration(is_zero_allowed=True),
+            "how long failures count as starting, not as unhealthy (30s)",
+        ),
+    }
+)
+
+RESOURCES: Final = Fields(
+    {
+        "cpu": Key(Whole(1, _MAX_CPU_MHZ), "MHz that a scheduler reserves"),
+        "memory": Key(
+            Whole(1, _MAX_MEMORY_MB), "MB that a scheduler reserves; never a limit in development"
+        ),
+    }
+)
+
+NATIVE: Final = Fields(
+    {
+        "version": Key(Written(), "the version of the program that is wanted"),
+        "init": Key(
+            Words(), "run to its end before the program, while the data directory is empty"
+        ),
+        "user": Key(Text(), "the account it runs under when prismctl is run by root"),
+    }
+)
+
+SERVICE: Final = Fields(
+    {
+        "name": Key(_NAME, "how it is called everywhere; unique in the file", is_required=True),
+        "type": Key(OneOf("type", tuple(ServiceType)), "where it is listed"),
+        "description": Key(Text(is_empty_allowed=True), "one line for the picker"),
+        "driver": Key(Text(), "what a backend speaks; descriptive"),
+        "required": Key(Flag(), "part of every stack"),
+        "default": Key(Flag(), "part of a stack for which nothing else is chosen"),
+        "depends_on": Key(
+            ListOf(Text(), is_single_allowed=True), "services that have to be healthy first"
+        ),
+        "port": Key(_AutoPort(), "the port it listens on, or `auto` for a free one"),
+        "ports": Key(_Ports(), "several ports: a list of numbers, or names with numbers"),
+        "runtime": Key(
+            OneOf("runtime", _RUNTIMES), "what runs it; `auto` decides by what is there"
+        ),
+        "builtin": Key(
+            OneOf("builtin service", tuple(sorted(BUILTIN))),
+            "the program of a service that ships with prismctl",
+        ),
+        "command": Key(Words(), "a program on this machine with its arguments; no shell runs"),
+        "container": Key(Text(), "an image"),
+        "args": Key(Words(), "arguments after the program or the image"),
+        "native": Key(NATIVE, "details of the program on this machine"),
+        "working_directory": Key(
+            Text(), "where it runs; relative to the catalog; its data directory otherwise"
+        ),
+        "env": Key(MapOf(VARIABLE_PATTERN, _VARIABLE, Written()), "variables it gets"),
+        "secrets": Key(
+            ListOf(Text(), is_single_allowed=True), "keys of `env` whose values are shown nowhere"
+        ),
+        "volumes": Key(ListOf(Text()), "`HOST:CONTAINER`; relative to the catalog"),
+        "health_check": Key(HEALTH_CHECK, "how to find out whether it is ready"),
+        "min_uptime": Key(
+            Duration(is_zero_allowed=True),
+            "without a check: healthy once it has lived this long (100ms)",
+        ),
+        "one_shot": Key(Flag(), "it ends by itself; exit code 0 completes it"),
+        "persist": Key(Flag(), "keep its data from one start to the next"),
+        "replicas": Key(Whole(0, MAX_REPLICAS), "how many instances (1)"),
+        "resources": Key(RESOURCES, "what a scheduler is told"),
+        "stop_grace": Key(Duration(is_zero_allowed=True), "how long each stage of a stop has (3s)"),
+    }
+)
+
+CATALOG: Final = Fields(
+    {
+        "services": Key(ListOf(SERVICE), "what can be started"),
+        "core": Key(Flag(), "false: leave out the core services that the file does not name"),
+    }
+)
+
+
+def catalog_schema() -> dict[str, Any]:
+    """The JSON Schema of the catalog, for editors."""
+    return {
+        "$schema": SCHEMA_DIALECT,
+        "title": "Services that prismctl can start",
+        **CATALOG.schema(),
+    }
+
+
+def read_catalog(document: Document) -> Catalog:
+    """The catalog that a document describes.
+
+    Raises:
+        ConfigError: it has mistakes; all of them, each with its place.
+    """
+    report = Report(document)
+    reader = _CatalogReader(report)
+    definitions, entries = reader.read(document.tree)
+    report.problems.found.sort(key=lambda problem: (problem.line, problem.column))
+    report.problems.raise_if_any(
+        subject=document.file, hint=VALIDATE_HINT.format(file=document.file)
+    )
+    return Catalog(
+        services=definitions,
+        file=document.file,
+        directory=document.directory,
+        document=document,
+        entries=entries,
+    )
+
+
+class _CatalogReader:
+    """Reads the services of one document, and then checks them against each other."""
+
+    def __init__(self, report: Report) -> None:
+        self.report = report
+        self.definitions: dict[ServiceName, ServiceDefinition] = {}
+        self.entries: dict[ServiceName, int] = {}
+        self.named: list[str] = []
+        """Every name in the file, also of entries that have mistakes: others may depend on them."""
+
+    def read(
+        self, tree: object
+    ) -> tuple[dict[ServiceName, ServiceDefinition], dict[ServiceName, int]]:
+        """Definitions by name, and where in the list they stand."""
+        report = self.report
+        if not isinstance(tree, dict):
+            report.value((), f"the file is {describe(tree)}, not a mapping with `services`")
+            return {}, {}
+        for key in tree:
+            if key not in CATALOG.keys and not str(key).startswith("x-"):
+                report.unknown_key((key,), CATALOG.keys)
+        core = tree.get("core")
+        wants_core = core is None or CATALOG.keys["core"].shape.read(core, ("core",), report)
+        entries = tree.get("services")
+        if not isinstance(entries, list):
+            what = "missing" if "services" not in tree else describe(entries)
+            report.value(("services",), f"services is {what}; write a list of entries with `name`")
+            return {}, {}
+        if not entries:
+            report.value(("services",), "services is empty: there is nothing to start")
+            return {}, {}
+        self.named = [
+            entry["name"]
+            for entry in entries
+            if isinstance(entry, dict) and isinstance(entry.get("name"), str)
+        ]
+        if wants_core is True:
+            self.named += [definition.name for definition in CORE]
+        for index, entry in enumerate(entries):
+            self._read_entry(index, entry)
+        definitions = self.definitions
+        if wants_core is True:
+            core_definitions = {each.name: each for each in CORE if each.name not in definitions}
+            definitions = {**core_definitions, **definitions}
+        self._check_cycles(definitions)
+        return definitions, self.entries
+
+    def _read_entry(self, index: int, entry: object) -> None:
+        report = self.report
+        path: Path = ("services", index)
+        name = entry.get("name") if isinstance(entry, dict) else None
+        report.subject = name if isinstance(name, str) and name else f"entry {index + 1}"
+        given = SERVICE.read(entry, path, report)
+        if isinstance(given, dict) and "name" in given:
+            service = ServiceName(given["name"])
+            if service in self.entries:
+                first = report.document.place_of_value(("services", self.entries[service], "name"))
+                report.value((*path, "name"), f"is defined twice; first in line {first.line}")
+            else:
+                self.entries[service] = index
+                self._check_names(given, path)
+                definition = define_service(given, path, report)
+                self.definitions[service] = definition
+                if "depends_on" not in given:
+                    self._check_packaged_dependencies(definition, path)
+        report.subject = ""
+
+    def _check_names(self, given: dict[str, Any], path: Path) -> None:
+        report = self.report
+        for index, word in enumerate(given.get("depends_on", ())):
+            target = word if word in self.named else SHORT_NAMES.get(word, word)
+            where = (*path, "depends_on", index)
+            where = where if where in report.document.values else (*path, "depends_on")
+            if target == given["name"]:
+                report.value(where, "depends on itself")
+            elif target not in self.named:
+                others = [name for name in self.named if name != given["name"]]
+                report.problems.add(
+                    f"{report.subject}: depends on `{word}`, which is not in the file",
+                    report.document.place_of_value(where),
+                    suggestion=nearest_name(word, others),
+                )
+
+    def _check_packaged_dependencies(self, definition: ServiceDefinition, path: Path) -> None:
+        for target in definition.depends_on:
+            if target not in self.named:
+                self.report.value(
+                    (*path, "name"),
+                    f"needs {target}, which is not in the file; `depends_on: []` says that it does not",
+                )
+
+    def _check_cycles(self, definitions: Mapping[ServiceName, ServiceDefinition]) -> None:
+        cycle = find_cycle(
+            {
+                name: [each for each in definition.depends_on if each != name]
+                for name, definition in definitions.items()
+            }
+        )
+        if cycle:
+            index = self.entries.get(cycle[0], 0)
+            self.report.value(("services", index, "depends_on"), render_cycle(cycle))

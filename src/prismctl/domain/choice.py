@@ -1,0 +1,204 @@
+"""What runs a service, and what runs the stack, decided from facts about the machine. Each answer says why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from prismctl.domain.packaged import BUILTIN
+from prismctl.domain.plan import EngineName
+from prismctl.domain.service import Runtime
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from prismctl.domain.service import ServiceDefinition
+
+NOMAD_TOOLS: Final = ("nomad", "consul")
+
+_PACKAGES: Final = {
+    "redis-server": ("redis-server", "redis"),
+    "nats-server": ("nats-server", "nats-server"),
+    "postgres": ("postgresql", "postgresql@16"),
+    "podman": ("podman", "podman"),
+    "prometheus": ("prometheus", "prometheus"),
+    "clickhouse-server": ("clickhouse-server", "clickhouse"),
+}
+"""By program: the Debian package and the Homebrew formula that have it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineFacts:
+    """What choices depend on. Programs are looked up when they are asked for."""
+
+    find_program: Callable[[str], str]
+    """The absolute path of a program on PATH that this package did not install itself; empty: there is none."""
+    find_binary: Callable[[str], str]
+    """The absolute path of a program in ``build/binaries``; empty: there is none."""
+    tools: Mapping[str, str]
+    """Paths of Nomad and Consul, as far as they are there."""
+    podman: str | None = None
+    """Path of a Podman that works; ``None``: containers cannot be run here."""
+    podman_reason: str = "Podman is not installed"
+    """Why not."""
+    memory_bytes: int = 0
+    system: str = "linux"
+    """``linux`` or ``darwin``: decides what an installation hint says."""
+
+
+class RuntimeChoice(NamedTuple):
+    """What runs a service."""
+
+    runtime: Runtime
+    program: str
+    """For binary and native: the absolute path. For container: the image. For builtin: the service's name."""
+    reason: str
+    """In words; empty when there was nothing to decide."""
+
+
+class Refusal(NamedTuple):
+    """Why a service cannot be run here."""
+
+    reason: str
+    hint: str
+    """What to type next."""
+
+
+class EngineChoice(NamedTuple):
+    """What runs a stack."""
+
+    engine: EngineName
+    reason: str
+
+
+def choose_runtime(
+    definition: ServiceDefinition, facts: MachineFacts, *, preferred: Runtime | None = None
+) -> RuntimeChoice | Refusal:
+    """The kind of thing that runs a service on this machine.
+
+    Args:
+        definition: the service; a runtime that it names leaves no choice.
+        facts: about the machine.
+        preferred: container or native, where somebody has asked for one and the service offers it.
+    """
+    if definition.runtime is not None:
+        return _obey(definition, definition.runtime, facts)
+    if definition.container or definition.command:
+        return _choose_server(definition, facts, preferred)
+    return _choose_prism(definition, facts)
+
+
+def choose_engine(requested: str, facts: MachineFacts) -> EngineChoice | Refusal:
+    """Who runs the stack; ``requested`` is ``auto`` or an engine's name."""
+    missing = [tool for tool in NOMAD_TOOLS if tool not in facts.tools]
+    hint = "`prismctl dev init` installs it; `--engine local` needs nothing"
+    names = " and ".join(tool.capitalize() for tool in missing)
+    verb = "are" if len(missing) > 1 else "is"
+    if requested == EngineName.LOCAL:
+        return EngineChoice(EngineName.LOCAL, "asked for")
+    if requested == EngineName.NOMAD:
+        if missing:
+            return Refusal(f"{names} {verb} not installed", hint)
+        return EngineChoice(EngineName.NOMAD, "asked for")
+    if missing:
+        return EngineChoice(
+            EngineName.LOCAL,
+            f"{names} {verb} not installed; `prismctl dev init` installs what is missing",
+        )
+    return EngineChoice(EngineName.NOMAD, "Nomad and Consul are installed")
+
+
+def _obey(
+    definition: ServiceDefinition, runtime: Runtime, facts: MachineFacts
+) -> RuntimeChoice | Refusal:
+    reason = f"the catalog says runtime {runtime}"
+    if runtime is Runtime.BUILTIN:
+        return RuntimeChoice(runtime, definition.name, reason)
+    if runtime is Runtime.BINARY:
+        return _find_binary(definition, facts) or _refuse_binary(definition)
+    if runtime is Runtime.CONTAINER:
+        return _take_container(definition, facts, reason)
+    return _take_native(definition, facts, reason)
+
+
+def _choose_server(
+    definition: ServiceDefinition, facts: MachineFacts, preferred: Runtime | None
+) -> RuntimeChoice | Refusal:
+    has_both = bool(definition.container and definition.command)
+    if not definition.container or (has_both and preferred is Runtime.NATIVE):
+        return _take_native(definition, facts, "asked for" if has_both else "")
+    if not definition.command or preferred is Runtime.CONTAINER:
+        return _take_container(definition, facts, "asked for" if has_both else "")
+    if facts.podman is not None:
+        return _take_container(definition, facts, "Podman works here")
+    native = _take_native(definition, facts, facts.podman_reason)
+    if isinstance(native, Refusal):
+        return Refusal(f"{native.reason}, and {facts.podman_reason}", native.hint)
+    return native
+
+
+def _choose_prism(definition: ServiceDefinition, facts: MachineFacts) -> RuntimeChoice | Refusal:
+    binary = _find_binary(definition, facts)
+    if binary is not None:
+        return binary
+    if definition.name in BUILTIN:
+        return RuntimeChoice(Runtime.BUILTIN, definition.name, "")
+    return _refuse_binary(definition)
+
+
+def _find_binary(definition: ServiceDefinition, facts: MachineFacts) -> RuntimeChoice | None:
+    name = definition.name
+    built = facts.find_binary(name)
+    if built:
+        return RuntimeChoice(Runtime.BINARY, built, f"build/binaries/{name} is there")
+    found = facts.find_program(name)
+    if found:
+        return RuntimeChoice(Runtime.BINARY, found, f"{name} is on PATH")
+    return None
+
+
+def _refuse_binary(definition: ServiceDefinition) -> Refusal:
+    name = definition.name
+    return Refusal(
+        f"{name} has no program: neither build/binaries/{name} nor {name} on PATH",
+        f"build {name} into build/binaries, or leave it out with `--without {name}`",
+    )
+
+
+def _take_container(
+    definition: ServiceDefinition, facts: MachineFacts, reason: str
+) -> RuntimeChoice | Refusal:
+    if facts.podman is not None:
+        return RuntimeChoice(Runtime.CONTAINER, definition.container, reason)
+    name = definition.name
+    alternative = (
+        f"`--runtime native` runs `{definition.command[0]}` instead"
+        if definition.command
+        else f"give {name} a `command`, or leave it out with `--without {name}`"
+    )
+    return Refusal(
+        f"{name} needs a container ({definition.container}): {facts.podman_reason}", alternative
+    )
+
+
+def _take_native(
+    definition: ServiceDefinition, facts: MachineFacts, reason: str
+) -> RuntimeChoice | Refusal:
+    program = definition.command[0]
+    found = facts.find_program(program)
+    if found:
+        return RuntimeChoice(Runtime.NATIVE, found, reason)
+    debian, formula = _PACKAGES.get(program, ("", ""))
+    name = definition.name
+    if "/" in program:
+        hint = f"build it, or correct `command` of {name} in the catalog"
+    elif debian:
+        hint = (
+            f"`brew install {formula}`"
+            if facts.system == "darwin"
+            else f"`apt-get install {debian}`"
+        )
+        hint += f", or leave it out with `--without {name}`"
+    else:
+        hint = f"install {program}, or leave it out with `--without {name}`"
+    return Refusal(f"{name} needs `{program}`, which is not installed", hint)

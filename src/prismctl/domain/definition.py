@@ -1,0 +1,290 @@
+"""One service of a catalog: what an entry says, put over what ships, and checked for sense."""
+
+from __future__ import annotations
+
+import dataclasses
+import posixpath
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from prismctl.domain.packaged import BUILTIN, PACKAGED
+from prismctl.domain.problems import nearest_name
+from prismctl.domain.service import (
+    SHORT_NAMES,
+    CheckType,
+    HealthCheck,
+    PortDefinition,
+    Resources,
+    Runtime,
+    ServiceDefinition,
+    ServiceName,
+    ServiceType,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from prismctl.domain.document import Document, Path, Report
+
+MAIN_PORT: Final = "main"
+"""The name of a port that was given without one."""
+
+_KEYS_OF_CHECKS: Final = {"path": "http", "command": "exec", "pattern": "log"}
+
+_FIELDS: Final = {
+    **{
+        name: name
+        for name in (
+            "description",
+            "driver",
+            "required",
+            "default",
+            "container",
+            "args",
+            "one_shot",
+            "persist",
+            "replicas",
+        )
+    },
+    "min_uptime": "min_uptime_seconds",
+    "stop_grace": "stop_grace_seconds",
+}
+"""Keys whose values are taken as they are, and the fields they go to."""
+
+_NATIVE_FIELDS: Final = {"version": "program_version", "init": "init", "user": "user"}
+
+
+def define_service(given: Mapping[str, Any], path: Path, report: Report) -> ServiceDefinition:
+    """The definition that one entry stands for: what it gives, completed from what ships."""
+    name = ServiceName(given["name"])
+    packaged = PACKAGED.get(name)
+    base = _take_over(packaged, given) if packaged else ServiceDefinition(name=name)
+    definition = complete_definition(base, given, path, report)
+    _check_runnable(definition, given, path, report)
+    return definition
+
+
+def complete_definition(
+    base: ServiceDefinition, given: Mapping[str, Any], path: Path, report: Report
+) -> ServiceDefinition:
+    """A definition with what an entry (or a profile) gives put over it; mistakes are reported."""
+    changes = {_FIELDS[key]: value for key, value in given.items() if key in _FIELDS}
+    if "type" in given:
+        changes["type"] = ServiceType(given["type"])
+    if "depends_on" in given:
+        changes["depends_on"] = _full_names(given["depends_on"])
+    if "runtime" in given:
+        runtime = given["runtime"]
+        changes["runtime"] = None if runtime == "auto" else Runtime(runtime)
+    changes |= _locate_all(given, path, report)
+    if "env" in given:
+        changes["env"] = {**base.env, **given["env"]}
+    if "secrets" in given:
+        changes["secrets"] = _read_secrets(
+            given, {**base.env, **given.get("env", {})}, path, report
+        )
+    resources = given.get("resources", {})
+    changes["resources"] = Resources(
+        cpu_mhz=resources.get("cpu", base.resources.cpu_mhz),
+        memory_mb=resources.get("memory", base.resources.memory_mb),
+    )
+    native = given.get("native", {})
+    changes |= {_NATIVE_FIELDS[key]: value for key, value in native.items()}
+    ports = _read_ports(base, given, path, report)
+    changes["ports"] = ports
+    if "health_check" in given:
+        changes["health_check"] = _read_check(given["health_check"], ports, path, report)
+    elif ports != base.ports:
+        changes["health_check"] = _keep_check(base.health_check, ports)
+    return dataclasses.replace(base, **changes)
+
+
+def _locate_all(given: Mapping[str, Any], path: Path, report: Report) -> dict[str, Any]:
+    """What is relative to the catalog, made absolute."""
+    directory = report.document.directory
+    located: dict[str, Any] = {}
+    if "command" in given:
+        located["command"] = _locate_program(given["command"], directory)
+        if not given["command"]:
+            report.value((*path, "command"), "command is empty")
+    if "working_directory" in given:
+        located["working_directory"] = locate(given["working_directory"], directory)
+    if "volumes" in given:
+        located["volumes"] = tuple(_locate_volume(volume, directory) for volume in given["volumes"])
+    return located
+
+
+def _take_over(packaged: ServiceDefinition, given: Mapping[str, Any]) -> ServiceDefinition:
+    """The packaged definition without those ways to run it that the entry replaces by its own."""
+    own_image = given.get("container", packaged.container) != packaged.container
+    own_command = given.get("command", packaged.command) != packaged.command
+    if not own_image and not own_command:
+        return packaged
+    # Another image or program is another thing: the packaged arguments and alternatives are not meant for it.
+    return dataclasses.replace(
+        packaged, container="", command=(), args=(), init=(), user="", env={}, runtime=None
+    )
+
+
+def _check_runnable(
+    definition: ServiceDefinition, given: Mapping[str, Any], path: Path, report: Report
+) -> None:
+    runtime = definition.runtime
+    is_builtin = "builtin" in given or definition.name in BUILTIN
+    where = (*path, "runtime")
+    if "builtin" in given and given["builtin"] != definition.name:
+        report.value(
+            (*path, "builtin"),
+            f"builtin `{given['builtin']}` has another name; an entry of that name stands for it",
+        )
+    if "builtin" in given and ("command" in given or "container" in given):
+        report.key((*path, "builtin"), "builtin leaves no room for `command` or `container`")
+    if runtime is Runtime.CONTAINER and not definition.container:
+        report.value(where, "runtime container needs `container`")
+    elif runtime is Runtime.NATIVE and not definition.command:
+        report.value(where, "runtime native needs `command`")
+    elif runtime is Runtime.BUILTIN and not is_builtin:
+        report.value(where, f"does not ship with prismctl; {', '.join(sorted(BUILTIN))} do")
+    is_nameable = runtime is Runtime.BINARY or definition.name in PACKAGED
+    if not (definition.command or definition.container or is_builtin or is_nameable):
+        mentioned = {"command", "container"} & set(given)
+        is_reported = any(
+            key in _raw_entry(report.document, path) and key not in given
+            for key in ("command", "container")
+        )
+        if not mentioned and not is_reported:
+            report.key(path, "has neither `command` nor `container`: there is nothing to run")
+
+
+def _raw_entry(document: Document, path: Path) -> Mapping[Any, Any]:
+    value: Any = document.tree
+    for step in path:
+        value = value[step]
+    return value if isinstance(value, dict) else {}
+
+
+def _read_secrets(
+    given: Mapping[str, Any], env: Mapping[str, str], path: Path, report: Report
+) -> frozenset[str]:
+    for index, name in enumerate(given["secrets"]):
+        if name not in env:
+            report.problems.add(
+                f"{report.subject}: secret `{name}` is not a key of `env`",
+                report.document.place_of_value((*path, "secrets", index)),
+                suggestion=nearest_name(name, env),
+            )
+    return frozenset(given["secrets"])
+
+
+def _read_ports(
+    base: ServiceDefinition, given: Mapping[str, Any], path: Path, report: Report
+) -> tuple[PortDefinition, ...]:
+    if "port" in given and "ports" in given:
+        report.key((*path, "port"), "both `port` and `ports` are given; `ports` alone says it all")
+    if "ports" in given:
+        ports = given["ports"]
+        if isinstance(ports, dict):
+            return tuple(_define_port(base, name, number) for name, number in ports.items())
+        names = [port.name for port in base.ports]
+        names += [
+            f"port{position}" if position > 1 else MAIN_PORT
+            for position in range(len(names) + 1, len(ports) + 1)
+        ]
+        return tuple(
+            _define_port(base, name, number) for name, number in zip(names, ports, strict=False)
+        ) + tuple(base.ports[len(ports) :])
+    if "port" in given:
+        name = base.ports[0].name if base.ports else MAIN_PORT
+        rest = base.ports[1:]
+        if any(port.number == given["port"] is not None for port in rest):
+            report.value((*path, "port"), f"port {given['port']} is there twice")
+        return (_define_port(base, name, given["port"]), *rest)
+    return base.ports
+
+
+def _define_port(base: ServiceDefinition, name: str, number: int | None) -> PortDefinition:
+    for port in base.ports:
+        if port.name == name and port.number == number:
+            return port
+    return PortDefinition(name=name, number=number, is_explicit=number is not None)
+
+
+def _keep_check(check: HealthCheck | None, ports: Sequence[PortDefinition]) -> HealthCheck | None:
+    """A packaged check, as long as the port it asks is still there under its name."""
+    if check is None or not isinstance(check.port, str):
+        return check
+    names = [port.name for port in ports]
+    return check if check.port in names else dataclasses.replace(check, port=None)
+
+
+def _read_check(
+    given: Mapping[str, Any], ports: Sequence[PortDefinition], path: Path, report: Report
+) -> HealthCheck:
+    where = (*path, "health_check")
+    suggested = [kind for key, kind in _KEYS_OF_CHECKS.items() if key in given]
+    kind = CheckType(given.get("type") or (suggested[0] if suggested else "tcp"))
+    for key, needed in _KEYS_OF_CHECKS.items():
+        if key in given and kind != needed:
+            report.key((*where, key), f"{key} has no meaning for a {kind} check")
+    for key, needed in (("command", "exec"), ("pattern", "log")):
+        if kind == needed and not given.get(key):
+            report.key(where, f"a check of type {kind} needs `{key}`")
+    if "pattern" in given:
+        try:
+            re.compile(given["pattern"])
+        except re.error as error:
+            report.value((*where, "pattern"), f"pattern is no regular expression: {error}")
+    _check_asked_port(kind, given, ports, where, report)
+    default = HealthCheck(type=kind)
+    return HealthCheck(
+        type=kind,
+        port=given.get("port"),
+        path=given.get("path", default.path),
+        command=given.get("command", ()),
+        pattern=given.get("pattern", ""),
+        interval_seconds=given.get("interval", default.interval_seconds),
+        timeout_seconds=given.get("timeout", default.timeout_seconds),
+        start_period_seconds=given.get("start_period", default.start_period_seconds),
+    )
+
+
+def _check_asked_port(
+    kind: CheckType,
+    given: Mapping[str, Any],
+    ports: Sequence[PortDefinition],
+    where: Path,
+    report: Report,
+) -> None:
+    if kind in {CheckType.HTTP, CheckType.TCP, CheckType.GRPC}:
+        names = [port.name for port in ports]
+        port = given.get("port")
+        if isinstance(port, str) and port not in names:
+            report.unknown_value((*where, "port"), "port", port, names)
+        elif port is None and not ports:
+            report.key(where, f"a {kind} check needs a port, and the service has none")
+    elif "port" in given:
+        report.key((*where, "port"), f"port has no meaning for a {kind} check")
+
+
+def _full_names(words: Iterable[str]) -> tuple[ServiceName, ...]:
+    names = (SHORT_NAMES.get(word, ServiceName(word)) for word in words)
+    return tuple(dict.fromkeys(names))
+
+
+def locate(path: str, directory: str) -> str:
+    """An absolute path for one that is relative to the catalog; a variable in front is left to the plan."""
+    if path.startswith(("/", "${", "~")) or not directory:
+        return path
+    return posixpath.normpath(posixpath.join(directory, path))
+
+
+def _locate_program(command: tuple[str, ...], directory: str) -> tuple[str, ...]:
+    """A program written with a slash is a path; one without is looked for on PATH."""
+    if not command or "/" not in command[0]:
+        return command
+    return (locate(command[0], directory), *command[1:])
+
+
+def _locate_volume(volume: str, directory: str) -> str:
+    host, colon, rest = volume.partition(":")
+    return f"{locate(host, directory)}{colon}{rest}" if host.startswith(".") else volume

@@ -1,0 +1,318 @@
+"""From facts to state: what every instance, every service and the stack are, and why, in one line each.
+
+A pure function of the newest facts: in which order they arrived does not matter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from prismctl.domain.observation import InstanceKey, Phase, describe_exit
+from prismctl.domain.snapshot import (
+    InstanceSnapshot,
+    ServiceSnapshot,
+    ServiceState,
+    StackSnapshot,
+    StackState,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from prismctl.domain.observation import InstanceObservation, ProbeResult, WorldView
+    from prismctl.domain.plan import ServicePlan, StackPlan
+    from prismctl.domain.service import ServiceName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StackHistory:
+    """What the present facts do not say: how the stack came to be where it is."""
+
+    started_at: float | None = None
+    """When the command that started it began."""
+    applied_at: float | None = None
+    """When the plan was handed to the engine."""
+    apply_seconds: float | None = None
+    ready_seconds: float | None = None
+    has_settled: bool = False
+    """There was a moment at which nothing was waited for: from then on, what is not up is a loss."""
+    is_stopping: bool = False
+    healthy_after_seconds: Mapping[ServiceName, float] = field(default_factory=dict)
+    """When each service was healthy for the first time, from the plan being handed over."""
+    last_errors: Mapping[ServiceName, str] = field(default_factory=dict)
+    """How the latest run that went wrong ended, or the last probe error."""
+    memory_limit_bytes: int = 0
+    endpoints: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+_SETTLED_PHASES: Final = {
+    Phase.COMPLETED: ServiceState.COMPLETED,
+    Phase.STOPPING: ServiceState.STOPPING,
+    Phase.STOPPED: ServiceState.STOPPED,
+}
+
+_WORST_FIRST: Final = (
+    ServiceState.UNHEALTHY,
+    ServiceState.STARTING,
+    ServiceState.WAITING,
+    ServiceState.STOPPING,
+    ServiceState.STOPPED,
+    ServiceState.HEALTHY,
+)
+
+
+def fold_snapshot(
+    plan: StackPlan, world: WorldView, now: float, history: StackHistory
+) -> StackSnapshot:
+    """The state of a stack.
+
+    Args:
+        plan: what shall run.
+        world: the newest facts.
+        now: seconds since the epoch.
+        history: what led here.
+    """
+    services: dict[ServiceName, ServiceSnapshot] = {}
+    # The plan's order puts every service after what it depends on: a failure travels down in one pass.
+    for service in plan.services:
+        services[service.name] = _fold_service(service, services, world, now, history)
+    folded = tuple(services.values())
+    return StackSnapshot(
+        stack=plan.stack,
+        engine=plan.engine.value,
+        state=_fold_stack(folded, history),
+        services=folded,
+        origin=plan.origin,
+        started_at=history.started_at,
+        apply_seconds=history.apply_seconds,
+        ready_seconds=history.ready_seconds,
+        memory_limit_bytes=history.memory_limit_bytes,
+        endpoints=dict(history.endpoints),
+        components={name: world.components[name].state.value for name in sorted(world.components)},
+        notes=history.notes,
+    )
+
+
+def _fold_stack(services: tuple[ServiceSnapshot, ...], history: StackHistory) -> StackState:
+    states = [service.state for service in services]
+    if history.is_stopping:
+        is_over = all(state is ServiceState.STOPPED for state in states)
+        return StackState.STOPPED if is_over and not services else StackState.STOPPING
+    is_all_settled = all(state.is_settled for state in states)
+    if not history.has_settled and not is_all_settled:
+        return StackState.STARTING
+    if all(state.is_good for state in states):
+        return StackState.RUNNING
+    if not any(state.is_good for state in states):
+        is_hopeless = all(state is ServiceState.FAILED for state in states)
+        return StackState.FAILED if is_hopeless else StackState.DEGRADED
+    is_lost = any(
+        service.state in {ServiceState.FAILED, ServiceState.UNHEALTHY}
+        or (not service.state.is_good and service.name in history.healthy_after_seconds)
+        for service in services
+    )
+    return StackState.DEGRADED if is_lost else StackState.RUNNING
+
+
+def _fold_service(
+    service: ServicePlan,
+    before: Mapping[ServiceName, ServiceSnapshot],
+    world: WorldView,
+    now: float,
+    history: StackHistory,
+) -> ServiceSnapshot:
+    wanted = [InstanceKey(service.name, replica) for replica in range(service.replicas)]
+    surplus = sorted(
+        key
+        for key, observation in world.instances.items()
+        if key.service == service.name
+        and key.replica >= service.replicas
+        and observation.phase not in {Phase.STOPPED, Phase.COMPLETED}
+    )
+    instances = tuple(
+        _fold_instance(service, key, before, world, now, history) for key in (*wanted, *surplus)
+    )
+    counted = instances[: len(wanted)]
+    state, reason = _combine(counted, history)
+    last_error = history.last_errors.get(service.name)
+    if last_error is None and state in {ServiceState.UNHEALTHY, ServiceState.FAILED}:
+        last_error = reason or None
+    return ServiceSnapshot(
+        name=service.name,
+        type=service.type.value,
+        runtime=service.runtime.value,
+        state=state,
+        reason=reason,
+        replicas_wanted=service.replicas,
+        instances=instances,
+        ports=service.ports,
+        restarts=sum(instance.restarts for instance in instances),
+        depends_on=service.depends_on,
+        last_error=last_error,
+        healthy_after_seconds=history.healthy_after_seconds.get(service.name),
+        source=service.source,
+    )
+
+
+def _combine(
+    instances: tuple[InstanceSnapshot, ...], history: StackHistory
+) -> tuple[ServiceState, str]:
+    if not instances:
+        state = ServiceState.STOPPED if history.is_stopping else ServiceState.HEALTHY
+        return state, "" if history.is_stopping else "scaled to no instances"
+    states = {instance.state for instance in instances}
+    if len(states) == 1:
+        return instances[0].state, instances[0].reason
+    has_good = any(state.is_good for state in states)
+    if ServiceState.FAILED in states:
+        state = ServiceState.UNHEALTHY if has_good else ServiceState.FAILED
+        culprit = next(each for each in instances if each.state is ServiceState.FAILED)
+    else:
+        state = next(each for each in _WORST_FIRST if each in states)
+        culprit = next(each for each in instances if each.state is state)
+    good = sum(instance.state.is_good for instance in instances)
+    reason = f"{good} of {len(instances)} healthy; instance {culprit.index}: "
+    return state, reason + (culprit.reason or culprit.state.value)
+
+
+def _fold_instance(
+    service: ServicePlan,
+    key: InstanceKey,
+    before: Mapping[ServiceName, ServiceSnapshot],
+    world: WorldView,
+    now: float,
+    history: StackHistory,
+) -> InstanceSnapshot:
+    observation = world.instances.get(key)
+    usage = world.usage.get(key)
+    if observation is None:
+        state, reason = _judge_absent(service, before, history)
+        return InstanceSnapshot(index=key.replica, state=state, reason=reason, ports=service.ports)
+    is_suspended = usage is not None and usage.is_suspended and observation.pid is not None
+    probe = world.probes.get(key)
+    if probe is not None and probe.run != observation.run:
+        probe = None
+    has_answered = key in world.healthy_since
+    state, reason = _judge(
+        service,
+        observation,
+        before,
+        history,
+        probe=probe,
+        has_answered=has_answered,
+        is_suspended=is_suspended,
+        now=now,
+    )
+    is_alive = observation.pid is not None
+    return InstanceSnapshot(
+        index=key.replica,
+        state=state,
+        reason=reason,
+        pid=observation.pid,
+        started_at=observation.started_at,
+        restarts=observation.restarts,
+        ports=observation.ports or service.ports,
+        memory_bytes=usage.memory_bytes if usage and is_alive else 0,
+        cpu_percent=usage.cpu_percent if usage and is_alive else 0.0,
+    )
+
+
+def _judge(
+    service: ServicePlan,
+    seen: InstanceObservation,
+    before: Mapping[ServiceName, ServiceSnapshot],
+    history: StackHistory,
+    *,
+    probe: ProbeResult | None,
+    has_answered: bool,
+    is_suspended: bool,
+    now: float,
+) -> tuple[ServiceState, str]:
+    if seen.phase in _SETTLED_PHASES:
+        state = _SETTLED_PHASES[seen.phase]
+        return state, seen.message
+    if seen.phase is Phase.WAITING:
+        state, reason = _judge_absent(service, before, history)
+        return state, reason or seen.message
+    if seen.phase is Phase.FAILED:
+        return ServiceState.FAILED, seen.message or f"{_describe_crashes(seen)}; not tried again"
+    if seen.phase is Phase.BACKOFF:
+        return _judge_backoff(service, seen, history, now)
+    if is_suspended:
+        return ServiceState.UNHEALTHY, "suspended by SIGSTOP"
+    return _judge_running(service, seen, probe, has_answered=has_answered, now=now)
+
+
+def _judge_absent(
+    service: ServicePlan, before: Mapping[ServiceName, ServiceSnapshot], history: StackHistory
+) -> tuple[ServiceState, str]:
+    """An instance of which there is no process yet, or none any more."""
+    if history.is_stopping:
+        return ServiceState.STOPPED, ""
+    needed = [before[name] for name in service.depends_on if name in before]
+    for dependency in needed:
+        if dependency.state is ServiceState.FAILED:
+            reason = dependency.reason
+            # The root is what has to be put right, however long the chain down from it is.
+            if " can never be ready: " in reason:
+                return ServiceState.FAILED, reason
+            return ServiceState.FAILED, f"{dependency.name} can never be ready: {reason}"
+    waits_for = [dependency.name for dependency in needed if not dependency.state.is_good]
+    if waits_for:
+        return ServiceState.WAITING, f"waits for {', '.join(waits_for)}"
+    return ServiceState.WAITING, ""
+
+
+def _judge_backoff(
+    service: ServicePlan, seen: InstanceObservation, history: StackHistory, now: float
+) -> tuple[ServiceState, str]:
+    reason = _describe_crashes(seen)
+    if seen.next_start_at is not None:
+        reason += f", next try in {max(0.0, seen.next_start_at - now):.1f} s"
+    is_early = (
+        service.name not in history.healthy_after_seconds
+        and history.applied_at is not None
+        and now - history.applied_at < _start_period(service)
+    )
+    return (ServiceState.STARTING if is_early else ServiceState.UNHEALTHY), reason
+
+
+def _judge_running(
+    service: ServicePlan,
+    seen: InstanceObservation,
+    probe: ProbeResult | None,
+    *,
+    has_answered: bool,
+    now: float,
+) -> tuple[ServiceState, str]:
+    age = max(0.0, now - seen.started_at) if seen.started_at is not None else 0.0
+    if service.one_shot:
+        return ServiceState.STARTING, "runs until it is done"
+    if service.check is None:
+        is_up = age >= service.min_uptime_seconds
+        return (ServiceState.HEALTHY, "") if is_up else (ServiceState.STARTING, "")
+    if probe is not None and probe.is_ok:
+        return ServiceState.HEALTHY, ""
+    if has_answered:
+        if probe is None:
+            return ServiceState.HEALTHY, ""
+        return ServiceState.UNHEALTHY, probe.message or "does not answer"
+    is_early = age < _start_period(service)
+    state = ServiceState.STARTING if is_early else ServiceState.UNHEALTHY
+    if probe is None:
+        return state, "" if is_early else "was not asked yet"
+    # As old as it was when it was asked: the line stands still between two questions.
+    asked_after = max(0.0, probe.at - seen.started_at) if seen.started_at is not None else 0.0
+    return state, f"{probe.message or 'no answer'}, {asked_after:.1f} s"
+
+
+def _start_period(service: ServicePlan) -> float:
+    return service.check.start_period_seconds if service.check else service.min_uptime_seconds
+
+
+def _describe_crashes(seen: InstanceObservation) -> str:
+    times = seen.restarts + 1
+    ending = describe_exit(seen.exit_code, seen.exit_signal)
+    return f"{ending} {times} times" if times > 1 else ending

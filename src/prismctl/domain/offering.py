@@ -1,0 +1,60 @@
+"""What can be started: the services of one catalog, under their full and short names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from prismctl.domain.problems import NOWHERE, Place
+from prismctl.domain.service import SHORT_NAMES, ServiceName
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from prismctl.domain.document import Document
+    from prismctl.domain.service import ServiceDefinition
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Catalog:
+    """All services that can be chosen, valid in themselves and among each other."""
+
+    services: Mapping[ServiceName, ServiceDefinition]
+    """In the file's order."""
+    file: str
+    """As the user would name it."""
+    directory: str = ""
+    """Absolute; relative paths in the catalog start here."""
+    is_generated: bool = False
+    """Nobody has edited it."""
+    document: Document | None = None
+    """What it was read from; ``None`` for a generated one, which has no mistakes to point at."""
+    entries: Mapping[ServiceName, int] | None = None
+    """Where in the document's list each service stands."""
+
+    def find(self, word: str) -> ServiceDefinition | None:
+        """The service of a full or a short name."""
+        return self.services.get(self.full_name(word))
+
+    def full_name(self, word: str) -> ServiceName:
+        """The name a word stands for; a service that is really called so goes before a short name."""
+        name = ServiceName(word)
+        return name if name in self.services else SHORT_NAMES.get(word, name)
+
+    @property
+    def names(self) -> tuple[ServiceName, ...]:
+        """Full names in the file's order."""
+        return tuple(self.services)
+
+    @property
+    def known_words(self) -> tuple[str, ...]:
+        """Full and short names: what a misspelt word may have been meant to be."""
+        shorts = (short for short, name in SHORT_NAMES.items() if name in self.services)
+        return (*self.services, *shorts)
+
+    def place(self, name: str, *path: str | int) -> Place:
+        """Where a part of a service's entry stands; the file alone where that is not known."""
+        index = (self.entries or {}).get(ServiceName(name))
+        if self.document is None or index is None:
+            return NOWHERE if self.is_generated else Place(self.file)
+        return self.document.place_of_value(("services", index, *path))

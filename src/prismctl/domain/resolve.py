@@ -1,0 +1,350 @@
+"""From a selection to a plan: every name resolved, every port a number, every ``${…}`` replaced.
+
+A pure function of what was selected, the catalog, facts about the machine and the options: the same input
+gives the same plan. All that is impossible is found in one go.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from prismctl.domain.addressing import Assignment, PortConflict, assign_ports
+from prismctl.domain.choice import (
+    EngineChoice,
+    Refusal,
+    RuntimeChoice,
+    choose_engine,
+    choose_runtime,
+)
+from prismctl.domain.dependencies import sort_by_dependency
+from prismctl.domain.environment import choose_base_environment
+from prismctl.domain.interpolation import (
+    Addresses,
+    Mistake,
+    Surroundings,
+    has_own_references,
+    interpolate,
+)
+from prismctl.domain.packaged import BINARY_CHECKS
+from prismctl.domain.plan import (
+    LOOPBACK,
+    EngineName,
+    Port,
+    ServicePlan,
+    ServiceTemplate,
+    StackPlan,
+)
+from prismctl.domain.problems import Problems
+from prismctl.domain.service import (
+    DEFAULT_STACK,
+    CheckType,
+    HealthCheck,
+    Runtime,
+    ServiceDefinition,
+    StackName,
+)
+from prismctl.errors import ConfigError, MissingToolError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from prismctl.domain.choice import MachineFacts
+    from prismctl.domain.offering import Catalog
+    from prismctl.domain.selection import Selection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanOptions:
+    """What a plan depends on beside the selection, the catalog and the machine."""
+
+    stack: StackName = DEFAULT_STACK
+    data_directory: str
+    """Absolute; each service has a directory of its name in it."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Of the one who starts it: for ``${VARIABLE}`` and for what services inherit."""
+    engine: str = "auto"
+    """``auto`` or an engine's name."""
+    runtime: Runtime | None = None
+    """Container or native, where a service offers both."""
+    replaces_taken_ports: bool = False
+    current_ports: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """What the running stack has, by service and port name."""
+    persist: bool = False
+    """Keep the data of every service."""
+    replicas: Mapping[str, int] = field(default_factory=dict)
+    """How many instances, where that is not what the catalog says."""
+    patterns_directory: str = ""
+    """What ``${stack.patterns}`` stands for; empty: the asking service's data directory."""
+
+
+class Resolution(NamedTuple):
+    """A plan, and what has to be out of its way before it can be applied."""
+
+    plan: StackPlan
+    conflicts: tuple[PortConflict, ...]
+    """Asked-for ports that somebody has; empty when taken ones are replaced."""
+
+
+def resolve_plan(
+    selection: Selection,
+    catalog: Catalog,
+    facts: MachineFacts,
+    options: PlanOptions,
+    *,
+    is_free: Callable[[int], bool],
+    problems: Problems | None = None,
+) -> Resolution:
+    """Decide everything.
+
+    Args:
+        selection: what shall run.
+        catalog: what there is.
+        facts: about the machine.
+        options: what else it depends on.
+        is_free: whether a port can be listened on.
+        problems: found earlier, and to be shown together with what is found here.
+
+    Raises:
+        ConfigError: something is impossible; all of it.
+        MissingToolError: nothing is wrong, but programs that are needed are not installed; all of them.
+    """
+    problems = problems or Problems()
+    definitions = [catalog.services[name] for name in selection.sources]
+    order = _order(definitions, problems)
+    assignment = assign_ports(
+        order,
+        stack=options.stack,
+        is_free=is_free,
+        replaces_taken=options.replaces_taken_ports,
+        current=options.current_ports,
+    )
+    for clash in assignment.clashes:
+        place = catalog.place(clash.second, "ports")
+        problems.add(
+            f"port {clash.number} is asked for by both {clash.first} and {clash.second}", place
+        )
+    refusals: list[Refusal] = []
+    planner = _Planner(selection, catalog, facts, options, assignment, problems, refusals)
+    services = [planner.plan(definition) for definition in order]
+    engine = _choose_engine(options.engine, facts, problems, refusals)
+    if problems.found:
+        raise ConfigError(problems.found)
+    if refusals:
+        raise _missing(refusals)
+    plan = StackPlan(
+        stack=options.stack,
+        engine=engine.engine,
+        engine_reason=engine.reason,
+        origin=selection.origin,
+        services=tuple(services),
+        base_env=choose_base_environment(options.environment),
+    )
+    return Resolution(plan, assignment.conflicts)
+
+
+def _order(definitions: Sequence[ServiceDefinition], problems: Problems) -> list[ServiceDefinition]:
+    by_name = {each.name: each for each in definitions}
+    depends_on = {each.name: each.depends_on for each in definitions}
+    try:
+        names = sort_by_dependency(list(by_name), depends_on)
+    except ValueError as error:
+        problems.add(str(error))
+        return list(definitions)
+    return [by_name[name] for name in names]
+
+
+def _choose_engine(
+    requested: str, facts: MachineFacts, problems: Problems, refusals: list[Refusal]
+) -> EngineChoice:
+    if requested == EngineName.CLUSTER:
+        problems.add("engine cluster is not available; auto, nomad and local are")
+    elif requested != "auto" and requested not in set(EngineName):
+        problems.add_unknown("engine", requested, ("auto", "nomad", "local"))
+    else:
+        choice = choose_engine(requested, facts)
+        if isinstance(choice, Refusal):
+            refusals.insert(0, choice)
+        else:
+            return choice
+    return EngineChoice(EngineName.LOCAL, "")
+
+
+def _missing(refusals: Sequence[Refusal]) -> MissingToolError:
+    reasons = "; ".join(refusal.reason for refusal in refusals)
+    hints = dict.fromkeys(refusal.hint for refusal in refusals)
+    return MissingToolError(reasons, hint="\n".join(hints))
+
+
+class _Planner(NamedTuple):
+    """Decides service by service what has been found out to be possible."""
+
+    selection: Selection
+    catalog: Catalog
+    facts: MachineFacts
+    options: PlanOptions
+    assignment: Assignment
+    problems: Problems
+    refusals: list[Refusal]
+
+    def choose(self, definition: ServiceDefinition, command: tuple[str, ...]) -> RuntimeChoice:
+        """What runs a service; a stand-in, once it is noted that nothing can."""
+        choice = choose_runtime(
+            replace(definition, command=command), self.facts, preferred=self.options.runtime
+        )
+        if isinstance(choice, Refusal):
+            self.refusals.append(choice)
+            return RuntimeChoice(Runtime.BUILTIN, definition.name, "")
+        return choice
+
+    def plan(self, definition: ServiceDefinition) -> ServicePlan:
+        """One service, decided."""
+        name = definition.name
+        ports = self.assignment.ports[name]
+        data = posixpath.join(self.options.data_directory, name)
+        texts = _Texts(self, definition, data)
+        command = texts.words(definition.command, "command")
+        choice = self.choose(definition, command)
+        runtime = choice.runtime
+        is_native = runtime is Runtime.NATIVE
+        args = () if is_native else texts.words(definition.args, "args")
+        init = texts.words(definition.init, "native", "init") if is_native else ()
+        env = texts.values(definition.env, "env")
+        check = _settle_check(definition, runtime, ports)
+        if check is not None:
+            command_words = texts.words(check.command, "health_check", "command")
+            check = replace(
+                check, command=command_words, path=texts.one(check.path, "health_check")
+            )
+        working_directory = texts.one(definition.working_directory, "working_directory")
+        if working_directory and not working_directory.startswith("/"):
+            working_directory = posixpath.join(
+                self.catalog.directory or self.options.data_directory,
+                _expand_home(working_directory, self.options),
+            )
+        volumes = texts.words(definition.volumes, "volumes")
+        return ServicePlan(
+            name=name,
+            type=definition.type,
+            source=self.selection.sources[name],
+            runtime=runtime,
+            runtime_reason=choice.reason,
+            program="" if is_native else texts.one(choice.program, "container"),
+            command=(choice.program, *command[1:]) if is_native else (),
+            args=args,
+            working_directory=working_directory,
+            env=env,
+            secrets=definition.secrets,
+            depends_on=tuple(
+                each for each in definition.depends_on if each in self.selection.sources
+            ),
+            ports=ports,
+            check=check,
+            min_uptime_seconds=definition.min_uptime_seconds,
+            one_shot=definition.one_shot,
+            persist=definition.persist or self.options.persist,
+            replicas=self.options.replicas.get(name, definition.replicas),
+            resources=definition.resources,
+            stop_grace_seconds=definition.stop_grace_seconds,
+            volumes=volumes,
+            init=init,
+            user=definition.user if is_native else "",
+            template=texts.template(definition, check, choice),
+        )
+
+
+def _expand_home(path: str, options: PlanOptions) -> str:
+    home = options.environment.get("HOME", "")
+    return posixpath.join(home, path[2:]) if path.startswith("~/") and home else path
+
+
+def _settle_check(
+    definition: ServiceDefinition, runtime: Runtime, ports: Sequence[Port]
+) -> HealthCheck | None:
+    """The check with its port as a number; the default one for a service that has a port and no check."""
+    check = definition.health_check
+    if runtime is Runtime.BINARY and definition.name in BINARY_CHECKS:
+        check = BINARY_CHECKS[definition.name]
+    elif check is None and ports:
+        check = HealthCheck(type=CheckType.TCP)
+    if check is None or check.type in {CheckType.EXEC, CheckType.LOG}:
+        return check if check is None else replace(check, port=None)
+    by_name = {port.name: port.number for port in ports}
+    asked_for = {each.number: each.name for each in definition.ports if each.number is not None}
+    if check.port is None:
+        number = ports[0].number
+    elif isinstance(check.port, str):
+        number = by_name[check.port] if check.port in by_name else ports[0].number
+    else:
+        # A number that is one of the service's own follows it to where it was moved.
+        number = by_name.get(asked_for.get(check.port, ""), check.port)
+    return replace(check, port=number)
+
+
+class _Texts:
+    """Replaces the references in one service's texts, and takes note of those that mean nothing."""
+
+    def __init__(self, planner: _Planner, definition: ServiceDefinition, data: str) -> None:
+        self.name = definition.name
+        self.catalog = planner.catalog
+        self.problems = planner.problems
+        options = planner.options
+        self.around = Surroundings(
+            service=definition.name,
+            data=data,
+            services={
+                name: Addresses(LOOPBACK, {port.name: port.number for port in ports})
+                for name, ports in planner.assignment.ports.items()
+            },
+            full_name=self.catalog.full_name,
+            known_services=self.catalog.services,
+            stack={"name": options.stack, "patterns": options.patterns_directory or data},
+            variables=options.environment,
+        )
+
+    def one(self, text: str, *path: str | int) -> str:
+        """One text, decided."""
+        mistakes: list[Mistake] = []
+        result = interpolate(text, self.around, mistakes)
+        for mistake in mistakes:
+            self.problems.add(
+                f"{self.name}: {mistake.message}",
+                self.catalog.place(self.name, *path),
+                suggestion=mistake.suggestion,
+            )
+        return result
+
+    def words(self, texts: Sequence[str], *path: str | int) -> tuple[str, ...]:
+        """Several texts, decided."""
+        return tuple(self.one(text, *path, index) for index, text in enumerate(texts))
+
+    def values(self, texts: Mapping[str, str], *path: str | int) -> dict[str, str]:
+        """The values of a mapping, decided."""
+        return {key: self.one(text, *path, key) for key, text in texts.items()}
+
+    def template(
+        self, definition: ServiceDefinition, check: HealthCheck | None, choice: RuntimeChoice
+    ) -> ServiceTemplate | None:
+        """What further instances are made from, when they differ from the first."""
+        is_native = choice.runtime is Runtime.NATIVE
+        command = (choice.program, *definition.command[1:]) if is_native else ()
+        args = () if is_native else definition.args
+        init = definition.init if is_native else ()
+        check_command = definition.health_check.command if check and definition.health_check else ()
+        texts = (*command, *args, *init, *check_command, *definition.env.values())
+        if not any(has_own_references(text) for text in texts):
+            return None
+        return ServiceTemplate(
+            command=self._keep(command),
+            args=self._keep(args),
+            init=self._keep(init),
+            check_command=self._keep(check_command),
+            env={
+                key: interpolate(text, self.around, [], keeps_own=True)
+                for key, text in definition.env.items()
+            },
+        )
+
+    def _keep(self, texts: Sequence[str]) -> tuple[str, ...]:
+        return tuple(interpolate(text, self.around, [], keeps_own=True) for text in texts)

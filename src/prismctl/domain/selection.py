@@ -1,0 +1,162 @@
+"""Which services are wanted, and why each of them.
+
+Layers are asked from the highest down; the first that names any services replaces all below it. Then what
+is required is put in, ``--with`` adds, ``--without`` takes away, and dependencies come along.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from prismctl.domain.dependencies import close_over
+from prismctl.domain.presets import PRESET_NAMES, PRESETS, Preset
+from prismctl.domain.problems import NOWHERE, Place, Problems
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from prismctl.domain.offering import Catalog
+    from prismctl.domain.service import ServiceName
+
+
+class Layer(NamedTuple):
+    """One place that names services."""
+
+    origin: str
+    """As a person would say it: ``preset redis``, ``profile my-setup``, ``picker``, ``prism.yaml``."""
+    services: Sequence[str]
+    """Full or short names."""
+    places: Sequence[Place] = ()
+    """Where each name is written, for those that come from a file."""
+
+
+class Addition(NamedTuple):
+    """A service added to, or taken away from, what a layer names."""
+
+    word: str
+    source: str
+    """``--with``, ``--without``, or the file that says it."""
+    place: Place = NOWHERE
+
+
+class Selection(NamedTuple):
+    """What shall run."""
+
+    origin: str
+    """What was chosen, in words."""
+    sources: Mapping[ServiceName, str]
+    """Every service that shall run, in the catalog's order, with the reason why."""
+
+
+def preset_layer(preset: Preset) -> Layer:
+    """What a preset names."""
+    return Layer(f"preset {preset.name}", preset.services)
+
+
+def find_preset(word: str, problems: Problems, place: Place = NOWHERE) -> Preset | None:
+    """The preset of that name; an unknown one is a problem with the nearest name. ``random`` is none of these."""
+    preset = PRESETS.get(word)
+    if preset is None:
+        problems.add_unknown("preset", word, PRESET_NAMES, place)
+    return preset
+
+
+def default_layer(catalog: Catalog) -> Layer:
+    """What a catalog starts when nothing is chosen."""
+    chosen = [each.name for each in catalog.services.values() if each.required or each.default]
+    is_minimal = set(chosen) == set(PRESETS["minimal"].services)
+    return Layer("minimal" if is_minimal else catalog.file, chosen)
+
+
+def select_services(
+    catalog: Catalog,
+    layers: Sequence[Layer | None],
+    *,
+    additions: Sequence[Addition] = (),
+    removals: Sequence[Addition] = (),
+    problems: Problems,
+) -> Selection:
+    """What shall run, from the highest layer that names anything.
+
+    Args:
+        catalog: what there is.
+        layers: from the highest down; ``None`` and empty ones name nothing.
+        additions: ``--with``.
+        removals: ``--without``.
+        problems: gets what is impossible; the selection is then only good for finding more of it.
+    """
+    default = default_layer(catalog)
+    layer = next((each for each in layers if each is not None and each.services), default)
+    source = "default" if layer is default else layer.origin
+    chosen: dict[ServiceName, str] = {
+        each.name: "required" for each in catalog.services.values() if each.required
+    }
+    for index, word in enumerate(layer.services):
+        place = layer.places[index] if index < len(layer.places) else NOWHERE
+        name = _find(catalog, word, place, layer.origin, problems)
+        if name is not None:
+            chosen.setdefault(name, source)
+    added: dict[ServiceName, str] = {}
+    for addition in additions:
+        name = _find(catalog, addition.word, addition.place, addition.source, problems)
+        if name is not None:
+            added[name] = addition.word
+            chosen.setdefault(name, addition.source)
+    removed = {}
+    for removal in removals:
+        name = _find(catalog, removal.word, removal.place, removal.source, problems)
+        if name is None:
+            continue
+        if name in added:
+            problems.add(f"{name} is both added and left out", removal.place)
+        elif catalog.services[name].required:
+            problems.add(
+                f"{name} is required and cannot be left out ({removal.source})", removal.place
+            )
+        else:
+            removed[name] = removal
+            chosen.pop(name, None)
+    return Selection(
+        _describe(layer, catalog, added), _complete(catalog, chosen, removed, problems)
+    )
+
+
+def _complete(
+    catalog: Catalog,
+    chosen: Mapping[ServiceName, str],
+    removed: Mapping[ServiceName, Addition],
+    problems: Problems,
+) -> dict[ServiceName, str]:
+    """What is chosen with all it needs, in the catalog's order."""
+    depends_on = {name: each.depends_on for name, each in catalog.services.items()}
+    in_order = [name for name in catalog.services if name in chosen]
+    needed_by = close_over(in_order, depends_on)
+    for name, needing in needed_by.items():
+        if name in removed and needing is not None:
+            problems.add(
+                f"{name} is needed by {needing} and cannot be left out ({removed[name].source})",
+                removed[name].place,
+            )
+    return {
+        name: chosen.get(name) or f"needed by {needed_by[name]}"
+        for name in catalog.services
+        if name in needed_by
+    }
+
+
+def _find(
+    catalog: Catalog, word: str, place: Place, source: str, problems: Problems
+) -> ServiceName | None:
+    definition = catalog.find(word)
+    if definition is None:
+        subject = "" if place.file else source
+        problems.add_unknown("service", word, catalog.known_words, place, subject=subject)
+        return None
+    return definition.name
+
+
+def _describe(layer: Layer, catalog: Catalog, added: Mapping[ServiceName, str]) -> str:
+    origin = layer.origin.removeprefix("preset ")
+    if not added or origin == catalog.file:
+        return origin
+    return " + ".join([origin, *dict.fromkeys(added.values())])
