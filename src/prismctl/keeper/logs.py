@@ -1,0 +1,243 @@
+"""Output of kept processes on its way to a file: framed into lines, stamped, rotated, and never in the way.
+
+A line of a log file is ``2026-01-02T03:04:05.678901234Z stdout F text``: the time it was read (UTC,
+nanoseconds), the stream, ``F`` for a full line or ``P`` for a part of one that goes on in the next entry of
+the same stream, and the bytes as they came. That is the format of container runtimes, so that their tools
+read it too. The names are ``PATH`` (the current file), ``PATH.1`` (the one before it), ``PATH.2`` and so on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import time
+from typing import Final
+
+MAX_TEXT_BYTES: Final = 256 * 1024
+"""Longer lines are written in parts of this size."""
+READ_BYTES: Final = 256 * 1024
+"""The most that is taken from one pipe before others have their turn."""
+
+_NANOSECONDS: Final = 1_000_000_000
+_NOT_WRITTEN: Final = -1
+
+
+class Stamper:
+    """Writes times as text; the part that changes once a second is kept."""
+
+    def __init__(self) -> None:
+        self._second = -1
+        self._text = b""
+
+    def stamp(self, nanoseconds: int) -> bytes:
+        """The time, given since the epoch, as ``2026-01-02T03:04:05.678901234Z``."""
+        second, fraction = divmod(nanoseconds, _NANOSECONDS)
+        if second != self._second:
+            self._second = second
+            self._text = time.strftime("%Y-%m-%dT%H:%M:%S.", time.gmtime(second)).encode()
+        return b"%s%09dZ" % (self._text, fraction)
+
+
+class LineFramer:
+    """Turns the chunks of one stream into whole log lines; what is not a whole line yet waits here."""
+
+    def __init__(self, stream: bytes) -> None:
+        self._stream = stream
+        self._rest = bytearray()
+
+    def feed(self, chunk: bytes, stamp: bytes) -> bytes:
+        """The log lines that ``chunk`` completes; at most ``READ_BYTES`` long."""
+        end = chunk.rfind(b"\n") + 1
+        if not end:
+            self._rest += chunk
+            return self._cut(stamp)
+        head = b"%s %s F " % (stamp, self._stream)
+        lines = chunk[: end - 1].replace(b"\n", b"\n" + head)
+        if not self._rest:
+            self._rest += chunk[end:]
+            return b"%s%s\n" % (head, lines)
+        # Only the line that began earlier can be too long: a chunk alone is not.
+        parts = self._cut(stamp, more=chunk.find(b"\n"))
+        finished = b"%s%s%s%s\n" % (parts, head, self._rest, lines)
+        self._rest[:] = chunk[end:]
+        return finished
+
+    def finish(self, stamp: bytes) -> bytes:
+        """The unterminated last line, when there is one."""
+        if not self._rest:
+            return b""
+        line = b"%s %s F %s\n" % (stamp, self._stream, self._rest)
+        self._rest.clear()
+        return line
+
+    def _cut(self, stamp: bytes, more: int = 0) -> bytes:
+        parts = b""
+        while len(self._rest) + more > MAX_TEXT_BYTES and self._rest:
+            parts += b"%s %s P %s\n" % (stamp, self._stream, self._rest[:MAX_TEXT_BYTES])
+            del self._rest[:MAX_TEXT_BYTES]
+        return parts
+
+
+class LogFile:
+    """A file that grows to a size and is then moved aside; when it cannot be written, lines are counted."""
+
+    def __init__(self, path: str, *, max_bytes: int, max_files: int) -> None:
+        self.path = path
+        self.max_bytes = max_bytes
+        self.max_files = max_files
+        self.lost_lines = 0
+        """Since the beginning."""
+        self.is_losing = False
+        """The last write did not work."""
+        self.reason = ""
+        """Why it did not."""
+        self.times_opened = 0
+        """Changes whenever ``descriptor`` means another file."""
+        self._descriptor = _NOT_WRITTEN
+        self._size = 0
+        self._is_regular = True
+
+    def write(self, lines: bytes) -> None:
+        """Append whole lines; rotation happens between two of them, never within one."""
+        rest = memoryview(lines)
+        try:
+            while rest:
+                if self._descriptor == _NOT_WRITTEN:
+                    self._open()
+                taken = len(rest)
+                if self._is_regular and self._size + taken > self.max_bytes:
+                    room = max(self.max_bytes - self._size, 0)
+                    start = len(lines) - len(rest)
+                    taken = lines.rfind(b"\n", start, start + room) + 1 - start
+                    if taken <= 0 and self._size:
+                        self._rotate()
+                        continue
+                    if taken <= 0:
+                        taken = lines.index(b"\n", start) + 1 - start
+                rest = rest[self._append(rest[:taken]) :]
+        except OSError as error:
+            self.is_losing = True
+            self.reason = error.strerror or str(error)
+            self.lost_lines += bytes(rest).count(b"\n")
+        else:
+            self.is_losing = False
+
+    def ensure_current(self) -> None:
+        """Go on in a new file when somebody removed or replaced the one in use."""
+        if self._descriptor == _NOT_WRITTEN:
+            return
+        try:
+            there = os.stat(self.path)
+            is_current = os.path.samestat(there, os.fstat(self._descriptor))
+        except OSError:
+            is_current = False
+        if not is_current:
+            self.close()
+
+    def close(self) -> None:
+        """Let go of the file; the next write opens it again."""
+        if self._descriptor != _NOT_WRITTEN:
+            os.close(self._descriptor)
+            self._descriptor = _NOT_WRITTEN
+
+    @property
+    def descriptor(self) -> int | None:
+        """The open file, for who wants to write there directly."""
+        return None if self._descriptor == _NOT_WRITTEN else self._descriptor
+
+    def _open(self) -> None:
+        os.makedirs(os.path.dirname(self.path) or ".", mode=0o700, exist_ok=True)
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+        self._descriptor = os.open(self.path, flags, 0o600)
+        self.times_opened += 1
+        found = os.fstat(self._descriptor)
+        self._size = found.st_size
+        self._is_regular = stat.S_ISREG(found.st_mode)
+        self._end_torn_line()
+
+    def _end_torn_line(self) -> None:
+        """A writer that was killed may have left half a line; what follows must not be glued to it."""
+        if not self._is_regular or not self._size:
+            return
+        with open(self.path, "rb") as there:
+            there.seek(-1, os.SEEK_END)
+            is_torn = there.read(1) != b"\n"
+        if is_torn:
+            self._append(memoryview(b"\n"))
+
+    def _append(self, lines: memoryview) -> int:
+        """Write everything or leave no torn line behind; the number of bytes that are there to stay."""
+        written = 0
+        try:
+            while written < len(lines):
+                count = os.write(self._descriptor, lines[written:])
+                written += count
+        except OSError:
+            whole = bytes(lines[:written]).rfind(b"\n") + 1
+            if whole != written:
+                with contextlib.suppress(OSError):
+                    os.ftruncate(self._descriptor, self._size + whole)
+            self._size += whole
+            if whole:
+                return whole
+            raise
+        self._size += written
+        return written
+
+    def _rotate(self) -> None:
+        self.close()
+        if self.max_files == 1:
+            os.unlink(self.path)
+            return
+        for number in range(self.max_files - 1, 0, -1):
+            older = self.path if number == 1 else f"{self.path}.{number - 1}"
+            with contextlib.suppress(FileNotFoundError):
+                os.rename(older, f"{self.path}.{number}")
+
+
+class Pump:
+    """Carries one stream of one run from its pipe to the log file."""
+
+    def __init__(self, descriptor: int, stream: bytes, log: LogFile, stamper: Stamper) -> None:
+        self.descriptor = descriptor
+        """The reading end of the pipe, non-blocking; closed by ``close``."""
+        self._log = log
+        self._stamper = stamper
+        self._framer = LineFramer(stream)
+        self._is_large = False
+
+    def pump(self) -> int | None:
+        """Carry at most ``READ_BYTES``; how many it was, 0 when nothing was there, ``None`` at the end."""
+        try:
+            chunk = os.read(self.descriptor, READ_BYTES)
+        except BlockingIOError:
+            return 0
+        stamp = self._stamper.stamp(time.time_ns())
+        lines = self._framer.feed(chunk, stamp) if chunk else self._framer.finish(stamp)
+        if lines:
+            self._log.write(lines)
+        if not chunk:
+            return None
+        if not self._is_large and len(chunk) >= _DEFAULT_PIPE_BYTES:
+            self._is_large = True
+            _enlarge(self.descriptor)
+        return len(chunk)
+
+    def close(self) -> None:
+        """Give the pipe up."""
+        os.close(self.descriptor)
+
+
+_DEFAULT_PIPE_BYTES: Final = 60 * 1024
+_LARGE_PIPE_BYTES: Final = 1024 * 1024
+
+
+def _enlarge(descriptor: int) -> None:
+    """A pipe that was found full gets room; only such, because pipe memory is limited per user."""
+    import fcntl
+
+    resize = getattr(fcntl, "F_SETPIPE_SZ", None)
+    if resize is not None:
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(descriptor, resize, _LARGE_PIPE_BYTES)
