@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any, Final
 
 from prismctl.present.text import Line, Span, Tone, clean, line, pad
@@ -57,3 +58,10 @@ def fields(**values: object) -> str:
 
 def _quoted(value: str) -> str:
     return f'"{value}"' if " " in value else value
+
+
+def timed_event_line(event: dict[str, Any]) -> Line:
+    """The line for any event with its time of day, for reading afterwards."""
+    clock = time.strftime("%H:%M:%S", time.localtime(float(event["time"])))
+    words = event_line(event, is_verbose=True) or ()
+    return line(Span(f"{clock}  ", Tone.MUTED), *words)

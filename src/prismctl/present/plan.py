@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from prismctl.present.events import action_line, fields
 from prismctl.present.text import (
     Line,
     Span,
@@ -118,3 +119,33 @@ def ports_of(service: ServicePlan) -> str:
         return ""
     more = f" +{len(service.ports) - 1}" if len(service.ports) > 1 else ""
     return f":{service.ports[0].number}{more}"
+
+
+def plain_plan_lines(plan: StackPlan) -> list[Line]:
+    """The plan for a pipe: a line for the whole, then one a service saying why it is there."""
+    lines = [
+        action_line(
+            "start",
+            fields(
+                stack=plan.stack,
+                engine=plan.engine.value,
+                origin=plan.origin,
+                services=len(plan.services),
+            ),
+        )
+    ]
+    lines += [
+        action_line(
+            "plan",
+            f"{clean(service.name)} "
+            + fields(
+                source=service.source,
+                runtime=service.runtime.value,
+                port=service.ports[0].number if service.ports else "",
+                why=service.runtime_reason,
+            ),
+            Tone.MUTED,
+        )
+        for service in plan.services
+    ]
+    return lines

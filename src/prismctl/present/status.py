@@ -11,6 +11,7 @@ from prismctl.present.text import (
     clean,
     clip,
     clip_line,
+    fold,
     line,
     line_width,
     pad,
@@ -29,6 +30,7 @@ _GAP: Final = 2
 _INDENT: Final = 2
 _LONGEST_NAME: Final = 32
 _MINIMUM_NOTE_WIDTH: Final = 12
+_MOST_NOTE_LINES: Final = 3
 
 
 class _Column(NamedTuple):
@@ -170,7 +172,8 @@ def _with_note(row: Line, note: str, width: int) -> list[Line]:
     indent = _INDENT + 4
     if width - indent < _MINIMUM_NOTE_WIDTH:
         return [row]
-    return [row, line(" " * indent, Span(clip(note, width - indent), Tone.MUTED))]
+    below = fold(note, width - indent)[:_MOST_NOTE_LINES]
+    return [row, *(line(" " * indent, Span(words, Tone.MUTED)) for words in below)]
 
 
 def _right_stripped(row: Line) -> Line:
@@ -202,17 +205,15 @@ def _advice(services: list[dict[str, Any]]) -> list[Line]:
     failed = [clean(str(service["name"])) for service in services if service["state"] == "failed"]
     if not failed:
         return []
-    advice = [
-        line(
-            "  ",
-            Span(f"prismctl dev logs {name}", Tone.STRONG),
-            Span("  what it printed", Tone.MUTED),
-        )
-        for name in failed
+    rows = [(f"prismctl dev logs {name}", "what it printed") for name in failed]
+    rows.append((f"prismctl dev restart {' '.join(failed)}", "tries again"))
+    command_width = max(width_of(command) for command, _ in rows)
+    return [
+        (),
+        *(
+            line(
+                "  ", Span(pad(command, command_width), Tone.STRONG), Span(f"   {why}", Tone.MUTED)
+            )
+            for command, why in rows
+        ),
     ]
-    again = line(
-        "  ",
-        Span(f"prismctl dev restart {' '.join(failed)}", Tone.STRONG),
-        Span("  tries again", Tone.MUTED),
-    )
-    return [(), *advice, again]

@@ -67,8 +67,8 @@ def plain(spans: Iterable[Span]) -> str:
 def clean(text: str, *, keep_colours: bool = False) -> str:
     """Text from outside in a form that a terminal shows as text and as one line.
 
-    Escape sequences are dropped (colours only unless asked to keep them), tabs become spaces, and every other
-    character that does not print becomes U+FFFD.
+    Escape sequences are dropped (colours only unless asked to keep them), tabs and odd spaces become
+    spaces, and every other character that does not print becomes U+FFFD.
     """
     if text.isascii() and text.isprintable():
         return text
@@ -90,7 +90,10 @@ def _clean_around_colours(text: str) -> str:
 
 
 def _printable(character: str) -> str:
-    return "\ufffd" if unicodedata.category(character) in _UNPRINTABLE else character
+    category = unicodedata.category(character)
+    if category in _UNPRINTABLE:
+        return "\ufffd"
+    return " " if category == "Zs" else character
 
 
 def width_of(text: str) -> int:
