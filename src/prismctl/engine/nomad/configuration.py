@@ -1,0 +1,183 @@
+"""The agents' configuration and surroundings, rendered from values; pure."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any, Final
+
+from prismctl.domain.plan import LOOPBACK
+from prismctl.keeper.protocol import ProcessSpec, RestartPolicy, StopStep
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from prismctl.engine.nomad.credentials import Credentials
+    from prismctl.engine.nomad.layout import AgentLayout
+    from prismctl.engine.nomad.ports import AgentPorts
+    from prismctl.engine.nomad.tools import NomadTools
+
+NODE_NAME: Final = "prism-dev"
+DATACENTER: Final = "dc1"
+CONSUL_KEY: Final = "consul"
+NOMAD_KEY: Final = "nomad"
+"""The agents' names with the keeper, and in observations."""
+AGENTS_VARIABLE: Final = "PRISM_AGENTS"
+"""In the environment of both agents, inherited by Nomad's helpers: whose they are, for the sweep."""
+
+ENOUGH_MHZ: Final = 1_000_000
+ENOUGH_MB: Final = 1_000_000
+"""The scheduler counts what tasks ask for; on one machine the kernel shares out better than it does."""
+MAX_KILL_SECONDS: Final = 60
+_TERMINATE: Final = 15
+
+
+def render_consul_configuration(ports: AgentPorts, credentials: Credentials) -> dict[str, Any]:
+    """Consul's configuration file."""
+    return {
+        "bind_addr": LOOPBACK,
+        "client_addr": LOOPBACK,
+        "node_name": NODE_NAME,
+        "datacenter": DATACENTER,
+        "disable_update_check": True,
+        "log_level": "INFO",
+        "connect": {"enabled": False},
+        "ports": {
+            "http": ports.consul_http,
+            "dns": ports.consul_dns,
+            "server": ports.consul_server,
+            "serf_lan": ports.consul_serf,
+            "serf_wan": -1,
+            "grpc": -1,
+            "grpc_tls": -1,
+        },
+        "limits": {"http_max_conns_per_client": 0},
+        "enable_script_checks": False,
+        "enable_local_script_checks": False,
+        "dns_config": {"service_ttl": {"*": "0s"}},
+        "performance": {"raft_multiplier": 1},
+        "acl": {
+            "enabled": True,
+            "default_policy": "deny",
+            "tokens": {
+                "initial_management": credentials.consul_management,
+                "agent": credentials.consul_management,
+            },
+        },
+        # One member has nobody to gossip with; the 100 ms of development mode cost idle CPU.
+        "gossip_lan": {"gossip_interval": "1s", "probe_interval": "5s"},
+    }
+
+
+def render_nomad_configuration(ports: AgentPorts, credentials: Credentials) -> dict[str, Any]:
+    """Nomad's configuration file."""
+    return {
+        "name": NODE_NAME,
+        "datacenter": DATACENTER,
+        "bind_addr": LOOPBACK,
+        "disable_update_check": True,
+        "log_level": "INFO",
+        "ports": {
+            "http": ports.nomad_http,
+            "rpc": ports.nomad_rpc,
+            "serf": ports.nomad_serf,
+        },
+        "acl": {"enabled": True},
+        "limits": {"http_max_conns_per_client": 0, "rpc_max_conns_per_client": 0},
+        "server": {
+            "enabled": True,
+            "bootstrap_expect": 1,
+            "num_schedulers": 2,
+            "event_buffer_size": 4096,
+            "heartbeat_grace": "30s",
+            "default_scheduler_config": {"memory_oversubscription_enabled": True},
+        },
+        "client": {
+            "enabled": True,
+            "network_interface": "lo" if sys.platform == "linux" else "lo0",
+            "cpu_total_compute": ENOUGH_MHZ,
+            "memory_total_mb": ENOUGH_MB,
+            "disk_free_mb": ENOUGH_MB,
+            "gc_max_allocs": 2000,
+            "max_kill_timeout": f"{MAX_KILL_SECONDS}s",
+            "options": {
+                "driver.allowlist": "raw_exec",
+                "fingerprint.denylist": (
+                    "env_aws,env_gce,env_azure,env_digitalocean,vault,cni,plugins_cni,bridge"
+                ),
+            },
+        },
+        "consul": {
+            "address": f"{LOOPBACK}:{ports.consul_http}",
+            "token": credentials.consul_nomad,
+            "auto_advertise": False,
+            "server_auto_join": False,
+            "client_auto_join": False,
+        },
+        # Usage is read from /proc; every collection would ask each task's executor.
+        "telemetry": {
+            "collection_interval": "60s",
+            "prometheus_metrics": True,
+            "publish_allocation_metrics": True,
+            "publish_node_metrics": True,
+            "disable_hostname": True,
+        },
+    }
+
+
+def render_agent_environment(base: Mapping[str, str], directory: Path) -> dict[str, str]:
+    """All that an agent may know: tasks inherit it, proxies would catch loopback, sd_notify may crash Nomad."""
+    kept = {name: base[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in base}
+    return {
+        "PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
+        "HOME": str(directory),
+        **kept,
+        AGENTS_VARIABLE: str(directory),
+        "CHECKPOINT_DISABLE": "1",
+    }
+
+
+def render_consul_process(
+    tools: NomadTools, layout: AgentLayout, environment: Mapping[str, str]
+) -> ProcessSpec:
+    """Consul as the keeper starts it."""
+    return ProcessSpec(
+        key=CONSUL_KEY,
+        argv=(
+            str(tools.consul),
+            "agent",
+            "-dev",
+            "-config-file",
+            str(layout.consul_configuration),
+        ),
+        env=dict(environment),
+        cwd=str(layout.directory),
+        log_path=str(layout.consul_log),
+        restart=RestartPolicy(max_restarts=0),
+        stop=(StopStep(signal=_TERMINATE, grace_seconds=2.0),),
+        parent_death_signal=_TERMINATE,
+    )
+
+
+def render_nomad_process(
+    tools: NomadTools, layout: AgentLayout, environment: Mapping[str, str]
+) -> ProcessSpec:
+    """Nomad as the keeper starts it; asked to end, it ends its tasks first."""
+    return ProcessSpec(
+        key=NOMAD_KEY,
+        argv=(
+            str(tools.nomad),
+            "agent",
+            "-dev",
+            "-config",
+            str(layout.nomad_configuration),
+            "-data-dir",
+            str(layout.nomad_data),
+        ),
+        env=dict(environment),
+        cwd=str(layout.directory),
+        log_path=str(layout.nomad_log),
+        restart=RestartPolicy(max_restarts=0),
+        stop=(StopStep(signal=_TERMINATE, grace_seconds=10.0, whole_tree=False),),
+        parent_death_signal=_TERMINATE,
+    )

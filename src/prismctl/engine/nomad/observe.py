@@ -1,0 +1,166 @@
+"""What Nomad says of an allocation and what the shim says of its process, folded into one word on the instance; pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from prismctl.domain.observation import InstanceKey, InstanceObservation, Phase, describe_exit
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from prismctl.domain.plan import Port, ServicePlan
+    from prismctl.domain.service import ServiceName
+    from prismctl.engine.nomad.decode import Allocation, TaskState
+    from prismctl.engine.nomad.environment_files import Run
+
+_TROUBLE = ("Driver Failure", "Setup Failure", "Failed Validation", "Artifact Download Failed")
+"""Events that say why a task never became a process."""
+
+
+def fold_instance(
+    key: InstanceKey,
+    service: ServicePlan,
+    *,
+    allocations: Sequence[Allocation],
+    run: Run | None,
+    is_run_alive: bool,
+    ports: tuple[Port, ...] = (),
+    refusal: str = "",
+    hopeless: Collection[ServiceName] = (),
+) -> InstanceObservation:
+    """One instance as it is now.
+
+    ``allocations`` are those of its group; ``refusal`` says why the scheduler found no place; ``hopeless`` are
+    services that can never become good.
+    """
+    allocation = choose_allocation(allocations)
+    task = allocation.tasks.get(service.name) if allocation else None
+    if run is not None and is_run_alive:
+        owner = next((item for item in allocations if item.id == run.allocation), None)
+        if owner is None or owner.id == getattr(allocation, "id", None) or not owner.is_terminal:
+            state = owner.tasks.get(service.name) if owner else None
+            return _fold_living(key, service, owner, state, run=run, ports=ports, hopeless=hopeless)
+    phase, message = _judge(service, allocation, task, run, refusal)
+    hopeless_needs = [name for name in service.depends_on if name in hopeless]
+    if phase is Phase.WAITING and hopeless_needs:
+        phase, message = Phase.FAILED, _describe_hopeless(hopeless_needs)
+    return _observation(key, phase, allocation, task, message=message, ports=ports)
+
+
+def choose_allocation(allocations: Sequence[Allocation]) -> Allocation | None:
+    """The allocation that counts: the newest that shall run, else the newest."""
+    return max(
+        allocations, key=lambda item: (item.desired == "run", item.create_index), default=None
+    )
+
+
+def _fold_living(
+    key: InstanceKey,
+    service: ServicePlan,
+    owner: Allocation | None,
+    task: TaskState | None,
+    *,
+    run: Run,
+    ports: tuple[Port, ...],
+    hopeless: Collection[ServiceName],
+) -> InstanceObservation:
+    if owner is not None and owner.desired != "run":
+        phase, message = Phase.STOPPING, ""
+    elif run.doing == "running":
+        phase, message = Phase.RUNNING, ""
+    elif run.doing == "failed":
+        phase, message = Phase.BACKOFF, run.detail
+    else:
+        phase, message = Phase.WAITING, f"waits for {run.detail} in Consul"
+        hopeless_needs = [name for name in service.depends_on if name in hopeless]
+        if hopeless_needs:
+            phase, message = Phase.FAILED, _describe_hopeless(hopeless_needs)
+    is_service = phase in {Phase.RUNNING, Phase.STOPPING} and run.doing == "running"
+    return _observation(
+        key, phase, owner, task, message=message, ports=ports, run=run, is_service=is_service
+    )
+
+
+def _judge(
+    service: ServicePlan,
+    allocation: Allocation | None,
+    task: TaskState | None,
+    run: Run | None,
+    refusal: str,
+) -> tuple[Phase, str]:
+    """Where an instance without a living process is, and why."""
+    result: tuple[Phase, str] = Phase.WAITING, refusal or "is being started by Nomad"
+    if allocation is None:
+        result = Phase.WAITING, refusal or "waits for Nomad to place it"
+    elif allocation.desired != "run":
+        result = (Phase.STOPPED if allocation.is_terminal else Phase.STOPPING), ""
+    elif allocation.status == "failed" or (task and task.state == "dead" and task.is_failed):
+        result = Phase.FAILED, _describe_failure(task, allocation, run)
+    elif task and task.state == "dead":
+        result = (Phase.COMPLETED if service.one_shot else Phase.STOPPED), ""
+    elif task and task.state == "pending" and task.last_end:
+        result = Phase.BACKOFF, _detail(run, allocation) or _describe_end(task)
+    elif run is not None and run.allocation == allocation.id:
+        # It has just ended, and Nomad has not said so yet.
+        result = Phase.BACKOFF, _detail(run, allocation)
+    return result
+
+
+def _observation(
+    key: InstanceKey,
+    phase: Phase,
+    allocation: Allocation | None,
+    task: TaskState | None,
+    *,
+    message: str,
+    ports: tuple[Port, ...],
+    run: Run | None = None,
+    is_service: bool = False,
+) -> InstanceObservation:
+    end = task.last_end if task else None
+    restarts = task.restarts if task else 0
+    placement = (allocation.id if allocation else run.allocation if run else "")[:8]
+    which = f"{run.process.pid}:{run.process.start_ticks}" if run else str(restarts)
+    return InstanceObservation(
+        key=key,
+        phase=phase,
+        pid=run.process.pid if run and is_service else None,
+        start_ticks=run.process.start_ticks if run and is_service else None,
+        started_at=run.at if run and is_service else task.started_at if task else None,
+        restarts=restarts,
+        exit_code=end.exit_code if end else None,
+        exit_signal=end.exit_signal if end else None,
+        exited_at=end.at if end else None,
+        message=message,
+        ports=ports,
+        run=f"{placement}/{which}",
+    )
+
+
+def _detail(run: Run | None, allocation: Allocation) -> str:
+    if run is not None and run.allocation == allocation.id and run.doing == "failed":
+        return run.detail
+    return ""
+
+
+def _describe_failure(task: TaskState | None, allocation: Allocation, run: Run | None) -> str:
+    reason = _detail(run, allocation) or _describe_trouble(task) or _describe_end(task)
+    if task and task.restarts:
+        return f"gave up after {task.restarts} restarts: {reason}"
+    return reason or allocation.description
+
+
+def _describe_end(task: TaskState | None) -> str:
+    end = task.last_end if task else None
+    return describe_exit(end.exit_code, end.exit_signal) if end else ""
+
+
+def _describe_trouble(task: TaskState | None) -> str:
+    if task is None:
+        return ""
+    return next((event.message for event in reversed(task.events) if event.type in _TROUBLE), "")
+
+
+def _describe_hopeless(names: Sequence[ServiceName]) -> str:
+    return f"{', '.join(names)} cannot become ready"
