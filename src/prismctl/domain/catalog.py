@@ -222,24 +222,30 @@ def catalog_schema() -> dict[str, Any]:
     }
 
 
-def read_catalog(document: Document) -> Catalog:
+def read_catalog(document: Document, *, base: Catalog | None = None) -> Catalog:
     """The catalog that a document describes.
+
+    Args:
+        document: has a list of services.
+        base: a catalog that the document adds to and changes, rather than standing for itself.
 
     Raises:
         ConfigError: it has mistakes; all of them, each with its place.
     """
     report = Report(document)
-    reader = _CatalogReader(report)
-    definitions, entries = reader.read(document.tree)
+    reader = _CatalogReader(report, base)
+    definitions = reader.read(document.tree)
     report.problems.found.sort(key=lambda problem: (problem.line, problem.column))
     report.problems.raise_if_any(
         subject=document.file, hint=VALIDATE_HINT.format(file=document.file)
     )
+    entries = {name: (document, index) for name, index in reader.entries.items()}
+    if base is not None:
+        return dataclasses.replace(base, services=definitions, entries={**base.entries, **entries})
     return Catalog(
         services=definitions,
         file=document.file,
         directory=document.directory,
-        document=document,
         entries=entries,
     )
 
@@ -247,49 +253,56 @@ def read_catalog(document: Document) -> Catalog:
 class _CatalogReader:
     """Reads the services of one document, and then checks them against each other."""
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: Report, base: Catalog | None) -> None:
         self.report = report
+        self.base = base
         self.definitions: dict[ServiceName, ServiceDefinition] = {}
         self.entries: dict[ServiceName, int] = {}
         self.named: list[str] = []
-        """Every name in the file, also of entries that have mistakes: others may depend on them."""
+        """Every name there is, also of entries that have mistakes: others may depend on them."""
 
-    def read(
-        self, tree: object
-    ) -> tuple[dict[ServiceName, ServiceDefinition], dict[ServiceName, int]]:
-        """Definitions by name, and where in the list they stand."""
+    def read(self, tree: object) -> dict[ServiceName, ServiceDefinition]:
+        """Definitions by name: first what the document adds to, then its own in their order."""
         report = self.report
         if not isinstance(tree, dict):
             report.value((), f"the file is {describe(tree)}, not a mapping with `services`")
-            return {}, {}
-        for key in tree:
-            if key not in CATALOG.keys and not str(key).startswith("x-"):
-                report.unknown_key((key,), CATALOG.keys)
-        core = tree.get("core")
-        wants_core = core is None or CATALOG.keys["core"].shape.read(core, ("core",), report)
+            return {}
+        foundation = self._foundation(tree)
         entries = tree.get("services")
         if not isinstance(entries, list):
             what = "missing" if "services" not in tree else describe(entries)
             report.value(("services",), f"services is {what}; write a list of entries with `name`")
-            return {}, {}
-        if not entries:
+            return {}
+        if not entries and self.base is None:
             report.value(("services",), "services is empty: there is nothing to start")
-            return {}, {}
-        self.named = [
-            entry["name"]
-            for entry in entries
-            if isinstance(entry, dict) and isinstance(entry.get("name"), str)
-        ]
-        if wants_core is True:
-            self.named += [definition.name for definition in CORE]
+            return {}
+        names = [entry.get("name") for entry in entries if isinstance(entry, dict)]
+        self.named = [*foundation, *(name for name in names if isinstance(name, str))]
         for index, entry in enumerate(entries):
             self._read_entry(index, entry)
-        definitions = self.definitions
-        if wants_core is True:
-            core_definitions = {each.name: each for each in CORE if each.name not in definitions}
-            definitions = {**core_definitions, **definitions}
+        added = {
+            name: definition
+            for name, definition in foundation.items()
+            if name not in self.definitions
+        }
+        definitions = {**added, **self.definitions}
+        if self.base is not None:
+            # A changed service keeps its place; new ones follow.
+            definitions = {name: definitions[name] for name in (*foundation, *self.definitions)}
         self._check_cycles(definitions)
-        return definitions, self.entries
+        return definitions
+
+    def _foundation(self, tree: dict[Any, Any]) -> dict[ServiceName, ServiceDefinition]:
+        """The services that are there without being named in the document."""
+        if self.base is not None:
+            return dict(self.base.services)
+        for key in tree:
+            if key not in CATALOG.keys and not str(key).startswith("x-"):
+                self.report.unknown_key((key,), CATALOG.keys)
+        core = tree.get("core")
+        if core is None or CATALOG.keys["core"].shape.read(core, ("core",), self.report) is True:
+            return {definition.name: definition for definition in CORE}
+        return {}
 
     def _read_entry(self, index: int, entry: object) -> None:
         report = self.report
@@ -305,7 +318,8 @@ class _CatalogReader:
             else:
                 self.entries[service] = index
                 self._check_names(given, path)
-                definition = define_service(given, path, report)
+                known = self.base.services.get(service) if self.base is not None else None
+                definition = define_service(given, path, report, known=known)
                 self.definitions[service] = definition
                 if "depends_on" not in given:
                     self._check_packaged_dependencies(definition, path)

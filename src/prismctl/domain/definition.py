@@ -54,11 +54,20 @@ _FIELDS: Final = {
 _NATIVE_FIELDS: Final = {"version": "program_version", "init": "init", "user": "user"}
 
 
-def define_service(given: Mapping[str, Any], path: Path, report: Report) -> ServiceDefinition:
-    """The definition that one entry stands for: what it gives, completed from what ships."""
+def define_service(
+    given: Mapping[str, Any],
+    path: Path,
+    report: Report,
+    *,
+    known: ServiceDefinition | None = None,
+) -> ServiceDefinition:
+    """The definition that one entry stands for: what it gives, completed from what is known of that name.
+
+    Without ``known``, that is what ships.
+    """
     name = ServiceName(given["name"])
-    packaged = PACKAGED.get(name)
-    base = _take_over(packaged, given) if packaged else ServiceDefinition(name=name)
+    known = known or PACKAGED.get(name)
+    base = _take_over(known, given) if known else ServiceDefinition(name=name)
     definition = complete_definition(base, given, path, report)
     _check_runnable(definition, given, path, report)
     return definition

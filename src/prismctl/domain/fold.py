@@ -6,7 +6,7 @@ A pure function of the newest facts: in which order they arrived does not matter
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from prismctl.domain.observation import InstanceKey, Phase, describe_exit
 from prismctl.domain.snapshot import (
@@ -20,7 +20,7 @@ from prismctl.domain.snapshot import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from prismctl.domain.observation import InstanceObservation, ProbeResult, WorldView
+    from prismctl.domain.observation import InstanceObservation, WorldView
     from prismctl.domain.plan import ServicePlan, StackPlan
     from prismctl.domain.service import ServiceName
 
@@ -45,6 +45,16 @@ class StackHistory:
     memory_limit_bytes: int = 0
     endpoints: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+
+class _Moment(NamedTuple):
+    """All that is known while a snapshot is folded."""
+
+    world: WorldView
+    now: float
+    history: StackHistory
+    folded: Mapping[ServiceName, ServiceSnapshot]
+    """The services that come before the one at hand, and so all it depends on."""
 
 
 _SETTLED_PHASES: Final = {
@@ -77,7 +87,8 @@ def fold_snapshot(
     services: dict[ServiceName, ServiceSnapshot] = {}
     # The plan's order puts every service after what it depends on: a failure travels down in one pass.
     for service in plan.services:
-        services[service.name] = _fold_service(service, services, world, now, history)
+        moment = _Moment(world, now, history, services)
+        services[service.name] = _fold_service(service, moment)
     folded = tuple(services.values())
     return StackSnapshot(
         stack=plan.stack,
@@ -96,10 +107,9 @@ def fold_snapshot(
 
 
 def _fold_stack(services: tuple[ServiceSnapshot, ...], history: StackHistory) -> StackState:
-    states = [service.state for service in services]
     if history.is_stopping:
-        is_over = all(state is ServiceState.STOPPED for state in states)
-        return StackState.STOPPED if is_over and not services else StackState.STOPPING
+        return StackState.STOPPING
+    states = [service.state for service in services]
     is_all_settled = all(state.is_settled for state in states)
     if not history.has_settled and not is_all_settled:
         return StackState.STARTING
@@ -116,13 +126,8 @@ def _fold_stack(services: tuple[ServiceSnapshot, ...], history: StackHistory) ->
     return StackState.DEGRADED if is_lost else StackState.RUNNING
 
 
-def _fold_service(
-    service: ServicePlan,
-    before: Mapping[ServiceName, ServiceSnapshot],
-    world: WorldView,
-    now: float,
-    history: StackHistory,
-) -> ServiceSnapshot:
+def _fold_service(service: ServicePlan, moment: _Moment) -> ServiceSnapshot:
+    world, history = moment.world, moment.history
     wanted = [InstanceKey(service.name, replica) for replica in range(service.replicas)]
     surplus = sorted(
         key
@@ -131,9 +136,7 @@ def _fold_service(
         and key.replica >= service.replicas
         and observation.phase not in {Phase.STOPPED, Phase.COMPLETED}
     )
-    instances = tuple(
-        _fold_instance(service, key, before, world, now, history) for key in (*wanted, *surplus)
-    )
+    instances = tuple(_fold_instance(service, key, moment) for key in (*wanted, *surplus))
     counted = instances[: len(wanted)]
     state, reason = _combine(counted, history)
     last_error = history.last_errors.get(service.name)
@@ -177,34 +180,13 @@ def _combine(
     return state, reason + (culprit.reason or culprit.state.value)
 
 
-def _fold_instance(
-    service: ServicePlan,
-    key: InstanceKey,
-    before: Mapping[ServiceName, ServiceSnapshot],
-    world: WorldView,
-    now: float,
-    history: StackHistory,
-) -> InstanceSnapshot:
-    observation = world.instances.get(key)
-    usage = world.usage.get(key)
+def _fold_instance(service: ServicePlan, key: InstanceKey, moment: _Moment) -> InstanceSnapshot:
+    observation = moment.world.instances.get(key)
+    usage = moment.world.usage.get(key)
     if observation is None:
-        state, reason = _judge_absent(service, before, history)
+        state, reason = _judge_absent(service, moment)
         return InstanceSnapshot(index=key.replica, state=state, reason=reason, ports=service.ports)
-    is_suspended = usage is not None and usage.is_suspended and observation.pid is not None
-    probe = world.probes.get(key)
-    if probe is not None and probe.run != observation.run:
-        probe = None
-    has_answered = key in world.healthy_since
-    state, reason = _judge(
-        service,
-        observation,
-        before,
-        history,
-        probe=probe,
-        has_answered=has_answered,
-        is_suspended=is_suspended,
-        now=now,
-    )
+    state, reason = _judge(service, observation, moment)
     is_alive = observation.pid is not None
     return InstanceSnapshot(
         index=key.replica,
@@ -220,38 +202,41 @@ def _fold_instance(
 
 
 def _judge(
-    service: ServicePlan,
-    seen: InstanceObservation,
-    before: Mapping[ServiceName, ServiceSnapshot],
-    history: StackHistory,
-    *,
-    probe: ProbeResult | None,
-    has_answered: bool,
-    is_suspended: bool,
-    now: float,
+    service: ServicePlan, seen: InstanceObservation, moment: _Moment
 ) -> tuple[ServiceState, str]:
     if seen.phase in _SETTLED_PHASES:
-        state = _SETTLED_PHASES[seen.phase]
-        return state, seen.message
+        return _SETTLED_PHASES[seen.phase], seen.message
     if seen.phase is Phase.WAITING:
-        state, reason = _judge_absent(service, before, history)
+        state, reason = _judge_absent(service, moment)
         return state, reason or seen.message
     if seen.phase is Phase.FAILED:
         return ServiceState.FAILED, seen.message or f"{_describe_crashes(seen)}; not tried again"
     if seen.phase is Phase.BACKOFF:
-        return _judge_backoff(service, seen, history, now)
-    if is_suspended:
-        return ServiceState.UNHEALTHY, "suspended by SIGSTOP"
-    return _judge_running(service, seen, probe, has_answered=has_answered, now=now)
+        return _judge_backoff(service, seen, moment)
+    return _judge_running(service, seen, moment)
 
 
-def _judge_absent(
-    service: ServicePlan, before: Mapping[ServiceName, ServiceSnapshot], history: StackHistory
+def _judge_running(
+    service: ServicePlan, seen: InstanceObservation, moment: _Moment
 ) -> tuple[ServiceState, str]:
+    usage = moment.world.usage.get(seen.key)
+    if usage is not None and usage.is_suspended and seen.pid is not None:
+        return ServiceState.UNHEALTHY, "suspended by SIGSTOP"
+    age = max(0.0, moment.now - seen.started_at) if seen.started_at is not None else 0.0
+    if service.one_shot:
+        return ServiceState.STARTING, "runs until it is done"
+    if service.check is None:
+        is_up = age >= service.min_uptime_seconds
+        return (ServiceState.HEALTHY if is_up else ServiceState.STARTING), ""
+    return _judge_answers(seen, moment, is_early=age < service.check.start_period_seconds)
+
+
+def _judge_absent(service: ServicePlan, moment: _Moment) -> tuple[ServiceState, str]:
     """An instance of which there is no process yet, or none any more."""
-    if history.is_stopping:
+    if moment.history.is_stopping:
         return ServiceState.STOPPED, ""
-    needed = [before[name] for name in service.depends_on if name in before]
+    folded = moment.folded
+    needed = [folded[name] for name in service.depends_on if name in folded]
     for dependency in needed:
         if dependency.state is ServiceState.FAILED:
             reason = dependency.reason
@@ -266,8 +251,9 @@ def _judge_absent(
 
 
 def _judge_backoff(
-    service: ServicePlan, seen: InstanceObservation, history: StackHistory, now: float
+    service: ServicePlan, seen: InstanceObservation, moment: _Moment
 ) -> tuple[ServiceState, str]:
+    now, history = moment.now, moment.history
     reason = _describe_crashes(seen)
     if seen.next_start_at is not None:
         reason += f", next try in {max(0.0, seen.next_start_at - now):.1f} s"
@@ -279,27 +265,18 @@ def _judge_backoff(
     return (ServiceState.STARTING if is_early else ServiceState.UNHEALTHY), reason
 
 
-def _judge_running(
-    service: ServicePlan,
-    seen: InstanceObservation,
-    probe: ProbeResult | None,
-    *,
-    has_answered: bool,
-    now: float,
+def _judge_answers(
+    seen: InstanceObservation, moment: _Moment, *, is_early: bool
 ) -> tuple[ServiceState, str]:
-    age = max(0.0, now - seen.started_at) if seen.started_at is not None else 0.0
-    if service.one_shot:
-        return ServiceState.STARTING, "runs until it is done"
-    if service.check is None:
-        is_up = age >= service.min_uptime_seconds
-        return (ServiceState.HEALTHY, "") if is_up else (ServiceState.STARTING, "")
-    if probe is not None and probe.is_ok:
+    """A running instance, by what it said when it was asked."""
+    probe = moment.world.probes.get(seen.key)
+    if probe is not None and probe.run != seen.run:
+        probe = None
+    has_answered = seen.key in moment.world.healthy_since
+    if (probe is None and has_answered) or (probe is not None and probe.is_ok):
         return ServiceState.HEALTHY, ""
-    if has_answered:
-        if probe is None:
-            return ServiceState.HEALTHY, ""
+    if probe is not None and has_answered:
         return ServiceState.UNHEALTHY, probe.message or "does not answer"
-    is_early = age < _start_period(service)
     state = ServiceState.STARTING if is_early else ServiceState.UNHEALTHY
     if probe is None:
         return state, "" if is_early else "was not asked yet"

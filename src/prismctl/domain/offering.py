@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from prismctl.domain.problems import NOWHERE, Place
@@ -27,10 +27,8 @@ class Catalog:
     """Absolute; relative paths in the catalog start here."""
     is_generated: bool = False
     """Nobody has edited it."""
-    document: Document | None = None
-    """What it was read from; ``None`` for a generated one, which has no mistakes to point at."""
-    entries: Mapping[ServiceName, int] | None = None
-    """Where in the document's list each service stands."""
+    entries: Mapping[ServiceName, tuple[Document, int]] = field(default_factory=dict)
+    """Where each service is written: the document, and its place in the list; nothing for what ships."""
 
     def find(self, word: str) -> ServiceDefinition | None:
         """The service of a full or a short name."""
@@ -54,7 +52,7 @@ class Catalog:
 
     def place(self, name: str, *path: str | int) -> Place:
         """Where a part of a service's entry stands; the file alone where that is not known."""
-        index = (self.entries or {}).get(ServiceName(name))
-        if self.document is None or index is None:
+        if name not in self.entries:
             return NOWHERE if self.is_generated else Place(self.file)
-        return self.document.place_of_value(("services", index, *path))
+        document, index = self.entries[ServiceName(name)]
+        return document.place_of_value(("services", index, *path))

@@ -151,6 +151,11 @@ class StackPaths:
         """The keeper's protocol (0600)."""
         return self.socket_directory / "keeper.sock"
 
+    @property
+    def keeper_id(self) -> str:
+        """What everything started for this stack is marked with; the same for every keeper it ever has."""
+        return f"prism-{hashlib.sha256(os.fsencode(os.path.realpath(self.directory))).hexdigest()[:16]}"
+
     def log(self, key: str) -> Path:
         """The output of one instance (``redis#0``) or agent (``nomad``)."""
         return self.logs / f"{key}.log"

@@ -1,0 +1,85 @@
+"""Loads the catalog, and creates it the first time."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Final
+
+from prismctl.domain.offering import Catalog
+from prismctl.domain.packaged import PACKAGED, render_catalog
+from prismctl.errors import PrismError
+from prismctl.files.atomic import write_atomically
+from prismctl.files.yaml import name_for_people, parse_document, read_text
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from prismctl.files.paths import Home
+
+SCHEMA_FILE_NAME: Final = "services.schema.json"
+"""Beside the catalog, whose first line points editors to it."""
+
+
+def load_catalog(home: Home, path: Path | None = None) -> Catalog:
+    """The catalog of a home, or that of a file given for one call.
+
+    Raises:
+        ConfigError: it has mistakes; all of them, each with its place.
+        PrismError: it cannot be read, or not be created in a home that has none.
+    """
+    if path is None:
+        ensure_catalog(home)
+        path = home.catalog
+    text = read_text(path)
+    if text == render_catalog():
+        # Nobody has edited it: what it says is known, and no YAML has to be parsed.
+        return Catalog(
+            services=PACKAGED,
+            file=name_for_people(path),
+            directory=str(path.parent),
+            is_generated=True,
+        )
+    return parse_catalog(text, path)
+
+
+def parse_catalog(text: str, path: Path) -> Catalog:
+    """The catalog that a file's text describes.
+
+    Raises:
+        ConfigError: it has mistakes; all of them, each with its place.
+    """
+    from prismctl.domain.catalog import read_catalog
+
+    return read_catalog(parse_document(text, path))
+
+
+def ensure_catalog(home: Home) -> bool:
+    """Create the catalog, and the schema that editors check it with, in a home that has none; whether it did.
+
+    Raises:
+        PrismError: home cannot be written.
+    """
+    if home.catalog.exists():
+        return False
+    try:
+        home.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise PrismError(
+            f"cannot create {home.directory}: {error.strerror}",
+            hint="make its parent writable, or point PRISM_HOME somewhere else",
+        ) from error
+    save_catalog_schema(home)
+    write_atomically(home.catalog, render_catalog())
+    return True
+
+
+def save_catalog_schema(home: Home) -> None:
+    """Write the schema that this version of prismctl validates with.
+
+    Raises:
+        PrismError: home cannot be written.
+    """
+    from prismctl.domain.catalog import catalog_schema
+
+    text = json.dumps(catalog_schema(), indent=2) + "\n"
+    write_atomically(home.directory / SCHEMA_FILE_NAME, text)

@@ -1,0 +1,287 @@
+"""Saved selections: one YAML file each, to be edited, copied and shared."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from prismctl.domain.problems import Place, nearest_name, shorten
+from prismctl.errors import ConfigError, PrismError, Problem
+from prismctl.files.atomic import write_atomically
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from prismctl.domain.document import Document, Report
+    from prismctl.domain.offering import Catalog
+    from prismctl.domain.service import ServiceDefinition, ServiceName
+    from prismctl.domain.shape import Fields
+    from prismctl.files.paths import Home
+
+SUFFIX = ".yaml"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """A selection with a name, and what it changes about the services."""
+
+    name: str
+    description: str = ""
+    services: tuple[str, ...] = ()
+    """Full or short names."""
+    places: tuple[Place, ...] = ()
+    """Where each of them is written."""
+    persist: bool = False
+    """Keep the data of every service."""
+    config: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """By service: what is different from the catalog, validated when it meets the catalog."""
+    document: Document | None = None
+
+
+def list_profiles(home: Home) -> list[str]:
+    """Names of the saved profiles, sorted."""
+    try:
+        return sorted(
+            path.stem
+            for path in home.profiles.iterdir()
+            if path.suffix == SUFFIX and not path.name.startswith(".")
+        )
+    except OSError:
+        return []
+
+
+def load_profile(home: Home, name: str) -> Profile:
+    """A saved profile.
+
+    Raises:
+        ConfigError: there is none of that name, or it has mistakes; all of them, each with its place.
+        PrismError: it cannot be read.
+    """
+    path = _path(home, name)
+    if not path.exists():
+        names = list_profiles(home)
+        known = f"; saved: {', '.join(names)}" if names else "; none is saved"
+        suggestion = nearest_name(name, names)
+        raise ConfigError(
+            [
+                Problem(
+                    message=f"unknown profile `{shorten(name)}`{'' if suggestion else known}",
+                    suggestion=suggestion,
+                )
+            ],
+            hint="`prismctl dev profiles` lists them",
+        )
+    from prismctl.files.yaml import load_document
+
+    return read_profile(load_document(path), name)
+
+
+def read_profile(document: Document, name: str) -> Profile:
+    """The profile that a document describes; it is called as its file is, whatever it says itself.
+
+    Raises:
+        ConfigError: it has mistakes; all of them, each with its place.
+    """
+    from prismctl.domain.document import Report
+
+    report = Report(document)
+    given = profile_shape().read(document.tree, (), report)
+    report.problems.raise_if_any(subject=document.file)
+    services = given.get("services", ())
+    return Profile(
+        name=name,
+        description=given.get("description", ""),
+        services=services,
+        places=tuple(
+            document.place_of_value(("services", index)) for index in range(len(services))
+        ),
+        persist=given.get("persist", False),
+        config=given.get("config", {}),
+        document=document,
+    )
+
+
+def apply_profile(catalog: Catalog, profile: Profile) -> Catalog:
+    """The catalog with what a profile changes about its services.
+
+    Raises:
+        ConfigError: it changes what cannot be changed; all of it, each with its place.
+    """
+    document = profile.document
+    if document is None or not profile.config:
+        return catalog
+    from prismctl.domain.document import Report
+
+    report = Report(document)
+    services = dict(catalog.services)
+    for word, change in profile.config.items():
+        definition = catalog.find(word)
+        if definition is None:
+            place = document.place_of_key(("config", word))
+            report.problems.add_unknown("service", word, catalog.known_words, place)
+            continue
+        services[definition.name] = _change(definition, word, change, report)
+    report.problems.raise_if_any(subject=document.file)
+    return _with_services(catalog, services)
+
+
+def render_profile(
+    name: str,
+    services: Sequence[str],
+    *,
+    description: str = "",
+    persist: bool = False,
+    config: Mapping[str, Mapping[str, Any]] | None = None,
+) -> str:
+    """The text of a profile's file."""
+    import json
+
+    # A JSON text is a YAML text: nothing that somebody calls a profile can break out of its quotes.
+    lines = [f"name: {name}"]
+    if description:
+        lines.append(f"description: {json.dumps(description, ensure_ascii=False)}")
+    lines += ["services:", *(f"  - {service}" for service in services)]
+    if persist:
+        lines.append("persist: true")
+    if config:
+        lines.append("config:")
+        for service, change in config.items():
+            lines.append(f"  {service}:")
+            lines += [
+                f"    {key}: {json.dumps(value, ensure_ascii=False)}"
+                for key, value in change.items()
+            ]
+    return "\n".join(lines) + "\n"
+
+
+def save_profile(home: Home, name: str, text: str) -> Path:
+    """Write a profile, over an existing one of that name; where it was written.
+
+    Raises:
+        ConfigError: the name is none.
+        PrismError: home cannot be written.
+    """
+    path = _path(home, name)
+    try:
+        home.profiles.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise PrismError(
+            f"cannot create {home.profiles}: {error.strerror}",
+            hint="make its parent writable, or point PRISM_HOME somewhere else",
+        ) from error
+    write_atomically(path, text)
+    return path
+
+
+def delete_profile(home: Home, name: str) -> None:
+    """Remove a saved profile.
+
+    Raises:
+        ConfigError: there is none of that name.
+        PrismError: it cannot be removed.
+    """
+    path = _path(home, name)
+    try:
+        path.unlink()
+    except FileNotFoundError as error:
+        names = list_profiles(home)
+        problem = Problem(
+            message=f"unknown profile `{shorten(name)}`", suggestion=nearest_name(name, names)
+        )
+        raise ConfigError([problem], hint="`prismctl dev profiles` lists them") from error
+    except OSError as error:
+        raise PrismError(f"cannot remove {path}: {error.strerror}") from error
+
+
+def profile_shape() -> Fields:
+    """The table of keys of a profile."""
+    from prismctl.domain.shape import NAME_PATTERN, Fields, Flag, Key, ListOf, MapOf, Text
+
+    return Fields(
+        {
+            "name": Key(Text(), "how it is called; the file's name counts"),
+            "description": Key(Text(is_empty_allowed=True), "one line"),
+            "services": Key(ListOf(Text()), "what it starts"),
+            "persist": Key(Flag(), "keep the data of every service"),
+            "config": Key(
+                MapOf(NAME_PATTERN, "a service's name", _change_shape()),
+                "by service: what is different from the catalog",
+            ),
+        }
+    )
+
+
+def _change_shape() -> Fields:
+    from prismctl.domain.catalog import SERVICE
+    from prismctl.domain.shape import Fields, Flag, Key, Whole
+
+    changeable = (
+        "port",
+        "ports",
+        "runtime",
+        "args",
+        "env",
+        "secrets",
+        "health_check",
+        "persist",
+        "replicas",
+        "resources",
+        "one_shot",
+        "stop_grace",
+        "volumes",
+    )
+    return Fields(
+        {
+            **{key: SERVICE.keys[key] for key in changeable},
+            "memory_mb": Key(Whole(1, 1 << 20), "short for resources.memory"),
+            "cpu_mhz": Key(Whole(1, 1_000_000), "short for resources.cpu"),
+            "jetstream": Key(Flag(), "for nats: persistent streams (on)"),
+        }
+    )
+
+
+def _change(
+    definition: ServiceDefinition, word: str, change: Mapping[str, Any], report: Report
+) -> ServiceDefinition:
+    from dataclasses import replace
+
+    from prismctl.domain.definition import complete_definition
+
+    path = ("config", word)
+    report.subject = definition.name
+    resources = dict(change.get("resources", {}))
+    for short, key in (("memory_mb", "memory"), ("cpu_mhz", "cpu")):
+        if short in change:
+            resources[key] = change[short]
+    changed = complete_definition(definition, {**change, "resources": resources}, path, report)
+    if "jetstream" in change:
+        if "nats" not in {definition.name, definition.driver}:
+            report.key((*path, "jetstream"), "jetstream is for nats only")
+        elif not change["jetstream"]:
+            changed = replace(
+                changed,
+                args=tuple(each for each in changed.args if each != "-js"),
+                command=tuple(each for each in changed.command if each != "-js"),
+            )
+    report.subject = ""
+    return changed
+
+
+def _with_services(catalog: Catalog, services: Mapping[ServiceName, ServiceDefinition]) -> Catalog:
+    from dataclasses import replace
+
+    return replace(catalog, services=services)
+
+
+def _path(home: Home, name: str) -> Path:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", name):
+        raise ConfigError(
+            [
+                Problem(
+                    message=f"profile name `{shorten(name)}` is impossible: letters, digits, `.`, `_` and `-`"
+                )
+            ]
+        )
+    return home.profiles / f"{name}{SUFFIX}"

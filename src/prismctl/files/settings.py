@@ -1,0 +1,152 @@
+"""Settings of a person (``config.yaml``): read once, validated like everything that people write."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from prismctl.domain.plan import FailurePolicy
+from prismctl.domain.problems import NOWHERE, Place
+from prismctl.domain.service import Runtime
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from prismctl.domain.document import Document
+    from prismctl.domain.shape import Fields
+    from prismctl.files.paths import Home
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What a person prefers; the defaults are those of somebody who has no settings."""
+
+    engine: str = "auto"
+    runtime: Runtime | None = None
+    """Container or native, where a service offers both; ``None``: decided by what is there."""
+    auto_ports: bool = False
+    """A port that is taken is replaced by a free one."""
+    persist: bool = False
+    """Data stays from one start to the next."""
+    on_failure: FailurePolicy = FailurePolicy.KEEP
+    wait_timeout_seconds: float | None = None
+    """How long a start waits until all is healthy; ``None``: as long as it takes to know."""
+    dashboard_port: int = 3000
+    """Where the web dashboard is tried first."""
+    max_log_bytes: int | None = None
+    """A service's log is rotated at this size; ``None``: the keeper's own bound."""
+    theme: str = ""
+    """Of the terminal dashboard."""
+    keys: Mapping[str, str] = field(default_factory=dict)
+    """Keys of the terminal dashboard, by the name of the action."""
+    places: Mapping[str, Place] = field(default_factory=dict)
+    """Where each setting that somebody made is written, by its key in the file."""
+
+    def place(self, key: str) -> Place:
+        """Where a setting is written; nowhere, for one that is a default."""
+        return self.places.get(key, NOWHERE)
+
+
+ENGINES = ("auto", "nomad", "local", "cluster")
+RUNTIMES = ("auto", Runtime.CONTAINER.value, Runtime.NATIVE.value)
+
+
+def load_settings(home: Home) -> Settings:
+    """The settings of a home; the defaults where it has none.
+
+    Raises:
+        ConfigError: they have mistakes; all of them, each with its place.
+        PrismError: they cannot be read.
+    """
+    if not home.settings.exists():
+        return Settings()
+    from prismctl.files.yaml import load_document, read_text
+
+    if not read_text(home.settings).strip():
+        return Settings()
+    return read_settings(load_document(home.settings))
+
+
+def read_settings(document: Document, *, key: str = "") -> Settings:
+    """The settings that a document, or one mapping in it, describes.
+
+    Raises:
+        ConfigError: they have mistakes; all of them, each with its place.
+    """
+    from prismctl.domain.document import Report
+
+    report = Report(document)
+    path = (key,) if key else ()
+    tree: Any = document.tree
+    given = settings_shape().read(tree[key] if key else tree, path, report)
+    report.problems.raise_if_any(subject=document.file)
+    return make_settings(given, document, path)
+
+
+def make_settings(
+    given: Mapping[str, Any], document: Document, path: tuple[str | int, ...] = ()
+) -> Settings:
+    """Settings from values that were found to be good."""
+    defaults = Settings()
+    limits = given.get("limits", {})
+    log_megabytes = limits.get("log_mb")
+    runtime = given.get("runtime", "auto")
+    return Settings(
+        engine=given.get("engine", defaults.engine),
+        runtime=None if runtime == "auto" else Runtime(runtime),
+        auto_ports=given.get("auto_ports", defaults.auto_ports),
+        persist=given.get("persist", defaults.persist),
+        on_failure=FailurePolicy(given.get("on_failure", defaults.on_failure)),
+        wait_timeout_seconds=given.get("wait_timeout", defaults.wait_timeout_seconds),
+        dashboard_port=given.get("ports", {}).get("dashboard", defaults.dashboard_port),
+        max_log_bytes=None if log_megabytes is None else log_megabytes << 20,
+        theme=given.get("theme", defaults.theme),
+        keys=given.get("keys", {}),
+        places={key: document.place_of_key((*path, key)) for key in given},
+    )
+
+
+def settings_shape() -> Fields:
+    """The table of keys of the settings."""
+    from prismctl.domain.shape import (
+        Duration,
+        Fields,
+        Flag,
+        Key,
+        MapOf,
+        OneOf,
+        PortNumber,
+        Text,
+        Whole,
+    )
+
+    return Fields(
+        {
+            "engine": Key(OneOf("engine", ENGINES), "who runs the services"),
+            "runtime": Key(
+                OneOf("runtime", RUNTIMES), "what is preferred where a service offers both"
+            ),
+            "auto_ports": Key(Flag(), "a port that is taken is replaced by a free one"),
+            "persist": Key(Flag(), "keep data from one start to the next"),
+            "on_failure": Key(
+                OneOf("policy", tuple(FailurePolicy)),
+                "what happens to the rest when a service does not come up",
+            ),
+            "wait_timeout": Key(Duration(), "how long a start waits until all is healthy"),
+            "ports": Key(
+                Fields({"dashboard": Key(PortNumber(), "where the web dashboard is tried first")}),
+                "ports of prismctl itself",
+            ),
+            "limits": Key(
+                Fields(
+                    {"log_mb": Key(Whole(1, 1 << 20), "a service's log is rotated at this size")}
+                ),
+                "bounds",
+            ),
+            "theme": Key(Text(), "of the terminal dashboard"),
+            "keys": Key(
+                MapOf(r"^[a-z][a-z0-9_.-]*$", "the name of an action", Text()),
+                "keys of the terminal dashboard, by the name of the action",
+            ),
+        }
+    )

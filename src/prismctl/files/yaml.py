@@ -1,0 +1,303 @@
+"""Reads YAML that people wrote into plain values that know where they stood. The only module that knows YAML.
+
+Only a stream of parser events is taken from the library; the tree is built here, because that is where the bounds
+are: on size, depth, aliases and duplicate keys. Numbers, truth values and nulls are those of YAML 1.2's core schema:
+``no`` and ``on`` are texts.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path as FilePath
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+from prismctl.domain.document import Document, Path, Position
+from prismctl.domain.problems import Place, shorten
+from prismctl.errors import ConfigError, PrismError, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MAX_BYTES: Final = 1 << 20
+MAX_DEPTH: Final = 32
+MAX_VALUES: Final = 200_000
+"""Values after aliases are followed: a few lines of aliases can stand for billions."""
+
+_NULL: Final = re.compile(r"~|null|Null|NULL|")
+_TRUE: Final = re.compile(r"true|True|TRUE")
+_FALSE: Final = re.compile(r"false|False|FALSE")
+_WHOLE: Final = re.compile(r"[-+]?[0-9]{1,18}|0o[0-7]{1,20}|0x[0-9a-fA-F]{1,16}")
+_DECIMAL: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]{1,3})?")
+_TEXT_TAG: Final = "tag:yaml.org,2002:str"
+
+
+def read_text(path: FilePath) -> str:
+    """The text of a file that a person wrote.
+
+    Raises:
+        ConfigError: it is not there, too large or not UTF-8.
+        PrismError: it cannot be read.
+    """
+    shown = name_for_people(path)
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+            size = os.fstat(file.fileno()).st_size
+    except FileNotFoundError as error:
+        raise ConfigError([Problem(message="there is no such file", file=shown)]) from error
+    except IsADirectoryError as error:
+        raise ConfigError([Problem(message="is a directory, not a file", file=shown)]) from error
+    except OSError as error:
+        raise PrismError(
+            f"cannot read {shown}: {error.strerror}", hint=f"look at `ls -l {path}`"
+        ) from error
+    if len(data) > MAX_BYTES:
+        message = (
+            f"has {_megabytes(max(size, len(data)))}; at most {_megabytes(MAX_BYTES)} are read"
+        )
+        raise ConfigError([Problem(message=message, file=shown)])
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = data[: error.start]
+        line = before.count(b"\n") + 1
+        column = len(before) - (before.rfind(b"\n") + 1) + 1
+        message = f"is not UTF-8: byte 0x{data[error.start]:02x} at offset {error.start}"
+        problem = Problem(message=message, file=shown, line=line, column=column)
+        raise ConfigError([problem], hint="save the file as UTF-8") from error
+
+
+def load_document(path: FilePath) -> Document:
+    """A file as plain values with positions.
+
+    Raises:
+        ConfigError: it is no YAML, or not of the kind that is read here.
+        PrismError: it cannot be read.
+    """
+    return parse_document(read_text(path), path)
+
+
+def parse_document(text: str, path: FilePath) -> Document:
+    """The text of a file as plain values with positions.
+
+    Raises:
+        ConfigError: it is no YAML, or not of the kind that is read here.
+    """
+    shown = name_for_people(path)
+    builder = _Builder(shown)
+    tree = builder.build(_parse_events(text, shown))
+    return Document(
+        tree=tree,
+        file=shown,
+        directory=str(path.absolute().parent),
+        keys=builder.keys,
+        values=builder.values,
+        written=builder.written,
+    )
+
+
+def name_for_people(path: FilePath) -> str:
+    """A path as somebody standing in the working directory would type it."""
+    absolute = path.absolute()
+    for parent, prefix in ((FilePath.cwd(), ""), (FilePath.home(), "~/")):
+        if absolute.is_relative_to(parent):
+            return f"{prefix}{absolute.relative_to(parent)}"
+    return str(absolute)
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / (1 << 20):.1f} MB"
+
+
+def _refuse(message: str, place: Place) -> NoReturn:
+    raise ConfigError(
+        [Problem(message=message, file=place.file, line=place.line, column=place.column)]
+    )
+
+
+def _parse_events(text: str, shown: str) -> Iterator[Any]:
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError
+    from ruamel.yaml.reader import ReaderError
+
+    try:
+        yield from YAML(typ="safe", pure=True).parse(text)
+    except ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        message = f"has a character that YAML does not allow: {error.character!r:.20}"
+        raise ConfigError([Problem(message=message, file=shown, line=line)]) from error
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = Place(shown, mark.line + 1, mark.column + 1) if mark else Place(shown)
+        message = _describe_syntax_error(error.problem or error.context or "", text, place)
+        problem = Problem(message=message, file=shown, line=place.line, column=place.column)
+        raise ConfigError([problem]) from error
+    except (YAMLError, ValueError) as error:
+        message = f"is no YAML: {shorten(error)}"
+        raise ConfigError([Problem(message=message, file=shown)]) from error
+
+
+def _describe_syntax_error(problem: str, text: str, place: Place) -> str:
+    lines = text.splitlines()
+    line = lines[place.line - 1] if 0 < place.line <= len(lines) else ""
+    if "\t" in line[: len(line) - len(line.lstrip())] or "'\\t'" in problem:
+        return "a tab indents this line; YAML wants spaces"
+    return f"is no YAML: {shorten(problem)}"
+
+
+class _Builder:
+    """Builds the tree from events, and remembers where everything stood."""
+
+    def __init__(self, shown: str) -> None:
+        self.shown = shown
+        self.keys: dict[Path, Position] = {}
+        self.values: dict[Path, Position] = {}
+        self.written: dict[Path, str] = {}
+        self.anchors: dict[str, list[Any]] = {}
+        """The events of each anchored value: an alias is read as if they stood there."""
+        self.recording: list[list[Any]] = []
+        self.count = 0
+        self.source: Iterator[Any] = iter(())
+
+    def build(self, events: Iterator[Any]) -> object:
+        """The one document among the events.
+
+        Raises:
+            ConfigError: there is none, or more than one, or it is out of bounds.
+        """
+        self.source = events
+        tree: object = None
+        documents = 0
+        for event in self.source:
+            kind = type(event).__name__
+            if kind == "DocumentStartEvent":
+                documents += 1
+                if documents > 1:
+                    _refuse("a second document begins here; one file holds one", self._place(event))
+                tree = self._value(self._next(), ())
+        if documents == 0 or tree is None:
+            _refuse("is empty", Place(self.shown))
+        return tree
+
+    def _next(self) -> Any:
+        event = next(self.source)
+        for recorded in self.recording:
+            recorded.append(event)
+        return event
+
+    def _place(self, event: Any) -> Place:
+        mark = event.start_mark
+        return Place(self.shown, mark.line + 1, mark.column + 1)
+
+    def _value(self, event: Any, path: Path) -> object:
+        self.count += 1
+        if self.count > MAX_VALUES:
+            _refuse(f"has more than {MAX_VALUES} values, aliases followed", self._place(event))
+        if len(path) > MAX_DEPTH:
+            _refuse(f"is nested more than {MAX_DEPTH} deep", self._place(event))
+        kind = type(event).__name__
+        if kind == "AliasEvent":
+            return self._alias(event, path)
+        _, line, column = self._place(event)
+        self.values.setdefault(path, (line, column))
+        if event.anchor is None:
+            return self._plain_value(kind, event, path)
+        recorded: list[Any] = [event]
+        # An alias inside the value it belongs to would never end: until it is complete, it is not known.
+        self.anchors.pop(event.anchor, None)
+        self.recording.append(recorded)
+        value = self._plain_value(kind, event, path)
+        self.recording.remove(recorded)
+        self.anchors[event.anchor] = recorded
+        return value
+
+    def _plain_value(self, kind: str, event: Any, path: Path) -> object:
+        if kind == "ScalarEvent":
+            return self._scalar(event, path)
+        if kind == "SequenceStartEvent":
+            return self._sequence(path)
+        return self._mapping(path)
+
+    def _alias(self, event: Any, path: Path) -> object:
+        recorded = self.anchors.get(event.anchor)
+        if recorded is None:
+            _refuse(f"alias `*{shorten(event.anchor)}` names nothing above it", self._place(event))
+        _, line, column = self._place(event)
+        self.values.setdefault(path, (line, column))
+        outside, self.source = self.source, iter(recorded)
+        recording, self.recording = self.recording, []
+        value = self._value(_without_anchor(next(self.source)), path)
+        self.source, self.recording = outside, recording
+        return value
+
+    def _scalar(self, event: Any, path: Path) -> object:
+        text: str = event.value
+        tag = str(event.ctag) if event.ctag is not None else None
+        if tag == _TEXT_TAG:
+            return text
+        if tag not in {None, "None", "!", ""}:
+            _refuse(f"tag `{shorten(tag)}` is not understood", self._place(event))
+        is_plain = event.implicit[0]
+        value = resolve_scalar(text) if is_plain else text
+        if not isinstance(value, str):
+            self.written[path] = text
+        return value
+
+    def _sequence(self, path: Path) -> list[object]:
+        items: list[object] = []
+        while type(event := self._next()).__name__ != "SequenceEndEvent":
+            items.append(self._value(event, (*path, len(items))))
+        return items
+
+    def _mapping(self, path: Path) -> dict[object, object]:
+        mapping: dict[object, object] = {}
+        merged: list[object] = []
+        while type(event := self._next()).__name__ != "MappingEndEvent":
+            if type(event).__name__ != "ScalarEvent":
+                _refuse("a key has to be a single word", self._place(event))
+            key = event.value if not event.implicit[0] else resolve_scalar(event.value)
+            is_merge = event.implicit[0] and event.value == "<<"
+            key = key if isinstance(key, str) else event.value
+            place = self._place(event)
+            where = (*path, key)
+            if key in mapping and not is_merge:
+                first = self.keys.get(where, (0, 0))[0]
+                _refuse(f"key `{shorten(key)}` is there twice; first in line {first}", place)
+            self.keys.setdefault(where, (place.line, place.column))
+            value = self._value(self._next(), where)
+            if is_merge:
+                merged += value if isinstance(value, list) else [value]
+                self.keys.pop(where)
+            else:
+                mapping[key] = value
+        for source in merged:
+            if not isinstance(source, dict):
+                _refuse("`<<` merges mappings only", Place(self.shown, *self.values[path]))
+            for key, value in source.items():
+                mapping.setdefault(key, value)
+        return mapping
+
+
+def _without_anchor(event: Any) -> Any:
+    import copy
+
+    plain = copy.copy(event)
+    plain.anchor = None
+    return plain
+
+
+def resolve_scalar(text: str) -> object:
+    """What an unquoted word of YAML 1.2 stands for."""
+    if _NULL.fullmatch(text):
+        return None
+    if _TRUE.fullmatch(text):
+        return True
+    if _FALSE.fullmatch(text):
+        return False
+    if _WHOLE.fullmatch(text):
+        is_decimal = text.lstrip("+-").isdigit()
+        return int(text) if is_decimal else int(text, 0)
+    if _DECIMAL.fullmatch(text):
+        return float(text)
+    return text

@@ -1,0 +1,292 @@
+"""Facts about this machine: programs, tools, memory, and who has which port.
+
+Looked at when it is asked for, and no earlier: a start that needs no Redis does not look for one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import socket
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from prismctl.domain.addressing import PortHolder
+from prismctl.domain.choice import NOMAD_TOOLS, MachineFacts
+from prismctl.domain.problems import shorten
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    import psutil
+
+BINARIES_DIRECTORY: Final = Path("build", "binaries")
+"""Where a project puts the Prism programs that it builds itself."""
+
+_OWN_PACKAGES: Final = (b"prism_services", b"prismctl")
+_SCRIPT_HEAD_BYTES: Final = 1024
+_COMMAND_LENGTH: Final = 60
+
+_LISTENING: Final = "0A"
+_TIME_WAIT: Final = "06"
+
+
+class Tool(NamedTuple):
+    """A tool that was found."""
+
+    path: str
+    """Absolute."""
+    origin: str
+    """Where it came from, in words."""
+
+
+def find_tool(
+    name: str, home_tools: Path, environment: Mapping[str, str] = os.environ
+) -> Tool | None:
+    """Nomad, Consul or another tool: the one that init installed, the one in the cache, or the one on PATH.
+
+    Args:
+        name: of the program.
+        home_tools: the ``bin`` of the home.
+        environment: says where the cache is (``PRISM_TOOLS_DIR``) and what PATH is.
+    """
+    candidates = (
+        (home_tools / name, "installed by init"),
+        (tools_directory(environment) / name, "built on this machine"),
+    )
+    for path, origin in candidates:
+        if _is_program(path):
+            return Tool(str(path), origin)
+    found = _search_path(name, environment)
+    return Tool(found, "on PATH") if found else None
+
+
+def tools_directory(environment: Mapping[str, str] = os.environ) -> Path:
+    """Where tools that were built once for this machine are kept, beside every home."""
+    chosen = environment.get("PRISM_TOOLS_DIR")
+    if chosen:
+        return Path(chosen).expanduser().absolute()
+    cache = environment.get("XDG_CACHE_HOME")
+    return (Path(cache) if cache else _home(environment) / ".cache") / "prismctl" / "tools"
+
+
+def gather_facts(
+    *,
+    home_tools: Path,
+    project_directory: Path,
+    environment: Mapping[str, str] = os.environ,
+) -> MachineFacts:
+    """What choices on this machine depend on.
+
+    Args:
+        home_tools: the ``bin`` of the home.
+        project_directory: where ``build/binaries`` is looked for.
+        environment: whose PATH counts.
+    """
+    tools = {name: find_tool(name, home_tools, environment) for name in NOMAD_TOOLS}
+    binaries = project_directory / BINARIES_DIRECTORY
+    return MachineFacts(
+        find_program=lambda name: find_program(name, environment),
+        find_binary=lambda name: str(binaries / name) if _is_program(binaries / name) else "",
+        tools={name: tool.path for name, tool in tools.items() if tool is not None},
+        podman=None,
+        podman_reason="containers cannot be run here yet",
+        memory_bytes=read_memory_bytes(),
+        system=sys.platform,
+    )
+
+
+def find_program(name: str, environment: Mapping[str, str] = os.environ) -> str:
+    """The absolute path of a program, empty where there is none; commands of this very package don't count."""
+    if "/" in name:
+        return name if _is_program(Path(name)) else ""
+    return _search_path(name, environment, skips_own=True)
+
+
+def is_own_script(path: str) -> bool:
+    """Whether a program is one of the commands that this package installs."""
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123 - a path that is only ever a string here
+            head = file.read(_SCRIPT_HEAD_BYTES)
+    except OSError:
+        return False
+    return head.startswith(b"#!") and any(
+        b"from " + package in head or b"import " + package in head for package in _OWN_PACKAGES
+    )
+
+
+def read_memory_bytes() -> int:
+    """What this machine has; 0 when it does not say."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (ValueError, OSError):
+        return 0
+
+
+def is_port_free(number: int) -> bool:
+    """Whether a service could listen on a port of this machine now.
+
+    Found out by trying: on IPv4 with every address, because a listener on any of them is in the way of
+    somebody, and on IPv6 where there is one. What only waits for late packets of an ended connection is not.
+    """
+    return all(
+        _can_bind(family, address, number)
+        for family, address in (
+            (socket.AF_INET, "127.0.0.1"),
+            (socket.AF_INET, "0.0.0.0"),  # noqa: S104 - bound for an instant, never listened on
+            (socket.AF_INET6, "::"),
+        )
+    )
+
+
+def who_holds(number: int) -> PortHolder | None:
+    """Who listens on a port, as far as it can be seen; ``None`` when nobody seems to."""
+    if Path("/proc/net/tcp").exists():
+        return _holder_from_proc(number)
+    return _holder_from_psutil(number)
+
+
+def _is_program(path: Path) -> bool:
+    return path.is_file() and os.access(path, os.X_OK)
+
+
+def _home(environment: Mapping[str, str]) -> Path:
+    home = environment.get("HOME")
+    return Path(home) if home else Path.home()
+
+
+def _search_path(name: str, environment: Mapping[str, str], *, skips_own: bool = False) -> str:
+    for directory in environment.get("PATH", os.defpath).split(os.pathsep):
+        candidate = Path(directory, name)
+        # An empty entry would mean the working directory; what is found there changes with a `cd`.
+        if directory and _is_program(candidate):
+            path = str(candidate.absolute())
+            if not (skips_own and is_own_script(path)):
+                return path
+    return ""
+
+
+def _can_bind(family: socket.AddressFamily, address: str, number: int) -> bool:
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            # Does not get past a listener, but past connections that have ended.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family is socket.AF_INET6:
+                probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            probe.bind((address, number))
+    except OSError as error:
+        # Anything else (no IPv6, no right to low ports) is not somebody else's listener.
+        return error.errno != errno.EADDRINUSE
+    return True
+
+
+class _SocketRow(NamedTuple):
+    state: str
+    user_id: int
+    inode: str
+
+
+def _holder_from_proc(number: int) -> PortHolder | None:
+    rows = [row for row in _socket_rows(number) if row.state != _TIME_WAIT]
+    rows.sort(key=lambda row: row.state != _LISTENING)
+    if not rows:
+        return None
+    for row in rows:
+        pid = _find_socket_owner(row.inode)
+        if pid is not None:
+            return _describe_process(pid)
+    return PortHolder(user=_user_name(rows[0].user_id))
+
+
+def _socket_rows(number: int) -> Iterator[_SocketRow]:
+    wanted = f":{number:04X}"
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        try:
+            lines = Path(table).read_text(encoding="ascii").splitlines()[1:]
+        except OSError:
+            continue
+        for line in lines:
+            words = line.split()
+            if words[1].endswith(wanted):
+                yield _SocketRow(words[3], int(words[7]), words[9])
+
+
+def _find_socket_owner(inode: str) -> int | None:
+    wanted = f"socket:[{inode}]"
+    for process in Path("/proc").iterdir():
+        if not process.name.isdigit():
+            continue
+        # Processes end while we look, and those of others are closed to us.
+        with contextlib.suppress(OSError):
+            for descriptor in (process / "fd").iterdir():
+                with contextlib.suppress(OSError):
+                    if os.readlink(descriptor) == wanted:  # noqa: PTH115 - not a path, a name
+                        return int(process.name)
+    return None
+
+
+def _describe_process(pid: int) -> PortHolder:
+    process = Path("/proc", str(pid))
+    command, user, since = "", "", None
+    with contextlib.suppress(OSError):
+        words = process.joinpath("cmdline").read_bytes().decode(errors="replace").split("\0")
+        command = _shorten_command([word for word in words if word])
+        command = command or process.joinpath("comm").read_text(errors="replace").strip()
+    with contextlib.suppress(OSError):
+        user = _user_name(process.stat().st_uid)
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        since = _start_time(process)
+    return PortHolder(pid=pid, command=command, user=user, since=since)
+
+
+def _start_time(process: Path) -> float:
+    # The name in parentheses may itself have spaces and parentheses in it.
+    fields = process.joinpath("stat").read_text(errors="replace").rpartition(")")[2].split()
+    ticks = int(fields[19])
+    boot = next(
+        int(line.split()[1])
+        for line in Path("/proc/stat").read_text(encoding="ascii").splitlines()
+        if line.startswith("btime ")
+    )
+    return boot + ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _shorten_command(words: list[str]) -> str:
+    if not words:
+        return ""
+    return shorten(" ".join([os.path.basename(words[0]), *words[1:]]), _COMMAND_LENGTH)  # noqa: PTH119
+
+
+def _user_name(user_id: int) -> str:
+    import pwd
+
+    try:
+        return pwd.getpwuid(user_id).pw_name
+    except KeyError:
+        return str(user_id)
+
+
+def _holder_from_psutil(number: int) -> PortHolder | None:
+    import psutil
+
+    # Process by process: macOS tells about all connections at once only to root.
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            for connection in process.net_connections("tcp"):
+                is_listening = connection.status == psutil.CONN_LISTEN
+                if is_listening and connection.laddr[1] == number:
+                    return _describe_psutil(process)
+    return None
+
+
+def _describe_psutil(process: psutil.Process) -> PortHolder:
+    import psutil
+
+    command, user, since = "", "", None
+    with contextlib.suppress(psutil.Error):
+        since = process.create_time()
+        user = process.username()
+        command = _shorten_command(process.cmdline()) or process.name()
+    return PortHolder(pid=process.pid, command=command, user=user, since=since)

@@ -1,0 +1,387 @@
+"""From what somebody typed to a plan: loads the files, looks at the machine, and lets the domain decide.
+
+The one place where files and machine meet. Front ends call `make_plan`; it changes nothing but a home
+that has no catalog yet.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, ClassVar, TypeVar
+
+from prismctl.domain.choice import Refusal, choose_runtime
+from prismctl.domain.plan import StackPlan
+from prismctl.domain.presets import RANDOM, draw_preset
+from prismctl.domain.problems import Problems, nearest_name, shorten
+from prismctl.domain.resolve import PlanOptions, resolve_plan
+from prismctl.domain.selection import (
+    Addition,
+    Layer,
+    find_preset,
+    preset_layer,
+    select_services,
+)
+from prismctl.domain.service import DEFAULT_STACK, Runtime, ServiceType
+from prismctl.errors import ConfigError, PrismError
+from prismctl.files.catalog import load_catalog
+from prismctl.files.project import find_stack_name, load_project
+from prismctl.files.settings import ENGINES, RUNTIMES, Settings, load_settings
+from prismctl.machine import gather_facts, is_port_free, who_holds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from prismctl.domain.addressing import PortConflict
+    from prismctl.domain.choice import MachineFacts
+    from prismctl.domain.offering import Catalog
+    from prismctl.domain.selection import Selection
+    from prismctl.domain.service import ServiceName, StackName
+    from prismctl.files.paths import Home
+    from prismctl.files.profiles import Profile
+    from prismctl.files.project import Project
+
+_DRAWABLE_TYPES = frozenset({ServiceType.BACKEND, ServiceType.MESSAGING})
+
+_Loaded = TypeVar("_Loaded")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanRequest:
+    """What somebody typed or picked; empty means that they said nothing about it."""
+
+    preset: str = ""
+    profile: str = ""
+    picked: tuple[str, ...] | None = None
+    """What was chosen in the picker; ``None``: there was none."""
+    with_services: tuple[str, ...] = ()
+    without_services: tuple[str, ...] = ()
+    services_file: Path | None = None
+    """A catalog for this one call."""
+    engine: str = ""
+    runtime: str = ""
+    auto_ports: bool | None = None
+    persist: bool | None = None
+    stack: str = ""
+    replicas: Mapping[str, int] = field(default_factory=dict)
+    """By full or short name."""
+    held_by_us: frozenset[int] = frozenset()
+    """Ports that the running stack has; they are not in its own way."""
+    running: StackPlan | None = None
+    """The plan to change: what it has stays as it is, unless it is named here. Its ports are ours."""
+    refreshes: bool = False
+    """Decide the running services anew as well, because the catalog was edited."""
+    random_seed: int | None = None
+    """Draws the same random preset again."""
+
+
+class PortTakenError(PrismError):
+    """Ports of the plan are held by somebody else."""
+
+    code: ClassVar[str] = "port-taken"
+
+    def __init__(self, conflicts: Sequence[PortConflict]) -> None:
+        self.conflicts = tuple(conflicts)
+        """Never empty; with the holders, as far as they can be seen."""
+        lines = [render_conflict(conflict) for conflict in self.conflicts]
+        what = "it" if len(lines) == 1 else "them"
+        super().__init__("; ".join(lines), hint=f"end {what}, or start with --auto-ports")
+
+
+def make_plan(
+    request: PlanRequest, *, home: Home, environment: Mapping[str, str], working_directory: Path
+) -> StackPlan:
+    """Decide what shall run, completely.
+
+    Args:
+        request: what was asked for.
+        home: of the user; gets a catalog if it has none.
+        environment: of the one who asks.
+        working_directory: absolute; where a project file is looked for, and relative paths start.
+
+    Raises:
+        ConfigError: flags or files say something impossible; all of it at once.
+        MissingToolError: programs that are needed are not installed; all of them at once.
+        PortTakenError: ports are held by somebody else; all of them at once.
+        PrismError: a file cannot be read, or home not be written.
+    """
+    return _Planning(request, home, environment, working_directory).make()
+
+
+def render_conflict(conflict: PortConflict) -> str:
+    """A taken port in one line: which, whose, and who has it."""
+    holder = conflict.holder
+    parts = []
+    if holder is not None:
+        parts += [f"PID {holder.pid}"] if holder.pid is not None else ["another process"]
+        parts += [holder.command] if holder.command else []
+        parts += [f"user {holder.user}"] if holder.user else []
+        parts += [f"since {_clock(holder.since)}"] if holder.since is not None else []
+    who = ", ".join(parts) or "another process"
+    return f"port {conflict.number} ({conflict.service}) is in use by {who}"
+
+
+def _clock(moment: float) -> str:
+    is_recent = time.time() - moment < 24 * 3600
+    return time.strftime("%H:%M" if is_recent else "%Y-%m-%d %H:%M", time.localtime(moment))
+
+
+class _Planning:
+    """One run from text to plan, with the problems found on the way."""
+
+    def __init__(
+        self,
+        request: PlanRequest,
+        home: Home,
+        environment: Mapping[str, str],
+        working_directory: Path,
+    ) -> None:
+        self.request = request
+        self.home = home
+        self.environment = environment
+        self.working_directory = working_directory
+        self.problems = Problems()
+
+    def make(self) -> StackPlan:
+        request = self.request
+        project = self._collect(lambda: load_project(self.working_directory))
+        settings = self._settings(project)
+        catalog = self._collect(lambda: self._load_catalog(project))
+        stack = self._stack()
+        profile = self._profile(project)
+        if catalog is None:
+            raise ConfigError(self.problems.found, hint=self.hint)
+        if profile is not None:
+            catalog = self._apply_profile(catalog, profile)
+        directory = project.directory if project else self.working_directory
+        facts = gather_facts(
+            home_tools=self.home.tools,
+            project_directory=directory,
+            environment=self.environment,
+        )
+        selection = self._select(catalog, project, profile, facts)
+        options = self._options(stack, settings, catalog, profile, directory)
+        ours = self._ours()
+        resolution = resolve_plan(
+            selection,
+            catalog,
+            facts,
+            options,
+            is_free=lambda number: number in ours or is_port_free(number),
+            problems=self.problems,
+        )
+        if resolution.conflicts:
+            raise PortTakenError(
+                [each._replace(holder=who_holds(each.number)) for each in resolution.conflicts]
+            )
+        return resolution.plan if request.running is None else self._continue(resolution.plan)
+
+    hint = ""
+
+    def _collect(self, load: Callable[[], _Loaded]) -> _Loaded | None:
+        """What was loaded; ``None``, once its problems are noted."""
+        try:
+            return load()
+        except ConfigError as error:
+            self.problems.found += error.problems
+            self.hint = self.hint or error.hint
+            return None
+
+    def _load_catalog(self, project: Project | None) -> Catalog:
+        path = self.request.services_file
+        if path is not None:
+            return load_catalog(self.home, self.working_directory / path)
+        catalog = load_catalog(self.home, project.catalog if project else None)
+        if project is not None and project.has_services and project.document is not None:
+            from prismctl.domain.catalog import read_catalog
+
+            return read_catalog(project.document, base=catalog)
+        return catalog
+
+    def _settings(self, project: Project | None) -> Settings:
+        settings = self._collect(lambda: load_settings(self.home)) or Settings()
+        if project is None or project.settings is None:
+            return settings
+        own = {
+            name: getattr(project.settings, name)
+            for name in ("engine", "runtime", "auto_ports", "persist", "on_failure")
+            if name in project.settings.places
+        }
+        return replace(settings, **own)
+
+    def _stack(self) -> StackName:
+        name = find_stack_name(self.request.stack, self.environment, self.working_directory)
+        if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,62}", name):
+            self.problems.add(
+                f"stack name `{shorten(name)}` is impossible: lower case letters, digits and `-`"
+            )
+        return name
+
+    def _profile(self, project: Project | None) -> Profile | None:
+        request = self.request
+        name = request.profile
+        if not name and project is not None and not request.preset and request.picked is None:
+            name = project.profile
+        if not name or request.running is not None:
+            return None
+        from prismctl.files.profiles import load_profile
+
+        return self._collect(lambda: load_profile(self.home, name))
+
+    def _apply_profile(self, catalog: Catalog, profile: Profile) -> Catalog:
+        from prismctl.files.profiles import apply_profile
+
+        return self._collect(lambda: apply_profile(catalog, profile)) or catalog
+
+    def _select(
+        self,
+        catalog: Catalog,
+        project: Project | None,
+        profile: Profile | None,
+        facts: MachineFacts,
+    ) -> Selection:
+        request = self.request
+        layers: list[Layer | None] = []
+        additions = [Addition(word, "--with") for word in request.with_services]
+        removals = [Addition(word, "--without") for word in request.without_services]
+        if request.running is not None:
+            layers.append(_running_layer(request.running, catalog))
+        if request.picked is not None:
+            layers.append(Layer("picker", request.picked))
+        if profile is not None:
+            layers.append(Layer(f"profile {profile.name}", profile.services, profile.places))
+        if request.preset:
+            layers.append(self._preset_layer(request.preset, catalog, facts))
+        if project is not None and not any(layers):
+            if project.preset:
+                layers.append(self._preset_layer(project.preset, catalog, facts))
+            additions = _project_additions(project, "with", project.with_services) + additions
+            removals = _project_additions(project, "without", project.without_services) + removals
+        return select_services(
+            catalog, layers, additions=additions, removals=removals, problems=self.problems
+        )
+
+    def _preset_layer(self, word: str, catalog: Catalog, facts: MachineFacts) -> Layer | None:
+        if word == RANDOM:
+            from random import Random
+
+            candidates = [
+                name
+                for name, definition in catalog.services.items()
+                if definition.type in _DRAWABLE_TYPES
+                and not isinstance(choose_runtime(definition, facts), Refusal)
+            ]
+            random = Random(self.request.random_seed)  # noqa: S311 - a surprise, not a secret
+            return preset_layer(draw_preset(random, candidates))
+        preset = find_preset(word, self.problems)
+        return preset_layer(preset) if preset else None
+
+    def _options(
+        self,
+        stack: StackName,
+        settings: Settings,
+        catalog: Catalog,
+        profile: Profile | None,
+        directory: Path,
+    ) -> PlanOptions:
+        request = self.request
+        running = request.running
+        patterns = directory / "patterns"
+        engine = request.engine or (running.engine.value if running else settings.engine)
+        if engine not in ENGINES:
+            self.problems.add_unknown("engine", engine, ENGINES)
+            engine = "auto"
+        auto_ports = settings.auto_ports if request.auto_ports is None else request.auto_ports
+        persist = request.persist
+        if persist is None:
+            persist = settings.persist or (profile is not None and profile.persist)
+        return PlanOptions(
+            stack=stack,
+            data_directory=str(self.home.stack(stack).data),
+            environment=self.environment,
+            engine=engine,
+            runtime=self._runtime(settings),
+            replaces_taken_ports=auto_ports or stack != DEFAULT_STACK,
+            current_ports={
+                (service.name, port.name): port.number
+                for service in (running.services if running else ())
+                for port in service.ports
+            },
+            persist=persist,
+            replicas=self._replicas(catalog),
+            patterns_directory=str(patterns) if patterns.is_dir() else "",
+        )
+
+    def _runtime(self, settings: Settings) -> Runtime | None:
+        word = self.request.runtime
+        if not word:
+            return settings.runtime
+        if word not in RUNTIMES:
+            self.problems.add(
+                f"unknown runtime `{shorten(word)}`; known: {', '.join(RUNTIMES)}",
+                suggestion=nearest_name(word, RUNTIMES),
+            )
+        return Runtime(word) if word in RUNTIMES and word != "auto" else None
+
+    def _replicas(self, catalog: Catalog) -> dict[str, int]:
+        running = self.request.running
+        replicas: dict[str, int] = (
+            {service.name: service.replicas for service in running.services} if running else {}
+        )
+        for word, count in self.request.replicas.items():
+            definition = catalog.find(word)
+            if definition is None:
+                self.problems.add_unknown("service", word, catalog.known_words)
+            else:
+                replicas[definition.name] = count
+        return replicas
+
+    def _ours(self) -> frozenset[int]:
+        running = self.request.running
+        ports = (
+            port.number
+            for service in (running.services if running else ())
+            for port in service.ports
+        )
+        return self.request.held_by_us | frozenset(ports)
+
+    def _continue(self, plan: StackPlan) -> StackPlan:
+        """The running plan with what was asked to change; the rest does not notice that it was planned again."""
+        running = self.request.running
+        if running is None:
+            return plan
+        before = {service.name: service for service in running.services}
+        services = []
+        for service in plan.services:
+            known = before.get(service.name)
+            if known is not None and self.request.refreshes:
+                services.append(replace(service, source=known.source))
+            elif known is not None:
+                services.append(replace(known, replicas=service.replicas))
+            else:
+                services.append(service)
+        return replace(
+            plan,
+            services=tuple(services),
+            base_env=running.base_env,
+            engine_reason=running.engine_reason,
+        )
+
+
+def _running_layer(running: StackPlan, catalog: Catalog) -> Layer:
+    """What was chosen for the running stack; what only came along leaves with what needed it."""
+    chosen: list[ServiceName] = [
+        service.name
+        for service in running.services
+        if not service.source.startswith("needed by ") and service.name in catalog.services
+    ]
+    return Layer(running.origin, chosen)
+
+
+def _project_additions(project: Project, key: str, words: Sequence[str]) -> list[Addition]:
+    return [
+        Addition(word, project.file.name, project.place(key, index))
+        for index, word in enumerate(words)
+    ]
