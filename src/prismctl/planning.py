@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from prismctl.domain.choice import Refusal, choose_runtime
-from prismctl.domain.plan import StackPlan
 from prismctl.domain.presets import RANDOM, draw_preset
 from prismctl.domain.problems import Problems, nearest_name, shorten
 from prismctl.domain.resolve import PlanOptions, resolve_plan
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
     from prismctl.domain.addressing import PortConflict
     from prismctl.domain.choice import MachineFacts
     from prismctl.domain.offering import Catalog
+    from prismctl.domain.plan import StackPlan
     from prismctl.domain.selection import Selection
     from prismctl.domain.service import ServiceName, StackName
     from prismctl.files.paths import Home

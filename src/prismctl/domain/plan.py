@@ -7,8 +7,6 @@ that form, and the daemon keeps it as ``plan.json``.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any, Final
@@ -113,6 +111,9 @@ class ServicePlan:
     @property
     def digest(self) -> str:
         """Changes exactly when what would run changes; why it is there does not count."""
+        import hashlib
+        import json
+
         relevant = service_to_json(self)
         for descriptive in ("source", "runtime_reason", "replicas"):
             del relevant[descriptive]

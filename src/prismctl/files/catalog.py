@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Final
 
 from prismctl.domain.offering import Catalog
 from prismctl.domain.packaged import PACKAGED, render_catalog
 from prismctl.errors import PrismError
-from prismctl.files.atomic import write_atomically
-from prismctl.files.yaml import name_for_people, parse_document, read_text
+from prismctl.files.text import name_for_people, read_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,6 +47,7 @@ def parse_catalog(text: str, path: Path) -> Catalog:
         ConfigError: it has mistakes; all of them, each with its place.
     """
     from prismctl.domain.catalog import read_catalog
+    from prismctl.files.yaml import parse_document
 
     return read_catalog(parse_document(text, path))
 
@@ -68,6 +67,8 @@ def ensure_catalog(home: Home) -> bool:
             f"cannot create {home.directory}: {error.strerror}",
             hint="make its parent writable, or point PRISM_HOME somewhere else",
         ) from error
+    from prismctl.files.atomic import write_atomically
+
     save_catalog_schema(home)
     write_atomically(home.catalog, render_catalog())
     return True
@@ -79,7 +80,10 @@ def save_catalog_schema(home: Home) -> None:
     Raises:
         PrismError: home cannot be written.
     """
+    import json
+
     from prismctl.domain.catalog import catalog_schema
+    from prismctl.files.atomic import write_atomically
 
     text = json.dumps(catalog_schema(), indent=2) + "\n"
     write_atomically(home.directory / SCHEMA_FILE_NAME, text)

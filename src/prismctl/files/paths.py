@@ -5,10 +5,8 @@ Standard library only and cheap to import, because `status` and completion need 
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -154,6 +152,8 @@ class StackPaths:
     @property
     def keeper_id(self) -> str:
         """What everything started for this stack is marked with; the same for every keeper it ever has."""
+        import hashlib
+
         return f"prism-{hashlib.sha256(os.fsencode(os.path.realpath(self.directory))).hexdigest()[:16]}"
 
     def log(self, key: str) -> Path:
@@ -195,6 +195,10 @@ def choose_socket_directory(stack_directory: Path) -> Path:
     longest = len(os.fsencode(stack_directory / "daemon.sock"))
     if longest <= MAX_SOCKET_PATH_BYTES:
         return stack_directory
+    # Both are slow to import, and rarely needed: `status` has no time for them.
+    import hashlib
+    import tempfile
+
     name = hashlib.sha256(os.fsencode(stack_directory)).hexdigest()[:16]
     runtime = os.environ.get("XDG_RUNTIME_DIR")
     if (

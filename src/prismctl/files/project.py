@@ -60,7 +60,8 @@ def load_project(working_directory: Path) -> Project | None:
     path = find_project_file(working_directory)
     if path is None:
         return None
-    from prismctl.files.yaml import load_document, read_text
+    from prismctl.files.text import read_text
+    from prismctl.files.yaml import load_document
 
     if not read_text(path).strip():
         return Project(file=path, stack=name_stack(path.parent.name))

@@ -60,7 +60,8 @@ def load_settings(home: Home) -> Settings:
     """
     if not home.settings.exists():
         return Settings()
-    from prismctl.files.yaml import load_document, read_text
+    from prismctl.files.text import read_text
+    from prismctl.files.yaml import load_document
 
     if not read_text(home.settings).strip():
         return Settings()

@@ -7,19 +7,18 @@ are: on size, depth, aliases and duplicate keys. Numbers, truth values and nulls
 
 from __future__ import annotations
 
-import os
 import re
-from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from prismctl.domain.document import Document, Path, Position
 from prismctl.domain.problems import Place, shorten
-from prismctl.errors import ConfigError, PrismError, Problem
+from prismctl.errors import ConfigError, Problem
+from prismctl.files.text import name_for_people, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path as FilePath
 
-MAX_BYTES: Final = 1 << 20
 MAX_DEPTH: Final = 32
 MAX_VALUES: Final = 200_000
 """Values after aliases are followed: a few lines of aliases can stand for billions."""
@@ -30,42 +29,6 @@ _FALSE: Final = re.compile(r"false|False|FALSE")
 _WHOLE: Final = re.compile(r"[-+]?[0-9]{1,18}|0o[0-7]{1,20}|0x[0-9a-fA-F]{1,16}")
 _DECIMAL: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]{1,3})?")
 _TEXT_TAG: Final = "tag:yaml.org,2002:str"
-
-
-def read_text(path: FilePath) -> str:
-    """The text of a file that a person wrote.
-
-    Raises:
-        ConfigError: it is not there, too large or not UTF-8.
-        PrismError: it cannot be read.
-    """
-    shown = name_for_people(path)
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-            size = os.fstat(file.fileno()).st_size
-    except FileNotFoundError as error:
-        raise ConfigError([Problem(message="there is no such file", file=shown)]) from error
-    except IsADirectoryError as error:
-        raise ConfigError([Problem(message="is a directory, not a file", file=shown)]) from error
-    except OSError as error:
-        raise PrismError(
-            f"cannot read {shown}: {error.strerror}", hint=f"look at `ls -l {path}`"
-        ) from error
-    if len(data) > MAX_BYTES:
-        message = (
-            f"has {_megabytes(max(size, len(data)))}; at most {_megabytes(MAX_BYTES)} are read"
-        )
-        raise ConfigError([Problem(message=message, file=shown)])
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        before = data[: error.start]
-        line = before.count(b"\n") + 1
-        column = len(before) - (before.rfind(b"\n") + 1) + 1
-        message = f"is not UTF-8: byte 0x{data[error.start]:02x} at offset {error.start}"
-        problem = Problem(message=message, file=shown, line=line, column=column)
-        raise ConfigError([problem], hint="save the file as UTF-8") from error
 
 
 def load_document(path: FilePath) -> Document:
@@ -95,19 +58,6 @@ def parse_document(text: str, path: FilePath) -> Document:
         values=builder.values,
         written=builder.written,
     )
-
-
-def name_for_people(path: FilePath) -> str:
-    """A path as somebody standing in the working directory would type it."""
-    absolute = path.absolute()
-    for parent, prefix in ((FilePath.cwd(), ""), (FilePath.home(), "~/")):
-        if absolute.is_relative_to(parent):
-            return f"{prefix}{absolute.relative_to(parent)}"
-    return str(absolute)
-
-
-def _megabytes(size: int) -> str:
-    return f"{size / (1 << 20):.1f} MB"
 
 
 def _refuse(message: str, place: Place) -> NoReturn:
