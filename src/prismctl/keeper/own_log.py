@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from prismctl.keeper.logs import Stamper
 
 _STDERR: Final = 2
+_MAX_CHARACTERS: Final = 2000
 
 
 class OwnLog:
@@ -24,7 +25,7 @@ class OwnLog:
 
     def note(self, text: str) -> None:
         """Write one line."""
-        line = text.replace("\n", " ").encode(errors="backslashreplace")
+        line = text[:_MAX_CHARACTERS].replace("\n", " ").encode(errors="backslashreplace")
         self._file.write(b"%s %s\n" % (self._stamper.stamp(time.time_ns()), line))
         descriptor = self._file.descriptor
         if descriptor is not None and self._seen != self._file.times_opened:
