@@ -9,9 +9,6 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-# The C core of gRPC writes to stderr in its own form what is raised here as an error anyway.
-os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-
 import grpc
 
 from prism_services.serving.calls import CallWatch

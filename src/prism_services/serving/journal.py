@@ -13,6 +13,7 @@ from typing import Final
 
 FieldValue = str | int | float | bool
 FIELDS: Final = "journal_fields"
+SHORT_LEVELS: Final = {"WARNING": "WARN", "CRITICAL": "ERROR"}
 LEVELS: Final = ("debug", "info", "warning", "error")
 PLAIN: Final = frozenset(
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:/@%+,[]*?!"
@@ -76,7 +77,7 @@ class TextLines(logging.Formatter):
         """Render one line; a library's traceback becomes a quoted field."""
         pairs = "".join(f" {key}={_quoted(value)}" for key, value in _fields(record).items())
         message = record.getMessage().replace("\n", "\\n")
-        return f"{_timestamp(record.created)} {record.levelname:<5.5} {message}{pairs}"
+        return f"{_timestamp(record.created)} {SHORT_LEVELS.get(record.levelname, record.levelname):<5} {message}{pairs}"
 
 
 class JsonLines(logging.Formatter):
