@@ -70,11 +70,13 @@ class PlanRequest:
     held_by_us: frozenset[int] = frozenset()
     """Ports that the running stack has; they are not in its own way."""
     running: StackPlan | None = None
-    """The plan to change: what it has stays as it is, unless it is named here. Its ports are ours."""
+    """The plan that runs. Its ports are ours and are kept; where nothing above it names services, so are they."""
     refreshes: bool = False
-    """Decide the running services anew as well, because the catalog was edited."""
+    """Decide services that run anew as well, because the catalog was edited."""
     random_seed: int | None = None
     """Draws the same random preset again."""
+    is_trial: bool = False
+    """Nothing is written, not even the catalog of a home that has none."""
 
 
 class PortTakenError(PrismError):
@@ -143,6 +145,7 @@ class _Planning:
         self.environment = environment
         self.working_directory = working_directory
         self.problems = Problems()
+        self.hint = ""
 
     def make(self) -> StackPlan:
         request = self.request
@@ -178,7 +181,11 @@ class _Planning:
             )
         return resolution.plan if request.running is None else self._continue(resolution.plan)
 
-    hint = ""
+    @property
+    def _is_chosen(self) -> bool:
+        """Whether somebody said on the spot what shall run."""
+        request = self.request
+        return bool(request.profile or request.preset or request.picked is not None)
 
     def _collect(self, load: Callable[[], _Loaded]) -> _Loaded | None:
         """What was loaded; ``None``, once its problems are noted."""
@@ -193,7 +200,11 @@ class _Planning:
         path = self.request.services_file
         if path is not None:
             return load_catalog(self.home, self.working_directory / path)
-        catalog = load_catalog(self.home, project.catalog if project else None)
+        catalog = load_catalog(
+            self.home,
+            project.catalog if project else None,
+            creates=not self.request.is_trial,
+        )
         if project is not None and project.has_services and project.document is not None:
             from prismctl.domain.catalog import read_catalog
 
@@ -222,9 +233,9 @@ class _Planning:
     def _profile(self, project: Project | None) -> Profile | None:
         request = self.request
         name = request.profile
-        if not name and project is not None and not request.preset and request.picked is None:
+        if not name and project is not None and not self._is_chosen and request.running is None:
             name = project.profile
-        if not name or request.running is not None:
+        if not name:
             return None
         from prismctl.files.profiles import load_profile
 
@@ -246,14 +257,14 @@ class _Planning:
         layers: list[Layer | None] = []
         additions = [Addition(word, "--with") for word in request.with_services]
         removals = [Addition(word, "--without") for word in request.without_services]
-        if request.running is not None:
-            layers.append(_running_layer(request.running, catalog))
         if request.picked is not None:
             layers.append(Layer("picker", request.picked))
         if profile is not None:
             layers.append(Layer(f"profile {profile.name}", profile.services, profile.places))
         if request.preset:
             layers.append(self._preset_layer(request.preset, catalog, facts))
+        if request.running is not None and request.services_file is None:
+            layers.append(_running_layer(request.running, catalog))
         if project is not None and not any(layers):
             if project.preset:
                 layers.append(self._preset_layer(project.preset, catalog, facts))
@@ -352,16 +363,20 @@ class _Planning:
         running = self.request.running
         if running is None:
             return plan
+        is_anew = self._is_chosen or self.request.services_file is not None
+        is_anew = is_anew or bool(self.request.engine or self.request.runtime)
         before = {service.name: service for service in running.services}
         services = []
         for service in plan.services:
             known = before.get(service.name)
-            if known is not None and self.request.refreshes:
-                services.append(replace(service, source=known.source))
-            elif known is not None:
-                services.append(replace(known, replicas=service.replicas))
-            else:
+            if known is None or is_anew:
                 services.append(service)
+            elif self.request.refreshes:
+                services.append(replace(service, source=known.source))
+            else:
+                services.append(replace(known, replicas=service.replicas))
+        if is_anew:
+            return replace(plan, services=tuple(services))
         return replace(
             plan,
             services=tuple(services),

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import click
 from click.shell_completion import CompletionItem
 
-from prismctl.cli.usage import nearest
 from prismctl.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
@@ -105,14 +104,14 @@ class Command(click.Command):
         from prismctl.cli.invocation import (
             Invocation,
             OutputFormat,
-            find_invocation_home,
             resolve_stack,
         )
+        from prismctl.files.paths import find_home
 
         own = {name: ctx.params.pop(name) for name in list(ctx.params) if name.startswith("_")}
         output_format = own.get("_format")
         ctx.obj = Invocation(
-            home=find_invocation_home(),
+            home=find_home(),
             stack=resolve_stack(own["_stack"]) if "_stack" in own else "default",
             format=OutputFormat(output_format) if output_format else None,
             is_quiet=own["_quiet"],
@@ -234,9 +233,11 @@ class Group(click.Group):
         if command is None and not ctx.resilient_parsing:
             if name.startswith("-"):
                 raise click.NoSuchOption(name, ctx=ctx)
+            from prismctl.domain.problems import nearest_name
+
             problem = Problem(
                 message=f"no such command `{ctx.command_path} {name}`",
-                suggestion=nearest(name, self.entries),
+                suggestion=nearest_name(name, self.entries),
             )
             raise ConfigError((problem,), hint=f"`{ctx.command_path} --help` lists the commands")
         return (name if command else None), command, args[1:]

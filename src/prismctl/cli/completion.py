@@ -7,16 +7,65 @@ from typing import TYPE_CHECKING
 from prismctl.errors import PrismError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import click
+
+_WITH = "--with-"
 
 
 def complete_stacks(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """The stacks that home knows."""
-    from prismctl.cli.invocation import find_invocation_home
+    from prismctl.files.paths import find_home
 
     del ctx, param
     try:
-        names = [entry.name for entry in find_invocation_home().stacks.iterdir() if entry.is_dir()]
-    except (OSError, PrismError):
+        names = [entry.name for entry in find_home().stacks.iterdir() if entry.is_dir()]
+    except OSError:
         names = []
-    return sorted(name for name in {*names, "default"} if name.startswith(incomplete))
+    return sorted(_beginning_with(incomplete, {*names, "default"}))
+
+
+def complete_presets(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """The ready-made selections."""
+    from prismctl.domain.presets import PRESET_NAMES
+
+    del ctx, param
+    return _beginning_with(incomplete, PRESET_NAMES)
+
+
+def complete_services(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """The services of the catalog, those already typed left out."""
+    del param
+    typed = {
+        word
+        for words in ctx.params.values()
+        if isinstance(words, tuple)
+        for word in words
+        if isinstance(word, str)
+    }
+    return [name for name in _beginning_with(incomplete, catalog_words()) if name not in typed]
+
+
+def complete_service_options(incomplete: str) -> list[str]:
+    """``--with-NAME`` for each service, once that much was typed."""
+    if not incomplete.startswith(_WITH):
+        return []
+    return [f"{_WITH}{name}" for name in _beginning_with(incomplete[len(_WITH) :], catalog_words())]
+
+
+def catalog_words() -> list[str]:
+    """The names in the user's catalog; the packaged ones where it is not there or cannot be read."""
+    from prismctl.files.catalog import load_catalog
+    from prismctl.files.paths import find_home
+
+    try:
+        return list(load_catalog(find_home(), creates=False).names)
+    except (PrismError, OSError):
+        from prismctl.domain.packaged import PACKAGED
+
+        return list(PACKAGED)
+
+
+def _beginning_with(incomplete: str, names: Iterable[str]) -> list[str]:
+    return [name for name in names if name.startswith(incomplete)]

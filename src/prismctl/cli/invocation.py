@@ -9,7 +9,7 @@ import sys
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from prismctl.cli.terminal import (
     has_animation,
@@ -18,17 +18,15 @@ from prismctl.cli.terminal import (
     paint,
     width_of_stream,
 )
+from prismctl.domain.shape import NAME_PATTERN
 from prismctl.errors import ConfigError, Problem
-from prismctl.files.paths import find_home, find_project_file
+from prismctl.files.project import find_stack_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from prismctl.files.paths import Home, StackPaths
     from prismctl.present.text import Line
-
-_STACK_NAME: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
-_STACK_NAME_RULE: Final = "small letters, digits and dashes, at most 40, no dash at either end"
 
 
 class OutputFormat(StrEnum):
@@ -104,6 +102,18 @@ class Invocation:
             self.write(paint(spans, has_colour=colour))
         sys.stdout.flush()
 
+    def show(self, lines: Iterable[Line]) -> None:
+        """Write what explains an error, to stderr, also under ``-q``."""
+        sys.stdout.flush()
+        colour = has_colour(sys.stderr, is_forbidden=self.is_colour_forbidden)
+        for spans in lines:
+            sys.stderr.write(paint(spans, has_colour=colour) + "\n")
+        sys.stderr.flush()
+
+    def flush(self) -> None:
+        """Hand on what was written, for somebody who follows."""
+        sys.stdout.flush()
+
     def write_json(self, document: Any, *, is_pretty: bool = False) -> None:
         """Write one JSON document: on one line, or indented for eyes."""
         self.write(json.dumps(document, ensure_ascii=False, indent=2 if is_pretty else None))
@@ -111,13 +121,8 @@ class Invocation:
 
     def report(self, lines: Iterable[Line]) -> None:
         """Write what is not part of the answer, to stderr; nothing under ``-q``."""
-        if self.is_quiet:
-            return
-        sys.stdout.flush()
-        colour = has_colour(sys.stderr, is_forbidden=self.is_colour_forbidden)
-        for spans in lines:
-            sys.stderr.write(paint(spans, has_colour=colour) + "\n")
-        sys.stderr.flush()
+        if not self.is_quiet:
+            self.show(lines)
 
 
 def resolve_stack(typed: str | None) -> str:
@@ -126,26 +131,12 @@ def resolve_stack(typed: str | None) -> str:
     Raises:
         ConfigError: the name cannot be a stack's.
     """
-    for source, name in (("--stack", typed), ("PRISM_STACK", os.environ.get("PRISM_STACK"))):
-        if name:
-            return _checked_stack_name(source, name)
-    project = find_project_file(Path.cwd())
-    return _project_stack_name(project) if project else "default"
-
-
-def _checked_stack_name(source: str, name: str) -> str:
-    if not _STACK_NAME.fullmatch(name):
-        problem = Problem(message=f"{source}: `{name}` is not a name for a stack")
-        raise ConfigError((problem,), hint=f"use {_STACK_NAME_RULE}")
+    name = find_stack_name(typed or "", os.environ, Path.cwd())
+    if not re.fullmatch(NAME_PATTERN, name):
+        source = "--stack" if typed else "PRISM_STACK"
+        problem = Problem(message=f"{source}: `{name}` cannot be the name of a stack")
+        raise ConfigError(
+            (problem,),
+            hint="use small letters, digits and dashes, beginning with a letter or digit",
+        )
     return name
-
-
-def _project_stack_name(project_file: Path) -> str:
-    """The project's directory as a stack name, so that two working trees do not collide."""
-    name = re.sub(r"[^a-z0-9]+", "-", project_file.parent.name.lower())[:40].strip("-")
-    return name or "default"
-
-
-def find_invocation_home() -> Home:
-    """Where everything is kept, for commands and completion alike."""
-    return find_home()

@@ -2,25 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
-from typing import TYPE_CHECKING
-
 import click
 
+from prismctl.domain.problems import nearest_name
 from prismctl.errors import ConfigError, Problem
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """The known name somebody probably meant; empty when none is near."""
-    candidates = list(known)
-    beginnings = [
-        candidate for candidate in candidates if len(name) > 1 and candidate.startswith(name)
-    ]
-    matches = beginnings or difflib.get_close_matches(name, candidates, n=1, cutoff=0.6)
-    return matches[0] if matches else ""
 
 
 def explain_usage_error(error: click.ClickException) -> ConfigError:
@@ -34,7 +19,7 @@ def explain_usage_error(error: click.ClickException) -> ConfigError:
 def _words_of(error: click.ClickException) -> tuple[str, str]:
     if isinstance(error, click.NoSuchOption):
         known = _option_names(error.ctx)
-        return f"no such option `{error.option_name}`", nearest(error.option_name, known)
+        return f"no such option `{error.option_name}`", nearest_name(error.option_name, known)
     if isinstance(error, click.MissingParameter) and error.param is not None:
         kind = "argument" if isinstance(error.param, click.Argument) else "option"
         return f"missing {kind} {_name_of(error.param)}", ""

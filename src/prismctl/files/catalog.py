@@ -18,17 +18,20 @@ SCHEMA_FILE_NAME: Final = "services.schema.json"
 """Beside the catalog, whose first line points editors to it."""
 
 
-def load_catalog(home: Home, path: Path | None = None) -> Catalog:
+def load_catalog(home: Home, path: Path | None = None, *, creates: bool = True) -> Catalog:
     """The catalog of a home, or that of a file given for one call.
+
+    With ``creates`` off, a home that has none stays as it is, and the packaged one is taken.
 
     Raises:
         ConfigError: it has mistakes; all of them, each with its place.
         PrismError: it cannot be read, or not be created in a home that has none.
     """
-    if path is None:
+    if path is None and creates:
         ensure_catalog(home)
-        path = home.catalog
-    text = read_text(path)
+    is_missing = path is None and not home.catalog.exists()
+    path = path or home.catalog
+    text = render_catalog() if is_missing else read_text(path)
     if text == render_catalog():
         # Nobody has edited it: what it says is known, and no YAML has to be parsed.
         return Catalog(

@@ -27,6 +27,8 @@ SCHEMA_VERSION: Final = 1
 """Of the plan document; fields are only ever added."""
 
 _GAP: Final = "   "
+_USUAL_ENGINE: Final = "nomad"
+"""Needs no reason to be given; another one does."""
 _MINIMUM_REASON_WIDTH: Final = 16
 
 
@@ -67,13 +69,13 @@ def render_plan(plan: StackPlan) -> dict[str, Any]:
 def plan_lines(plan: StackPlan, *, width: int) -> list[Line]:
     """The plan for people: a title, then a row a service."""
     engine = engine_title(plan.engine.value)
-    article = "the " if plan.engine.value != "nomad" else ""
+    article = "the " if plan.engine.value != _USUAL_ENGINE else ""
     title = line(
         Span(clean(plan.origin), Tone.STRONG),
         f" · {count_of(len(plan.services), 'service')} on {article}{engine}",
     )
     lines: list[Line] = [spread(title, line(Span(f"stack {clean(plan.stack)}", Tone.MUTED)), width)]
-    if plan.engine_reason:
+    if plan.engine_reason and plan.engine.value != _USUAL_ENGINE:
         lines.extend(
             line(Span(f"  {words}", Tone.MUTED))
             for words in fold(clean(plan.engine_reason), width - 2)

@@ -1,0 +1,213 @@
+"""``prismctl dev start``: what is wanted, as flags; `cli/starting.py` does it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from click.core import ParameterSource
+
+from prismctl.cli.command import Command, option
+from prismctl.cli.completion import (
+    complete_presets,
+    complete_service_options,
+    complete_services,
+)
+from prismctl.errors import ConfigError, Problem
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+    from prismctl.cli.invocation import Invocation
+
+_WHAT = "What to start"
+_HOW = "How"
+
+
+class StartCommand(Command):
+    """Understands ``--with-NAME`` and ``--without-NAME`` for whatever the catalog names."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Split the names off, then parse as usual."""
+        return super().parse_args(ctx, split_service_options(args))
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The options, and ``--with-NAME`` for each service of the catalog."""
+        from click.shell_completion import CompletionItem
+
+        items = super().shell_complete(ctx, incomplete)
+        items += [CompletionItem(name) for name in complete_service_options(incomplete)]
+        return items
+
+
+def split_service_options(args: list[str]) -> list[str]:
+    """``--with-redis`` as ``--with redis``; a value after it says something impossible.
+
+    Raises:
+        ConfigError: ``--with-redis=false`` and the like.
+    """
+    words: list[str] = []
+    for index, word in enumerate(args):
+        if word == "--":
+            return [*words, *args[index:]]
+        for flag in ("--with-", "--without-"):
+            name = word.removeprefix(flag)
+            if name in {word, ""}:
+                continue
+            if "=" in name:
+                raise _value_error(flag, name)
+            words += [flag.removesuffix("-"), name]
+            break
+        else:
+            words.append(word)
+    return words
+
+
+def _value_error(flag: str, text: str) -> ConfigError:
+    name, _, value = text.partition("=")
+    is_no = value.lower() in {"false", "no", "0", "off"}
+    meant = f"--without {name}" if is_no == (flag == "--with-") else f"--with {name}"
+    problem = Problem(message=f"`{flag}{name}` takes no value, so `={value}` says nothing")
+    return ConfigError((problem,), hint=f"write `{meant}`")
+
+
+@click.command(
+    cls=StartCommand,
+    help="Start a stack and wait until it is ready. The plan is shown with the reason for each service, "
+    "then applied exactly as shown. A stack that already runs is changed to the plan; "
+    "the same plan again changes nothing.",
+    examples=[
+        ("prismctl dev start", "the smallest stack: admin, launcher, memstore"),
+        ("prismctl dev start --preset=redis", "with Redis"),
+        ("prismctl dev start --with-postgres --with nats", "a choice of your own"),
+        ("prismctl dev start --services=./services.yaml", "from a catalog of your own"),
+        ("prismctl dev start --preset=full --dry-run", "only show what would start"),
+        ("prismctl dev start --stack two", "a second stack beside the first"),
+    ],
+)
+@option(
+    "--preset",
+    metavar="NAME",
+    section=_WHAT,
+    shell_complete=complete_presets,
+    help="minimal, redis, messaging, postgres, full or random.",
+)
+@option(
+    "--with",
+    "with_services",
+    metavar="NAME",
+    multiple=True,
+    section=_WHAT,
+    shell_complete=complete_services,
+    help="Add a service; also `--with-NAME`. Can be repeated.",
+)
+@option(
+    "--without",
+    "without_services",
+    metavar="NAME",
+    multiple=True,
+    section=_WHAT,
+    shell_complete=complete_services,
+    help="Leave a service out. Can be repeated.",
+)
+@option(
+    "--services",
+    "catalog_file",
+    metavar="FILE",
+    section=_WHAT,
+    type=click.Path(dir_okay=False),
+    help="Use this catalog for this call instead of home's.",
+)
+@option(
+    "--engine",
+    type=click.Choice(["auto", "nomad", "local"]),
+    section=_HOW,
+    help="Who runs the services; `auto` takes Nomad once it is installed.",
+)
+@option("--auto-ports", is_flag=True, section=_HOW, help="Take a free port where one is taken.")
+@option(
+    "--on-failure",
+    type=click.Choice(["keep", "stop"]),
+    default="keep",
+    show_default=True,
+    section=_HOW,
+    help="What happens to the rest when a service does not come up.",
+)
+@option(
+    "--wait-timeout",
+    metavar="SECONDS",
+    type=click.FloatRange(min=0),
+    default=60.0,
+    show_default=True,
+    section=_HOW,
+    help="How long to wait until all is ready.",
+)
+@option(
+    "--log-file",
+    metavar="FILE",
+    type=click.Path(dir_okay=False),
+    section=_HOW,
+    help="Append what all services print to this file, as long as the stack runs.",
+)
+@option("--no-dashboard", is_flag=True, section=_HOW, help="Never open a dashboard.")
+@option("--dry-run", is_flag=True, section=_HOW, help="Show the plan and touch nothing.")
+@click.argument("words", nargs=-1, metavar="")
+@click.pass_context
+def start(
+    ctx: click.Context,
+    call: Invocation,
+    *,
+    words: tuple[str, ...],
+    preset: str | None,
+    with_services: tuple[str, ...],
+    without_services: tuple[str, ...],
+    catalog_file: str | None,
+    engine: str | None,
+    auto_ports: bool,
+    on_failure: str,
+    wait_timeout: float,
+    log_file: str | None,
+    no_dashboard: bool,
+    dry_run: bool,
+) -> None:
+    """Hand what was typed to the start."""
+    del no_dashboard  # Nothing opens by itself; the flag states what holds.
+    if words:
+        raise _stray_word_error(ctx, words[0])
+    from prismctl.cli.starting import StartOptions, show_plan, start_stack
+
+    options = StartOptions(
+        preset=preset,
+        with_services=with_services,
+        without_services=without_services,
+        catalog_file=catalog_file,
+        engine=engine if _is_typed(ctx, "engine") else None,
+        has_auto_ports=auto_ports,
+        on_failure=on_failure,
+        wait_seconds=wait_timeout,
+        log_file=str(Path(log_file).absolute()) if log_file else None,
+    )
+    if dry_run:
+        show_plan(call, options)
+    else:
+        start_stack(call, options)
+
+
+def _is_typed(ctx: click.Context, name: str) -> bool:
+    return ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
+
+
+def _stray_word_error(ctx: click.Context, word: str) -> ConfigError:
+    from prismctl.cli.root import DEV_ENTRIES
+    from prismctl.domain.presets import PRESET_NAMES
+    from prismctl.domain.problems import nearest_name
+
+    problem = Problem(message=f"`{word}` is not a flag")
+    if word in DEV_ENTRIES:
+        return ConfigError((problem,), hint=f"put the command first: `prismctl dev {word} …`")
+    if word in PRESET_NAMES:
+        return ConfigError((problem,), hint=f"write `{ctx.command_path} --preset={word}`")
+    meant = nearest_name(word, DEV_ENTRIES)
+    hint = f"did you mean `prismctl dev {meant}`?" if meant else f"write `--with {word}`"
+    return ConfigError((problem,), hint=hint)

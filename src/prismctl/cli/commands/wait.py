@@ -1,0 +1,95 @@
+"""``prismctl dev wait``: until healthy; otherwise the culprit with its last words."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from prismctl.cli.command import Command, option
+from prismctl.cli.completion import complete_services
+from prismctl.errors import PrismError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from prismctl.cli.invocation import Invocation
+
+_GOOD = frozenset({"healthy", "completed"})
+
+
+@click.command(
+    cls=Command,
+    help="Wait until the stack, or the named services, are healthy. Exits 0 once they are, 1 when one of them "
+    "failed, 6 when the time is up; then the culprit is named with the last lines it printed.",
+    short_help="Wait until services are healthy.",
+    examples=[
+        ("prismctl dev wait", "everything"),
+        ("prismctl dev wait redis --timeout 10", "one service, ten seconds"),
+    ],
+)
+@click.argument("services", nargs=-1, metavar="[SERVICE]...", shell_complete=complete_services)
+@option(
+    "--timeout",
+    metavar="SECONDS",
+    type=click.FloatRange(min=0),
+    default=60.0,
+    show_default=True,
+    help="How long to wait.",
+)
+def wait(call: Invocation, *, services: tuple[str, ...], timeout: float) -> None:
+    """Watch the status until the services are good, failed, or the time is up."""
+    from prismctl.cli.naming import resolve_words
+    from prismctl.cli.stack import open_stack
+    from prismctl.cli.ticking import tick
+
+    client = open_stack(call)
+    status = client.status()
+    names = resolve_words(
+        services, [service["name"] for service in status["services"]], what="service"
+    )
+    deadline = time.monotonic() + timeout
+    if _is_over(call, status, names):
+        return
+    for document in tick(client.watch_status(), seconds=1.0, deadline=deadline):
+        if document is not None:
+            status = document
+            if _is_over(call, status, names):
+                return
+    from prismctl.cli.endings import deadline_error
+
+    raise deadline_error(call, client.status(), seconds=timeout, wanted=names)
+
+
+def _is_over(call: Invocation, status: dict[str, Any], names: Sequence[str]) -> bool:
+    """Whether all is good, which is then said.
+
+    Raises:
+        PrismError: one of the services failed, or the stack is going down.
+    """
+    wanted = [service for service in status["services"] if not names or service["name"] in names]
+    failed = [service["name"] for service in wanted if service["state"] == "failed"]
+    if failed:
+        from prismctl.cli.endings import show_cards
+        from prismctl.cli.stack import option_of
+
+        show_cards(call, status, failed)
+        raise PrismError(
+            f"{', '.join(failed)} failed",
+            hint=f"`prismctl dev restart {' '.join(failed)}{option_of(call.stack)}` tries again",
+        )
+    if status["state"] in {"stopping", "stopped"}:
+        raise PrismError(f"stack `{call.stack}` is {status['state']}")
+    # A stack without services yet is one whose plan is still on its way.
+    if not wanted or any(service["state"] not in _GOOD for service in wanted):
+        return False
+    if call.is_json:
+        call.write_json(status)
+    elif not call.is_quiet:
+        from prismctl.present.text import Span, Tone, line
+        from prismctl.present.units import count_of
+
+        words = ", ".join(names) or count_of(len(wanted), "service")
+        call.write_lines([line(Span("healthy", Tone.GOOD), f"  {words}")])
+    return True

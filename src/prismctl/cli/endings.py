@@ -1,0 +1,182 @@
+"""How an operation ended, in words and as an error: all well, some failed, all failed, not in time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from prismctl.cli.narrators import tell_done
+from prismctl.cli.stack import option_of
+from prismctl.errors import DeadlineError, PartialError, PrismError
+from prismctl.present.failure import SHOWN_LINES, failure_card
+from prismctl.present.progress import waiting_for
+from prismctl.present.text import line
+from prismctl.present.units import count_of, render_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from prismctl.cli.following import Outcome
+    from prismctl.cli.invocation import Invocation
+    from prismctl.client import StackClient
+
+_GOOD = frozenset({"healthy", "completed"})
+
+
+def conclude(
+    call: Invocation,
+    client: StackClient,
+    outcome: Outcome,
+    *,
+    seconds: float,
+    done: str = "",
+    took: float = 0.0,
+) -> None:
+    """Say how an operation ended, with ``done`` and the time it took instead of the banner where it is given.
+
+    Raises:
+        PrismError: it did not end well.
+    """
+    result = outcome.result
+    if result is None:
+        raise deadline_error(call, client.status(), seconds=seconds)
+    if call.is_json:
+        call.write_json({"result": result})
+    error = ending_error(call, result)
+    if error is not None:
+        raise error
+    if not done:
+        ready_seconds = result["status"].get("ready_seconds")
+        say_ready(call, result["status"], ready_seconds=ready_seconds)
+    elif not call.is_json and not call.is_quiet:
+        call.write_lines([line(f"{done} in {render_duration(took)}")])
+
+
+def say_ready(call: Invocation, status: dict[str, Any], *, ready_seconds: float | None) -> None:
+    """The last words of a start that went well."""
+    if call.is_json or call.is_quiet:
+        return
+    if not call.is_on_terminal:
+        took = "" if ready_seconds is None else f"{ready_seconds:.1f}s"
+        tell_done(call, stack=status["stack"], ready_in=took)
+        return
+    from prismctl.present.banner import ready_banner
+
+    call.write_lines(ready_banner(status, ready_seconds=ready_seconds, width=call.width))
+
+
+def ending_error(call: Invocation, result: dict[str, Any]) -> PrismError | None:
+    """The error that an operation's result stands for; ``None`` when all is ready. Shows a card a failure."""
+    outcome = result["outcome"]
+    if outcome == "ready":
+        return None
+    status = result["status"]
+    failed = list(result.get("failed") or [])
+    skipped = list(result.get("skipped") or [])
+    show_cards(call, status, failed)
+    option = option_of(call.stack)
+    if outcome == "stopped":
+        return PrismError(
+            f"stack `{call.stack}` was stopped while it started",
+            hint=f"`prismctl dev events{option}` shows what happened",
+        )
+    total = len(status.get("services") or []) or len(failed)
+    names = ", ".join(failed) or "nothing could be brought up"
+    behind = f"; not started because of that: {', '.join(skipped)}" if skipped else ""
+    if outcome == "partial":
+        return PartialError(
+            f"{len(failed)} of {count_of(total, 'service')} failed: {names}{behind}; the rest runs",
+            hint=f"`prismctl dev status{option}` shows all, `prismctl dev stop{option}` stops it",
+        )
+    was = "; everything was stopped again" if status.get("state") == "stopped" else ""
+    first = failed[0] if failed else ""
+    return PrismError(
+        f"the stack did not come up: {names}{behind}{was}",
+        hint=f"`prismctl dev logs {first}{option}` shows all it printed"
+        if first
+        else f"`prismctl dev events{option}` shows what happened",
+    )
+
+
+def deadline_error(
+    call: Invocation, status: dict[str, Any], *, seconds: float, wanted: Sequence[str] = ()
+) -> PrismError:
+    """Time is up: a failure when something failed, else the culprit by name with its last probe error."""
+    services = [
+        service
+        for service in status.get("services") or []
+        if not wanted or service["name"] in wanted
+    ]
+    failed = [service["name"] for service in services if service["state"] == "failed"]
+    option = option_of(call.stack)
+    if failed:
+        show_cards(call, status, failed)
+        return PartialError(
+            f"{len(failed)} of {count_of(len(services), 'service')} failed: {', '.join(failed)}",
+            hint=f"`prismctl dev status{option}` shows all",
+        )
+    culprit = find_culprit(services)
+    if culprit is None:
+        agents = [
+            name for name, state in (status.get("components") or {}).items() if state != "ready"
+        ]
+        what = ", ".join(agents) or "the stack"
+        return DeadlineError(
+            f"{what} was not ready within {seconds:g} s",
+            hint=f"`prismctl dev events{option}` shows what happened",
+        )
+    show_cards(call, status, [culprit["name"]])
+    reason = culprit.get("reason") or culprit.get("last_error") or culprit["state"]
+    return DeadlineError(
+        f"{culprit['name']} was not ready within {seconds:g} s: {reason}",
+        hint=f"`prismctl dev wait{option}` waits on, `prismctl dev stop{option}` stops it",
+    )
+
+
+def find_culprit(services: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
+    """The service that is not up though all it needs is, with most waiting for it."""
+    pending = {service["name"]: service for service in services if service["state"] not in _GOOD}
+    dependencies = {service["name"]: service.get("depends_on") or [] for service in services}
+    free = [
+        service
+        for name, service in pending.items()
+        if not any(needed in pending for needed in dependencies[name])
+    ]
+    if not free:
+        return next(iter(pending.values()), None)
+    return max(free, key=lambda service: len(waiting_for(dependencies, service["name"])))
+
+
+def show_cards(call: Invocation, status: dict[str, Any], names: Sequence[str]) -> None:
+    """A card for each named service, on stderr; none where the answer is JSON."""
+    if call.is_json:
+        return
+    services = {service["name"]: service for service in status.get("services") or []}
+    dependencies = {name: service.get("depends_on") or [] for name, service in services.items()}
+    for name in names:
+        service = services.get(name) or {"name": name, "state": "failed"}
+        waiting = [
+            other
+            for other in waiting_for(dependencies, name)
+            if services[other]["state"] not in _GOOD
+        ]
+        card = failure_card(
+            service,
+            said=last_words(call, name),
+            waiting=waiting,
+            width=min(call.width, 100),
+            stack=call.stack,
+        )
+        call.show([*card, ()])
+
+
+def last_words(call: Invocation, service: str) -> list[dict[str, Any]]:
+    """The last lines a service printed, from its files, which are there whoever has ended."""
+    from prismctl.files.logs import line_to_json, read_logs
+
+    try:
+        lines = [
+            line_to_json(entry) for entry in read_logs(call.paths.logs, [service], tail=SHOWN_LINES)
+        ]
+    except OSError:
+        return []
+    return lines[-SHOWN_LINES:]

@@ -1,0 +1,207 @@
+"""Telling an operation while it runs: redrawn on a terminal, a line an event elsewhere, JSON for programs."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+from prismctl.present.events import action_line, event_line, fields
+from prismctl.present.text import Tone
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from rich.live import Live
+
+    from prismctl.cli.invocation import Invocation
+    from prismctl.domain.plan import StackPlan
+    from prismctl.present.progress import Progress
+    from prismctl.present.text import Line
+
+
+class Narrator(Protocol):
+    """Who tells what happens; used as a context around the operation."""
+
+    def __enter__(self) -> Self:
+        """Begin to tell."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Leave the screen as it should stay."""
+
+    def tell_plan(self, plan: StackPlan) -> None:
+        """What is going to happen, before it does."""
+
+    def tell_event(self, event: dict[str, Any], progress: Progress) -> None:
+        """One thing that happened, and how far everything is."""
+
+    def tell_time(self, progress: Progress) -> None:
+        """Nothing happened for a moment."""
+
+
+class _Still:
+    """What narrators without anything on the screen to tidy up have in common."""
+
+    def __enter__(self) -> Any:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Nothing to tidy up."""
+
+    def tell_time(self, progress: Progress) -> None:
+        """Nothing to say."""
+
+
+class SilentNarrator(_Still):
+    """``-q``: only errors are told, and those are not the narrator's."""
+
+    def tell_plan(self, plan: StackPlan) -> None:
+        """Nothing."""
+
+    def tell_event(self, event: dict[str, Any], progress: Progress) -> None:
+        """Nothing."""
+
+
+class JsonNarrator(_Still):
+    """One JSON object a line: ``{"plan"}``, then ``{"event"}`` each."""
+
+    def __init__(self, call: Invocation) -> None:
+        self._call = call
+
+    def tell_plan(self, plan: StackPlan) -> None:
+        """The plan document."""
+        from prismctl.present.plan import render_plan
+
+        self._call.write_json({"plan": render_plan(plan)})
+
+    def tell_event(self, event: dict[str, Any], progress: Progress) -> None:
+        """The event as it came."""
+        del progress
+        self._call.write_json({"event": event})
+
+
+class PlainNarrator(_Still):
+    """One line an event, nothing that moves: for pipes, CI and dumb terminals."""
+
+    def __init__(self, call: Invocation) -> None:
+        self._call = call
+
+    def tell_plan(self, plan: StackPlan) -> None:
+        """A line for the whole, then one a service saying why it is there."""
+        from prismctl.present.plan import plain_plan_lines
+
+        self._call.write_lines(plain_plan_lines(plan))
+
+    def tell_event(self, event: dict[str, Any], progress: Progress) -> None:
+        """The event's line, where it is worth one."""
+        del progress
+        told = event_line(event, is_verbose=self._call.is_verbose)
+        if told is not None:
+            self._call.write_lines([told])
+
+
+class LiveNarrator:
+    """Redraws the steps in place, and leaves nothing of them behind."""
+
+    def __init__(self, call: Invocation, *, began_at: float) -> None:
+        self._call = call
+        self._began_at = began_at
+        self._live: Live | None = None
+
+    def __enter__(self) -> Self:
+        """Nothing is drawn before there is something to draw."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Take the steps off the screen and give the cursor back."""
+        if self._live is not None:
+            self._live.__exit__(kind, error, trace)
+
+    def tell_plan(self, plan: StackPlan) -> None:
+        """The plan; it stays."""
+        from prismctl.present.plan import plan_lines
+
+        self._call.write_lines([*plan_lines(plan, width=self._call.width), ()])
+
+    def tell_event(self, event: dict[str, Any], progress: Progress) -> None:
+        """Redraw."""
+        del event
+        self.tell_time(progress)
+
+    def tell_time(self, progress: Progress) -> None:
+        """Redraw, so that times count up."""
+        from rich.console import Console
+        from rich.live import Live
+
+        from prismctl.present.progress import progress_lines
+
+        if self._live is None:
+            console = Console(
+                file=sys.stdout, no_color=not self._call.has_colour, highlight=False, markup=False
+            )
+            self._live = Live(console=console, auto_refresh=False, transient=True)
+            self._live.__enter__()
+        size = self._live.console.size
+        lines = progress_lines(
+            progress,
+            now=time.time(),
+            began_at=self._began_at,
+            width=size.width,
+            height=size.height - 2,
+        )
+        self._live.update(_styled(lines), refresh=True)
+
+
+_STYLES = {
+    Tone.PLAIN: "",
+    Tone.GOOD: "green",
+    Tone.BUSY: "yellow",
+    Tone.BAD: "red",
+    Tone.MUTED: "dim",
+    Tone.STRONG: "bold",
+    Tone.ACCENT: "cyan",
+}
+
+
+def _styled(lines: list[Line]) -> Any:
+    from rich.text import Text
+
+    text = Text(no_wrap=True, overflow="ellipsis", end="")
+    for index, spans in enumerate(lines):
+        if index:
+            text.append("\n")
+        for span in spans:
+            text.append(span.text, style=_STYLES[span.tone])
+    return text
+
+
+def choose_narrator(call: Invocation, *, began_at: float) -> Narrator:
+    """The narrator for what was asked for and for what stdout is."""
+    if call.is_json:
+        return JsonNarrator(call)
+    if call.is_quiet:
+        return SilentNarrator()
+    if call.has_animation:
+        return LiveNarrator(call, began_at=began_at)
+    return PlainNarrator(call)
+
+
+def tell_done(call: Invocation, **values: object) -> None:
+    """The plain closing line."""
+    if not call.is_quiet:
+        call.write_lines([action_line("done", fields(**values), Tone.GOOD)])

@@ -1,0 +1,71 @@
+"""The stack a call is about: whether it runs, its client, and what is known of it when nothing answers."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from prismctl.client import StackClient, StackCondition, find_condition
+from prismctl.errors import UnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from prismctl.cli.invocation import Invocation
+    from prismctl.files.paths import StackPaths
+
+_ALIVE = frozenset({StackCondition.RUNNING, StackCondition.UNATTENDED})
+
+
+def find_stack(paths: StackPaths) -> StackClient | None:
+    """A client of the stack, when it runs."""
+    return StackClient(paths) if find_condition(paths) in _ALIVE else None
+
+
+def open_stack(call: Invocation) -> StackClient:
+    """A client of the stack.
+
+    Raises:
+        UnavailableError: it does not run.
+    """
+    client = find_stack(call.paths)
+    if client is None:
+        option = "" if call.stack == "default" else f" --stack {call.stack}"
+        raise UnavailableError(
+            f"no stack `{call.stack}` is running", hint=f"`prismctl dev start{option}` starts it"
+        )
+    return client
+
+
+def read_status(paths: StackPaths) -> dict[str, Any]:
+    """The status document; of a stack that does not run, the one that says so."""
+    condition = find_condition(paths)
+    if condition in _ALIVE:
+        return StackClient(paths).status()
+    from prismctl.domain.service import StackName
+    from prismctl.domain.snapshot import render_status, stopped_snapshot
+
+    document = render_status(stopped_snapshot(StackName(paths.name)), 0.0)
+    if condition is StackCondition.LEFT_BEHIND:
+        document["notes"] = [
+            "it ended without being stopped; `prismctl dev stop` or `prismctl dev start` clears up"
+        ]
+    return document
+
+
+def read_saved_events(paths: StackPaths) -> Iterator[dict[str, Any]]:
+    """The events that a stack which has ended left in its file; a line cut short by a crash is left out."""
+    try:
+        with paths.events.open(encoding="utf-8", errors="replace") as file:
+            for text in file:
+                try:
+                    yield json.loads(text)
+                except ValueError:
+                    continue
+    except FileNotFoundError:
+        return
+
+
+def option_of(stack: str) -> str:
+    """What has to be added to a suggested command so that it is about this stack."""
+    return "" if stack == "default" else f" --stack {stack}"

@@ -1,0 +1,214 @@
+"""Bringing a stack up: daemon and plan side by side, the plan shown and applied as shown, the end told truly.
+
+What this start began, it takes down again when it is interrupted; what ran before, it leaves alone.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from prismctl.cli.endings import conclude
+from prismctl.cli.following import follow
+from prismctl.cli.interrupts import Terminated, interruption_error
+from prismctl.cli.narrators import choose_narrator
+from prismctl.cli.process_clock import process_began_at
+from prismctl.cli.stack import find_stack, option_of
+from prismctl.cli.stopping import stop_after_interrupt, sweep_leftovers
+from prismctl.client import StackClient, start_daemon
+from prismctl.domain.plan import compare_plans, plan_from_json, plan_to_json
+from prismctl.errors import PrismError
+from prismctl.present.progress import begin_progress
+from prismctl.present.text import Span, Tone, line
+from prismctl.present.units import render_duration
+
+if TYPE_CHECKING:
+    from prismctl.cli.invocation import Invocation
+    from prismctl.domain.plan import StackPlan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartOptions:
+    """What was typed after ``start``."""
+
+    preset: str | None = None
+    with_services: tuple[str, ...] = ()
+    without_services: tuple[str, ...] = ()
+    catalog_file: str | None = None
+    engine: str | None = None
+    """``None``: nobody chose."""
+    has_auto_ports: bool = False
+    on_failure: str = "keep"
+    wait_seconds: float = 60.0
+    log_file: str | None = None
+    """Absolute."""
+
+    @property
+    def is_choice(self) -> bool:
+        """Whether anything was said about what shall run."""
+        return bool(
+            self.preset
+            or self.with_services
+            or self.without_services
+            or self.catalog_file
+            or self.engine
+        )
+
+
+def plan_for(
+    call: Invocation, options: StartOptions, *, running: StackPlan | None, is_trial: bool = False
+) -> StackPlan:
+    """What was typed, decided; the ports of the stack that runs are not in its way."""
+    from prismctl.planning import PlanRequest, make_plan
+
+    ports = (
+        (port.number for service in running.services for port in service.ports) if running else ()
+    )
+    request = PlanRequest(
+        preset=options.preset or "",
+        with_services=options.with_services,
+        without_services=options.without_services,
+        services_file=Path(options.catalog_file) if options.catalog_file else None,
+        engine=options.engine or "",
+        auto_ports=True if options.has_auto_ports else None,
+        stack=call.stack,
+        held_by_us=frozenset(ports),
+        is_trial=is_trial,
+    )
+    return make_plan(request, home=call.home, environment=os.environ, working_directory=Path.cwd())
+
+
+def show_plan(call: Invocation, options: StartOptions) -> None:
+    """Print the plan and touch nothing."""
+    from prismctl.present.plan import plain_plan_lines, plan_lines, render_plan
+
+    client = find_stack(call.paths)
+    plan = plan_for(call, options, running=read_applied_plan(client), is_trial=True)
+    if call.is_json:
+        call.write_json(render_plan(plan), is_pretty=call.is_on_terminal)
+    elif call.is_on_terminal:
+        call.write_lines([*plan_lines(plan, width=call.width), ()])
+        call.report([line("nothing was started (--dry-run)")])
+    else:
+        call.write_lines(plain_plan_lines(plan))
+
+
+def start_stack(call: Invocation, options: StartOptions) -> None:
+    """Start the stack, or change it to the plan, and wait until it is ready.
+
+    Raises:
+        PrismError: it did not come up, or not in time, or was interrupted; the message says how it was left.
+    """
+    began_at = process_began_at()
+    deadline = time.monotonic() + options.wait_seconds - (time.time() - began_at)
+    client = find_stack(call.paths)
+    if client is not None:
+        _change(call, options, client, began_at=began_at, deadline=deadline)
+    else:
+        _begin(call, options, began_at=began_at, deadline=deadline)
+
+
+def _change(
+    call: Invocation,
+    options: StartOptions,
+    client: StackClient,
+    *,
+    began_at: float,
+    deadline: float,
+) -> None:
+    """Apply the plan to a stack that runs; an interrupt only lets go of it."""
+    applied = read_applied_plan(client)
+    plan = applied
+    if plan is None or options.is_choice:
+        plan = plan_for(call, options, running=applied)
+    is_same = applied is not None and not compare_plans(applied, plan)
+    if is_same and client.status()["state"] == "running" and not options.log_file:
+        _say_already_running(call, client.status())
+        return
+    try:
+        _apply(call, options, client, plan, began_at=began_at, deadline=deadline)
+    except (KeyboardInterrupt, Terminated) as interrupt:
+        raise interruption_error(
+            interrupt,
+            f"let go of stack `{call.stack}`, which ran before; it goes on changing by itself",
+            hint=f"`prismctl dev status{option_of(call.stack)}` shows how it is",
+        ) from interrupt
+
+
+def _begin(call: Invocation, options: StartOptions, *, began_at: float, deadline: float) -> None:
+    """Bring up the daemon and make the plan side by side; an interrupt takes down what was begun."""
+    swept = sweep_leftovers(call.paths)
+    if swept:
+        call.report(
+            [line(f"the last run ended without being stopped; swept {what}") for what in swept]
+        )
+    daemon = start_daemon(call.paths)
+    client = StackClient(call.paths)
+    try:
+        try:
+            plan = plan_for(call, options, running=None)
+        except PrismError:
+            daemon.wait()
+            _take_down(client)
+            raise
+        daemon.wait()
+        _apply(call, options, client, plan, began_at=began_at, deadline=deadline)
+    except (KeyboardInterrupt, Terminated) as interrupt:
+        how = stop_after_interrupt(call, daemon)
+        raise interruption_error(
+            interrupt,
+            f"stack `{call.stack}` was {how} again; nothing is left running",
+            hint=f"`prismctl dev start{option_of(call.stack)}` starts it",
+        ) from interrupt
+
+
+def _take_down(client: StackClient) -> None:
+    for _ in client.stop():
+        pass
+
+
+def _apply(
+    call: Invocation,
+    options: StartOptions,
+    client: StackClient,
+    plan: StackPlan,
+    *,
+    began_at: float,
+    deadline: float,
+) -> None:
+    progress = begin_progress({service.name: service.depends_on for service in plan.services})
+    with choose_narrator(call, began_at=began_at) as narrator:
+        narrator.tell_plan(plan)
+        messages = client.apply(
+            plan_to_json(plan), began_at, options.on_failure, log_file=options.log_file or ""
+        )
+        outcome = follow(
+            messages,
+            narrator=narrator,
+            progress=progress,
+            deadline=deadline,
+            read_status=client.status,
+        )
+    conclude(call, client, outcome, seconds=options.wait_seconds)
+
+
+def _say_already_running(call: Invocation, status: dict[str, Any]) -> None:
+    if call.is_json:
+        call.write_json(
+            {"result": {"outcome": "ready", "failed": [], "skipped": [], "status": status}}
+        )
+        return
+    if call.is_quiet:
+        return
+    up = render_duration(status.get("uptime_seconds"))
+    words = f"stack {call.stack} already runs this plan, up {up}; nothing was changed"
+    call.write_lines([line(Span(words, Tone.GOOD))])
+
+
+def read_applied_plan(client: StackClient | None) -> StackPlan | None:
+    """The plan that runs."""
+    document = client.plan() if client is not None else None
+    return plan_from_json(document) if document is not None else None

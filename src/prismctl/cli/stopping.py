@@ -1,0 +1,103 @@
+"""Taking a stack down, and clearing up after one that ended badly; done means that nothing is left."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from prismctl.cli.interrupts import Terminated
+from prismctl.client import StackClient, StackCondition, find_condition, sweep
+from prismctl.errors import PrismError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from prismctl.cli.invocation import Invocation
+    from prismctl.client import StartingDaemon
+    from prismctl.files.paths import StackPaths
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stopped:
+    """What was taken down."""
+
+    services: list[str]
+    components: list[str]
+    """Agents of the engine."""
+
+
+def stop_stack(call: Invocation, *, kill: bool) -> Stopped:
+    """Stop the running stack.
+
+    Raises:
+        PrismError: something of it is left.
+    """
+    client = StackClient(call.paths)
+    status = client.status()
+    services = [service["name"] for service in status["services"] if service["state"] != "stopped"]
+    components = [name for name, state in status["components"].items() if state != "stopped"]
+    tell_stop(call, client.stop(kill=kill))
+    verify_stopped(call.paths)
+    return Stopped(services=services, components=components)
+
+
+def tell_stop(call: Invocation, messages: Iterator[dict[str, Any]]) -> None:
+    """Follow a stop to its result; with ``-v``, tell each event."""
+    from prismctl.present.events import event_line
+
+    for message in messages:
+        if call.is_verbose and not call.is_json and "event" in message:
+            told = event_line(message["event"], is_verbose=True)
+            if told:
+                call.report([told])
+
+
+def verify_stopped(paths: StackPaths) -> None:
+    """Look again, from outside.
+
+    Raises:
+        PrismError: a keeper or a daemon still answers, or a plan is still there.
+    """
+    condition = find_condition(paths)
+    if condition is StackCondition.LEFT_BEHIND:
+        sweep(paths)
+        condition = find_condition(paths)
+    if condition is not StackCondition.STOPPED:
+        raise PrismError(
+            f"stack `{paths.name}` is still {condition.value} after it was stopped",
+            hint="`prismctl dev stop --kill` ends everything at once",
+        )
+
+
+def sweep_leftovers(paths: StackPaths) -> list[str]:
+    """End what a stack that was killed left behind; what was ended, in words, nothing when it ended well."""
+    if find_condition(paths) is not StackCondition.LEFT_BEHIND:
+        return []
+    swept = sweep(paths)
+    words = [
+        f"{process.get('key') or process.get('command') or 'a process'} (PID {process['pid']})"
+        for process in swept.get("processes", [])
+    ]
+    return words or ["the plan of a run that ended without being stopped"]
+
+
+def stop_after_interrupt(call: Invocation, daemon: StartingDaemon) -> str:
+    """Stop what a start began; a second interrupt kills it. How it was left, in words."""
+    client = StackClient(call.paths)
+    write_notice("stopping what this start began; Ctrl-C again kills it")
+    try:
+        daemon.wait()
+        tell_stop(call, client.stop())
+    except (KeyboardInterrupt, Terminated):
+        write_notice("killing it")
+        tell_stop(call, client.stop(kill=True))
+        return "killed"
+    return "stopped"
+
+
+def write_notice(words: str) -> None:
+    """Something to know at once, also under ``-q``."""
+    sys.stdout.flush()
+    sys.stderr.write(f"{words}\n")
+    sys.stderr.flush()
