@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from prismctl.domain.choice import Refusal, choose_runtime
 from prismctl.domain.presets import RANDOM, draw_preset
-from prismctl.domain.problems import Problems, nearest_name, shorten
+from prismctl.domain.problems import Problems, shorten
 from prismctl.domain.resolve import PlanOptions, resolve_plan
 from prismctl.domain.selection import (
     Addition,
@@ -154,8 +154,10 @@ class _Planning:
         catalog = self._collect(lambda: self._load_catalog(project))
         stack = self._stack()
         profile = self._profile(project)
+        self._check_words()
         if catalog is None:
-            raise ConfigError(self.problems.found, hint=self.hint)
+            self.problems.raise_if_any(hint=self.hint)
+            raise AssertionError("a catalog that could not be loaded has problems")
         if profile is not None:
             catalog = self._apply_profile(catalog, profile)
         directory = project.directory if project else self.working_directory
@@ -180,6 +182,16 @@ class _Planning:
                 [each._replace(holder=who_holds(each.number)) for each in resolution.conflicts]
             )
         return resolution.plan if request.running is None else self._continue(resolution.plan)
+
+    def _check_words(self) -> None:
+        """What can be judged without a catalog: it is worth telling beside the catalog's own mistakes."""
+        request = self.request
+        if request.preset and request.preset != RANDOM:
+            find_preset(request.preset, self.problems)
+        if request.engine and request.engine not in ENGINES:
+            self.problems.add_unknown("engine", request.engine, ENGINES)
+        if request.runtime and request.runtime not in RUNTIMES:
+            self.problems.add_unknown("runtime", request.runtime, RUNTIMES)
 
     @property
     def _is_chosen(self) -> bool:
@@ -302,7 +314,6 @@ class _Planning:
         patterns = directory / "patterns"
         engine = request.engine or (running.engine.value if running else settings.engine)
         if engine not in ENGINES:
-            self.problems.add_unknown("engine", engine, ENGINES)
             engine = "auto"
         auto_ports = settings.auto_ports if request.auto_ports is None else request.auto_ports
         persist = request.persist
@@ -329,11 +340,6 @@ class _Planning:
         word = self.request.runtime
         if not word:
             return settings.runtime
-        if word not in RUNTIMES:
-            self.problems.add(
-                f"unknown runtime `{shorten(word)}`; known: {', '.join(RUNTIMES)}",
-                suggestion=nearest_name(word, RUNTIMES),
-            )
         return Runtime(word) if word in RUNTIMES and word != "auto" else None
 
     def _replicas(self, catalog: Catalog) -> dict[str, int]:

@@ -236,9 +236,7 @@ def read_catalog(document: Document, *, base: Catalog | None = None) -> Catalog:
     reader = _CatalogReader(report, base)
     definitions = reader.read(document.tree)
     report.problems.found.sort(key=lambda problem: (problem.line, problem.column))
-    report.problems.raise_if_any(
-        subject=document.file, hint=VALIDATE_HINT.format(file=document.file)
-    )
+    report.problems.raise_if_any(hint=VALIDATE_HINT.format(file=document.file))
     entries = {name: (document, index) for name, index in reader.entries.items()}
     if base is not None:
         return dataclasses.replace(base, services=definitions, entries={**base.entries, **entries})

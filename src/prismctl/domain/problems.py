@@ -70,14 +70,15 @@ class Problems:
         choices = "" if suggestion or not known else f"; known: {', '.join(known)}"
         self.add(f"{lead}unknown {what} `{shorten(word)}`{choices}", place, suggestion=suggestion)
 
-    def raise_if_any(self, *, subject: str = "", hint: str = "") -> None:
+    def raise_if_any(self, *, hint: str = "") -> None:
         """Raise all that were found.
 
         Raises:
             ConfigError: at least one was.
         """
         if self.found:
-            raise ConfigError(self.found, subject=subject, hint=hint)
+            files = {problem.file for problem in self.found}
+            raise ConfigError(self.found, subject=files.pop() if len(files) == 1 else "", hint=hint)
 
 
 def nearest_name(word: str, names: Iterable[str]) -> str:

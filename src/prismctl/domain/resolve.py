@@ -45,7 +45,7 @@ from prismctl.domain.service import (
     ServiceDefinition,
     StackName,
 )
-from prismctl.errors import ConfigError, MissingToolError
+from prismctl.errors import MissingToolError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -129,8 +129,7 @@ def resolve_plan(
     planner = _Planner(selection, catalog, facts, options, assignment, problems, refusals)
     services = [planner.plan(definition) for definition in order]
     engine = _choose_engine(options.engine, facts, problems, refusals)
-    if problems.found:
-        raise ConfigError(problems.found)
+    problems.raise_if_any()
     if refusals:
         raise _missing(refusals)
     plan = StackPlan(

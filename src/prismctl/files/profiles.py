@@ -88,7 +88,7 @@ def read_profile(document: Document, name: str) -> Profile:
 
     report = Report(document)
     given = profile_shape().read(document.tree, (), report)
-    report.problems.raise_if_any(subject=document.file)
+    report.problems.raise_if_any()
     services = given.get("services", ())
     return Profile(
         name=name,
@@ -123,7 +123,7 @@ def apply_profile(catalog: Catalog, profile: Profile) -> Catalog:
             report.problems.add_unknown("service", word, catalog.known_words, place)
             continue
         services[definition.name] = _change(definition, word, change, report)
-    report.problems.raise_if_any(subject=document.file)
+    report.problems.raise_if_any()
     return _with_services(catalog, services)
 
 

@@ -79,7 +79,7 @@ def read_project(document: Document, path: Path) -> Project:
 
     report = Report(document)
     given = project_shape().read(document.tree, (), report)
-    report.problems.raise_if_any(subject=document.file)
+    report.problems.raise_if_any()
     settings = given.get("settings")
     catalog = given.get("catalog")
     return Project(

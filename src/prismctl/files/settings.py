@@ -80,7 +80,7 @@ def read_settings(document: Document, *, key: str = "") -> Settings:
     path = (key,) if key else ()
     tree: Any = document.tree
     given = settings_shape().read(tree[key] if key else tree, path, report)
-    report.problems.raise_if_any(subject=document.file)
+    report.problems.raise_if_any()
     return make_settings(given, document, path)
 
 
