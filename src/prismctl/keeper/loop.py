@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
 
-BULK_SECONDS: Final = 0.01
+BULK_SECONDS: Final = 0.004
 """How long bulk is served before everything else is looked at again."""
 
 
