@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import sys
 from typing import TYPE_CHECKING, NoReturn
@@ -18,6 +19,9 @@ BROKEN_PIPE = 141
 
 def run_command(body: Callable[[Sequence[str]], None]) -> int:
     """Run ``body`` on this process's arguments; the exit code says how it went."""
+    # Everything imported at start stays: collecting in between costs a twentieth of the start. A service
+    # turns it on again once it is complete.
+    gc.disable()
     try:
         body(sys.argv[1:])
         sys.stdout.flush()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import time
@@ -133,6 +134,8 @@ class ServiceHost:
     async def _load(self) -> None:
         for service in self._services:
             await asyncio.to_thread(service.load)
+        gc.freeze()
+        gc.enable()
 
     async def _drain(self, server: grpc.aio.Server) -> None:
         self._journal.info("draining", service=self._name, grace_seconds=GRACE_SECONDS)
