@@ -18,9 +18,8 @@ from prismctl.cli.terminal import (
     paint,
     width_of_stream,
 )
-from prismctl.domain.shape import NAME_PATTERN
 from prismctl.errors import ConfigError, Problem
-from prismctl.files.project import find_stack_name
+from prismctl.files.paths import find_project_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -131,6 +130,11 @@ def resolve_stack(typed: str | None) -> str:
     Raises:
         ConfigError: the name cannot be a stack's.
     """
+    if not typed and "PRISM_STACK" not in os.environ and find_project_file(Path.cwd()) is None:
+        return "default"
+    from prismctl.domain.shape import NAME_PATTERN
+    from prismctl.files.project import find_stack_name
+
     name = find_stack_name(typed or "", os.environ, Path.cwd())
     if not re.fullmatch(NAME_PATTERN, name):
         source = "--stack" if typed else "PRISM_STACK"

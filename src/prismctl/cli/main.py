@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Final
 
 from prismctl import __version__
 
+TYPE_CHECKING = False
+"""Known to type checkers by its name; importing `typing` for it would double the time of ``--version``."""
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Final
 
     from prismctl.errors import PrismError
     from prismctl.present.text import Line
@@ -67,10 +70,17 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _invoke(arguments: Sequence[str]) -> int:
+    """Parse and run, without click's own answers to interrupts and closed pipes."""
+    import click
+
     from prismctl.cli.root import root
 
-    outcome = root.main(list(arguments), prog_name=PROGRAM_NAME, standalone_mode=False)
-    return outcome if isinstance(outcome, int) else 0
+    try:
+        with root.make_context(PROGRAM_NAME, list(arguments)) as context:
+            root.invoke(context)
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    return 0
 
 
 def _complete(arguments: Sequence[str]) -> int:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     cls=Command,
     help="Print endpoints and credentials of the running stack, NOMAD_ADDR, NOMAD_TOKEN and CONSUL_HTTP_ADDR "
     "included, so that `nomad` and `consul` typed by hand reach it.",
+    short_help="Print endpoints and credentials for a shell.",
     examples=[
         ('eval "$(prismctl dev env)"', "in sh, bash or zsh"),
         ("prismctl dev env --format fish | source", "in fish"),

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     cls=Command,
     help="Show what happened to the stack, one JSON object a line, oldest first. "
     "Works on a stopped stack, too: its last events are kept.",
+    short_help="Show what happened to the stack.",
     examples=[
         ("prismctl dev events", "all of this run"),
         ("prismctl dev events -f", "and each as it happens"),

@@ -77,6 +77,7 @@ def _value_error(flag: str, text: str) -> ConfigError:
     help="Start a stack and wait until it is ready. The plan is shown with the reason for each service, "
     "then applied exactly as shown. A stack that already runs is changed to the plan; "
     "the same plan again changes nothing.",
+    short_help="Start a stack and wait until it is ready.",
     examples=[
         ("prismctl dev start", "the smallest stack: admin, launcher, memstore"),
         ("prismctl dev start --preset=redis", "with Redis"),

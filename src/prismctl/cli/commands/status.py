@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     cls=Command,
     help="Show how the stack is. A table on a terminal; the status document when the output is piped or "
     "with `-o json`. Exits 0 whenever the state could be read, also when nothing runs.",
+    short_help="Show how the stack is.",
     examples=[
         ("prismctl dev status", "a table"),
         ("prismctl dev status | jq .state", "one word of the document"),

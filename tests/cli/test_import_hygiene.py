@@ -1,0 +1,117 @@
+"""What the fast paths load, asked in clean interpreters: both that heavy things stay away and that they come when needed."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HEAVY = {
+    "aiohttp",
+    "asyncio",
+    "grpc",
+    "google.protobuf",
+    "h2",
+    "hypothesis",
+    "psutil",
+    "rich",
+    "ruamel.yaml",
+    "http.client",
+    "concurrent.futures",
+}
+PROBE = """
+import atexit, json, sys
+atexit.register(lambda: print("\\n" + json.dumps(sorted(sys.modules)), file=sys.__stdout__))
+sys.argv = ["prismctl", *{arguments!r}]
+from prismctl.cli.main import main
+sys.exit(main())
+"""
+
+
+def loaded(arguments: list[str], home: Path, **environment: str) -> set[str]:
+    kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE.format(arguments=arguments)],
+        capture_output=True,
+        text=True,
+        env={**kept, "HOME": str(home), "PRISM_HOME": str(home / "prism"), **environment},
+        cwd=home,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+def complete(words: str) -> dict[str, str]:
+    return {
+        "_PRISMCTL_COMPLETE": "bash_complete",
+        "COMP_WORDS": words,
+        "COMP_CWORD": str(len(words.split()) - (not words.endswith(" "))),
+    }
+
+
+def test_the_version_is_printed_before_anything_is_imported(tmp_path: Path) -> None:
+    modules = loaded(["--version"], tmp_path)
+    assert not modules & {"click", "typing", "dataclasses", "re"} - {"re", "typing"}
+    assert "click" not in modules
+    assert {name for name in modules if name.startswith("prismctl")} == {
+        "prismctl",
+        "prismctl.cli",
+        "prismctl.cli.main",
+    }
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["dev", "--help"],
+        ["dev", "start", "--help"],
+        ["dev", "status"],
+        ["dev", "status", "-o", "json"],
+        ["dev", "stop"],
+        ["dev", "logs"],
+        ["completion", "show", "bash"],
+    ],
+)
+def test_light_commands_load_nothing_heavy(tmp_path: Path, arguments: list[str]) -> None:
+    assert not loaded(arguments, tmp_path) & HEAVY
+
+
+def test_status_loads_no_other_command(tmp_path: Path) -> None:
+    commands = "prismctl.cli.commands."
+    modules = loaded(["dev", "status"], tmp_path)
+    assert {name for name in modules if name.startswith(commands)} == {f"{commands}status"}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "prismctl dev st",
+        "prismctl dev logs re",
+        "prismctl dev start --with-",
+        "prismctl dev start --preset ",
+    ],
+)
+def test_completion_loads_nothing_heavy(tmp_path: Path, words: str) -> None:
+    assert not loaded([], tmp_path, **complete(words)) & (HEAVY | {"prismctl.client", "socket"})
+
+
+def test_completion_of_an_untouched_catalog_parses_no_yaml(tmp_path: Path) -> None:
+    from prismctl.files.catalog import ensure_catalog
+    from prismctl.files.paths import Home
+
+    ensure_catalog(Home(tmp_path / "prism"))
+    assert "ruamel.yaml" not in loaded([], tmp_path, **complete("prismctl dev logs re"))
+
+
+def test_a_catalog_somebody_edited_is_parsed(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("services:\n  - name: a\n    command: sleep 1\n")
+    assert "ruamel.yaml" in loaded(["dev", "catalog", "validate", "mine.yaml"], tmp_path)
