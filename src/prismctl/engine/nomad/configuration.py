@@ -28,6 +28,13 @@ AGENTS_VARIABLE: Final = "PRISM_AGENTS"
 ENOUGH_MHZ: Final = 1_000_000
 ENOUGH_MB: Final = 1_000_000
 """The scheduler counts what tasks ask for; on one machine the kernel shares out better than it does."""
+HOLD_PIPES: Final = (
+    ("/bin/sh", "-c", 'exec 8</proc/self/fd/1 9</proc/self/fd/2 && exec "$@"', "nomad")
+    if sys.platform == "linux"
+    else ()
+)
+"""Nomad ends its tasks when the keeper dies, and says so to the keeper's pipes; a pipe that nobody can read any
+more would kill it in the middle of that, so it keeps a reading end of each to itself."""
 MAX_KILL_SECONDS: Final = 60
 _TERMINATE: Final = 15
 
@@ -166,6 +173,7 @@ def render_nomad_process(
     return ProcessSpec(
         key=NOMAD_KEY,
         argv=(
+            *HOLD_PIPES,
             str(tools.nomad),
             "agent",
             "-dev",

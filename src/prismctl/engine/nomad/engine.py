@@ -13,7 +13,7 @@ from prismctl.domain.events import EventKind
 from prismctl.domain.observation import InstanceKey, InstanceObservation, Phase
 from prismctl.engine.nomad.agents import TITLES, Agents
 from prismctl.engine.nomad.applied import AppliedPlan, prepare, remove_files, shim_place
-from prismctl.engine.nomad.client import HttpRejectedError
+from prismctl.engine.nomad.client import HttpRejectedError, ask_until_answered
 from prismctl.engine.nomad.configuration import CONSUL_KEY, NOMAD_KEY
 from prismctl.engine.nomad.environment_files import is_checked_by_consul, ready_key
 from prismctl.engine.nomad.job import group_name, instance_keys, job_of, render_jobs
@@ -269,9 +269,13 @@ class NomadEngine:
         group = (job_of(applied.plan, service), group_name(service, key.replica))
         before = self._runs.run(key)
         newest = choose_allocation(_of_group(self._allocations, group))
-        task = newest.tasks.get(service.name) if newest else None
-        if newest is not None and task is not None and task.state == "running":
-            await self._agents.nomad.restart_task(newest.id, service.name)
+        if newest is not None and not newest.is_terminal:
+            # Refused while the task is between two runs, which lasts a moment.
+            await ask_until_answered(
+                RESTART_SECONDS,
+                lambda: self._agents.nomad.restart_task(newest.id, service.name),
+                pause_seconds=RETRY_SECONDS,
+            )
         elif newest is not None and newest.status == "failed":
             await self._agents.nomad.place_again(group[0])
         elif service.one_shot:
@@ -292,6 +296,8 @@ class NomadEngine:
         applied = self._applied
         if applied is None:
             return
+        # So that nothing that was just placed ends unheard.
+        await self._list()
         waves = resolve_stop_waves(applied.plan.services)
         stopped: list[InstanceKey] = []
         for number, wave in enumerate(waves):
@@ -426,7 +432,7 @@ class NomadEngine:
         for allocation in self._allocations:
             group = (allocation.job, allocation.group)
             key = self._find_key(group)
-            if key is None or allocation.id in self._finished or allocation.status == "pending":
+            if key is None or allocation.id in self._finished:
                 continue
             self._pump.follow(key, allocation.id, key.service)
             if allocation.is_terminal:

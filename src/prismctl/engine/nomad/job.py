@@ -22,6 +22,7 @@ _SECOND: Final = 1_000_000_000
 RESTART_ATTEMPTS: Final = 5
 RESTART_INTERVAL_SECONDS: Final = 60
 RESTART_DELAY_SECONDS: Final = 0.1
+NEVER_SECONDS: Final = 10 * 365 * 24 * 3600
 CHECK_INTERVAL_SECONDS: Final = 2.0
 """At most; the first check comes at a random moment within it, so it bounds when Consul shows a service as passing."""
 LOG_FILES: Final = 4
@@ -119,14 +120,17 @@ def render_jobs(
         job_id: {
             "ID": job_id,
             "Name": job_id,
-            "Type": "batch" if job_id in batch else "service",
             "Datacenters": [DATACENTER],
-            # Nothing rolls: every change of a development stack is wanted at once.
-            "Update": {"MaxParallel": 0},
+            **(_BATCH if job_id in batch else _SERVICE),
             "TaskGroups": members,
         }
         for job_id, members in groups.items()
     }
+
+
+_BATCH: Final = {"Type": "batch"}
+# Nothing rolls: every change of a development stack is wanted at once.
+_SERVICE: Final = {"Type": "service", "Update": {"MaxParallel": 0}}
 
 
 def _render_group(
@@ -150,7 +154,16 @@ def _render_group(
             "Delay": int(RESTART_DELAY_SECONDS * _SECOND),
             "Mode": "fail",
         },
-        "ReschedulePolicy": {"Attempts": 0, "Unlimited": False},
+        # What Nomad gave up on is placed again when somebody asks for it, which it only does for groups that
+        # it may place again by itself some day.
+        "ReschedulePolicy": {
+            "Attempts": 0,
+            "Interval": 0,
+            "Unlimited": True,
+            "DelayFunction": "constant",
+            "Delay": NEVER_SECONDS * _SECOND,
+            "MaxDelay": NEVER_SECONDS * _SECOND,
+        },
         "EphemeralDisk": {"SizeMB": DISK_MB},
         "Tasks": [_render_task(service, key, shim)],
     }

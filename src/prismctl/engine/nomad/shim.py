@@ -235,6 +235,8 @@ def main(environment_file: str, run_file: str) -> None:
     # Python ignores these two, and a new program would inherit that.
     _signal.signal(_signal.SIGPIPE, _signal.SIG_DFL)
     _signal.signal(_signal.SIGXFSZ, _signal.SIG_DFL)
+    # What Nomad's helpers have open is none of the service's business.
+    os.closerange(3, 64)
     try:
         os.chdir(found["D"][0])
         os.execve(arguments[0], arguments, environment)  # noqa: S606 - the command is the whole point
