@@ -1,0 +1,229 @@
+"""The daemon's API: which request is answered by what; ``docs/reference/daemon-api.md`` is the same table."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from prismctl import __version__
+from prismctl.daemon.environment import render_environment_of_stack
+from prismctl.daemon.http import Answer, Request, RequestError, Stream
+from prismctl.daemon.operations.apply import apply, subject_of
+from prismctl.daemon.operations.restart import restart
+from prismctl.daemon.operations.stop import stop
+from prismctl.domain.events import event_to_json
+from prismctl.domain.plan import EngineName, FailurePolicy, plan_from_json, plan_to_json
+from prismctl.domain.snapshot import render_status
+from prismctl.errors import RejectedError
+from prismctl.files.logs import LogFollower, find_logs, line_to_json
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from prismctl.daemon.operations.queue import Operation
+    from prismctl.daemon.stack import Stack
+
+API_VERSION: Final = 1
+LOG_POLL_SECONDS: Final = 0.05
+"""Log files are written by the keeper; while somebody follows them they are looked at this often."""
+STATUS_SECONDS: Final = 0.05
+"""A status stream says no more than one document in this time."""
+
+
+class Api:
+    """Answers the requests of one stack's clients."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
+        self._routes: dict[tuple[str, str], Callable[[Request], Awaitable[Answer | Stream]]] = {
+            ("GET", "/v1/ping"): self._ping,
+            ("GET", "/v1/status"): self._status,
+            ("GET", "/v1/status/watch"): self._watch_status,
+            ("GET", "/v1/plan"): self._plan,
+            ("GET", "/v1/events"): self._events,
+            ("GET", "/v1/logs"): self._logs,
+            ("GET", "/v1/environment"): self._environment,
+            ("POST", "/v1/warm"): self._warm,
+            ("POST", "/v1/apply"): self._apply,
+            ("POST", "/v1/restart"): self._restart,
+            ("POST", "/v1/stop"): self._stop,
+            ("POST", "/v1/login"): self._login,
+        }
+
+    async def handle(self, request: Request) -> Answer | Stream:
+        """The answer to one request.
+
+        Raises:
+            PrismError: it is refused.
+        """
+        handler = self._routes.get((request.method, request.path))
+        if handler is not None:
+            return await handler(request)
+        methods = [method for method, path in self._routes if path == request.path]
+        if methods:
+            raise RequestError(405, f"{request.path} takes {' or '.join(methods)}")
+        raise RequestError(404, f"there is no {request.path}")
+
+    async def _ping(self, _: Request) -> Answer:
+        return Answer(
+            document={
+                "pid": os.getpid(),
+                "version": __version__,
+                "api": API_VERSION,
+                "stack": self._stack.paths.name,
+            }
+        )
+
+    async def _status(self, _: Request) -> Answer:
+        self._stack.sample_usage()
+        return Answer(document=render_status(self._stack.monitor.refresh(), time.time()))
+
+    async def _watch_status(self, _: Request) -> Stream:
+        return Stream(documents=self._follow_status())
+
+    async def _follow_status(self) -> AsyncIterator[dict[str, Any]]:
+        self._stack.sample_usage()
+        self._stack.note_watcher()
+        self._stack.monitor.refresh()
+        async for snapshot in self._stack.monitor.snapshots.watch():
+            yield render_status(snapshot, time.time())
+            await asyncio.sleep(STATUS_SECONDS)
+
+    async def _plan(self, _: Request) -> Answer:
+        plan = self._stack.monitor.plan
+        if plan is None:
+            raise RequestError(404, "no plan has been applied")
+        return Answer(document=plan_to_json(plan))
+
+    async def _events(self, request: Request) -> Stream:
+        after = _number(request, "after") or 0
+        return Stream(documents=self._tell_events(int(after), is_followed=_flag(request, "follow")))
+
+    async def _tell_events(self, after: int, *, is_followed: bool) -> AsyncIterator[dict[str, Any]]:
+        if not is_followed:
+            for event in self._stack.events.after(after):
+                yield event_to_json(event)
+            return
+        async for event in self._stack.events.follow(after):
+            yield event_to_json(event)
+
+    async def _logs(self, request: Request) -> Stream:
+        tail = _number(request, "tail")
+        return Stream(
+            documents=self._tell_logs(
+                request.query.get("service", []),
+                tail=None if tail is None else int(tail),
+                since=_number(request, "since"),
+                is_followed=_flag(request, "follow"),
+            )
+        )
+
+    async def _tell_logs(
+        self, services: list[str], *, tail: int | None, since: float | None, is_followed: bool
+    ) -> AsyncIterator[dict[str, Any]]:
+        directory = self._stack.paths.logs
+        with LogFollower(find_logs(directory, services), tail=tail, since=since) as follower:
+            for line in follower.read_history():
+                yield line_to_json(line)
+            while is_followed:
+                lines = follower.read_new()
+                for line in lines:
+                    yield line_to_json(line)
+                if not lines:
+                    await asyncio.sleep(LOG_POLL_SECONDS)
+                    follower.include(find_logs(directory, services))
+
+    async def _environment(self, _: Request) -> Answer:
+        return Answer(document={"variables": render_environment_of_stack(self._stack)})
+
+    async def _warm(self, request: Request) -> Answer:
+        name = _engine_name(request.json().get("engine"))
+        plan = self._stack.monitor.plan
+        if plan is not None and plan.engine is not name:
+            raise RejectedError(f"the stack runs on {plan.engine}")
+        subject = f"warm {name}"
+        if self._stack.operations.find(subject) is None:
+            self._stack.operations.start(subject, lambda: self._stack.warm(name))
+        return Answer(document={"engine": name.value})
+
+    async def _apply(self, request: Request) -> Stream:
+        body = request.json()
+        try:
+            plan = plan_from_json(body["plan"])
+            began_at = float(body.get("began_at") or time.time())
+            on_failure = FailurePolicy(body.get("on_failure") or FailurePolicy.KEEP)
+            log_file = str(body.get("log_file") or "")
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise RequestError(400, f"this is not a plan: {error!r}") from error
+        if plan.stack != self._stack.paths.name:
+            raise RequestError(400, f"the plan is for stack `{plan.stack}`")
+        subject = subject_of(plan)
+        after = self._stack.events.last_sequence
+        operations = self._stack.operations
+        operation = operations.find(subject) or operations.start(
+            subject,
+            lambda: apply(
+                self._stack, plan, began_at=began_at, on_failure=on_failure, log_file=log_file
+            ),
+        )
+        return self._follow_operation(operation, after)
+
+    async def _restart(self, request: Request) -> Stream:
+        names = request.json().get("services") or []
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise RequestError(400, "`services` is not a list of names")
+        after = self._stack.events.last_sequence
+        operation = self._stack.operations.start(
+            f"restart {' '.join(names)}", lambda: restart(self._stack, names)
+        )
+        return self._follow_operation(operation, after)
+
+    async def _stop(self, request: Request) -> Stream:
+        kill = bool(request.json().get("kill"))
+        after = self._stack.events.last_sequence
+        operations = self._stack.operations
+        subject = "kill" if kill else "stop"
+        operation = operations.find(subject)
+        if operation is None and not kill:
+            # What is already being killed is not stopped more gently.
+            operation = operations.find("kill")
+        if operation is None:
+            operation = operations.start_instead(subject, lambda: stop(self._stack, kill=kill))
+        return self._follow_operation(operation, after)
+
+    async def _login(self, request: Request) -> Answer:
+        engine = self._stack.engine
+        if engine is None:
+            raise RejectedError(
+                "nothing runs that one could log in to",
+                hint="`prismctl dev start` starts the stack",
+            )
+        return Answer(document={"url": await engine.login_url(str(request.json().get("ui") or ""))})
+
+    def _follow_operation(self, operation: Operation, after: int) -> Stream:
+        return Stream(documents=self._stack.operations.tell(operation, after))
+
+
+def _engine_name(value: object) -> EngineName:
+    try:
+        return EngineName(str(value))
+    except ValueError as error:
+        raise RequestError(
+            400, f"no engine is called `{value}`", hint=f"engines are {', '.join(EngineName)}"
+        ) from error
+
+
+def _number(request: Request, name: str) -> float | None:
+    text = request.one(name)
+    if not text:
+        return None
+    try:
+        return float(text)
+    except ValueError as error:
+        raise RequestError(400, f"`{name}` is not a number: {text}") from error
+
+
+def _flag(request: Request, name: str) -> bool:
+    return request.one(name, "0") in {"1", "true"}

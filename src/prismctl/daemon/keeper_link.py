@@ -1,0 +1,109 @@
+"""The daemon's way to its keeper: connect to the one that is there, or start one."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from prismctl.errors import DeadlineError, RejectedError, UnavailableError
+from prismctl.keeper.client import KeeperClient
+from prismctl.keeper.launch import KeeperPlace, start_keeper
+
+if TYPE_CHECKING:
+    from prismctl.files.paths import StackPaths
+    from prismctl.keeper.client import KeeperFacts
+
+HELLO_SECONDS: Final = 10.0
+_RETRY_SECONDS: Final = 0.01
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeeperLink:
+    """An open connection, and who is at the other end."""
+
+    client: KeeperClient
+    facts: KeeperFacts
+
+
+async def open_keeper(paths: StackPaths, starting: int | None = None) -> KeeperLink:
+    """Connect and introduce this daemon, so that the keeper starts it again.
+
+    ``starting`` is a pipe on which a keeper that was started beside this daemon says that it listens.
+
+    Raises:
+        UnavailableError: there is no keeper and none can be started.
+        RejectedError: the keeper speaks another protocol.
+    """
+    if starting is not None:
+        await asyncio.to_thread(_wait_for_line, starting)
+    client = await _connect(paths)
+    if client is None:
+        await _start(paths)
+        client = await _connect(paths)
+    if client is None:
+        raise UnavailableError(
+            f"no keeper answers at {paths.keeper_socket}",
+            hint=f"`cat {paths.keeper_log}` shows what it said",
+        )
+    try:
+        async with asyncio.timeout(HELLO_SECONDS):
+            facts = await client.hello(
+                daemon_argv=daemon_argv(paths), daemon_cwd="/", daemon_log=paths.daemon_log
+            )
+    except TimeoutError as error:
+        await client.close()
+        raise UnavailableError(f"the keeper at {paths.keeper_socket} does not answer") from error
+    except BaseException:
+        await client.close()
+        raise
+    return KeeperLink(client=client, facts=facts)
+
+
+def daemon_argv(paths: StackPaths) -> list[str]:
+    """The command line by which this daemon is started again."""
+    home = str(paths.directory.parent.parent)
+    return [sys.executable, "-P", "-m", "prismctl.daemon", "--home", home, "--stack", paths.name]
+
+
+async def _connect(paths: StackPaths) -> KeeperClient | None:
+    try:
+        return await KeeperClient.connect(paths.keeper_socket)
+    except UnavailableError:
+        return None
+
+
+async def _start(paths: StackPaths) -> None:
+    place = KeeperPlace(
+        socket_path=paths.keeper_socket,
+        lock_path=paths.keeper_lock,
+        log_path=paths.keeper_log,
+        keeper_id=paths.keeper_id,
+    )
+    try:
+        await asyncio.to_thread(start_keeper, place)
+    except RejectedError:
+        # Somebody else just started one; it may not listen yet.
+        await _poll(paths)
+
+
+async def _poll(paths: StackPaths) -> None:
+    """Return once a keeper accepts connections; nothing here could notify."""
+    deadline = asyncio.get_running_loop().time() + HELLO_SECONDS
+    client = await _connect(paths)
+    while client is None:
+        if asyncio.get_running_loop().time() > deadline:
+            raise DeadlineError(f"the keeper that holds {paths.keeper_lock} does not listen")
+        await asyncio.sleep(_RETRY_SECONDS)
+        client = await _connect(paths)
+    await client.close()
+
+
+def _wait_for_line(descriptor: int) -> None:
+    """Return when the other end has said something or is gone."""
+    try:
+        os.read(descriptor, 4096)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,371 @@
+"""Everything known about the stack, in one place: facts come in, one snapshot and the events come out."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from prismctl.daemon.latest import LatestValue
+from prismctl.daemon.narration import (
+    Telling,
+    narrate_component,
+    narrate_instance,
+    narrate_snapshots,
+)
+from prismctl.daemon.questions import find_question
+from prismctl.domain.events import EventKind
+from prismctl.domain.fold import StackHistory, fold_snapshot
+from prismctl.domain.observation import (
+    ComponentObservation,
+    ComponentState,
+    InstanceObservation,
+    Phase,
+    WorldView,
+    describe_exit,
+)
+from prismctl.domain.service import StackName
+from prismctl.domain.snapshot import (
+    ServiceState,
+    StackSnapshot,
+    StackState,
+    stopped_snapshot,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable
+
+    from prismctl.daemon.event_log import EventLog
+    from prismctl.domain.observation import InstanceKey, Observation, ProbeResult, UsageSample
+    from prismctl.domain.plan import StackPlan
+    from prismctl.domain.service import ServiceName
+    from prismctl.files.paths import StackPaths
+    from prismctl.probes.scheduler import ProbeScheduler
+
+COALESCE_SECONDS: Final = 0.004
+"""Facts that come this close together make one snapshot."""
+UNSETTLED_SECONDS: Final = 0.5
+"""While something is waited for, time itself changes what is to be said (start periods, next tries)."""
+_LIVE_PHASES: Final = frozenset({Phase.RUNNING, Phase.STOPPING})
+
+
+class Monitor:
+    """The newest facts, the snapshot they fold into, and who waits for what; a `Reporter` and a `Readiness`."""
+
+    def __init__(self, paths: StackPaths, events: EventLog) -> None:
+        self._paths = paths
+        self._events = events
+        self._stack = StackName(paths.name)
+        self._plan: StackPlan | None = None
+        self._engine_name = ""
+        self._history = StackHistory(memory_limit_bytes=_machine_memory_bytes())
+        self._world = WorldView()
+        self._probes: ProbeScheduler | None = None
+        self._endpoints: Callable[[], dict[str, str]] = dict
+        self._is_dirty = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._on_progress: Callable[[], None] = lambda: None
+        self.snapshots: LatestValue[StackSnapshot] = LatestValue(self._fold())
+
+    # What it is given to work with.
+
+    def use_probes(self, probes: ProbeScheduler, on_progress: Callable[[], None]) -> None:
+        """Ask through these; ``on_progress`` is called when the history has changed."""
+        self._probes = probes
+        self._on_progress = on_progress
+
+    def use_engine(self, name: str, endpoints: Callable[[], dict[str, str]]) -> None:
+        """An engine reports from now on; what an earlier one said is about the past."""
+        self._engine_name = name
+        self._endpoints = endpoints
+        self._touch()
+
+    @property
+    def history(self) -> StackHistory:
+        """How the stack came to be where it is."""
+        return self._history
+
+    @property
+    def plan(self) -> StackPlan | None:
+        """What shall run."""
+        return self._plan
+
+    def begin(self, plan: StackPlan, history: StackHistory) -> None:
+        """This is the plan from now on; instances it does not have are forgotten once they are gone."""
+        self._plan = plan
+        self._history = replace(
+            history,
+            memory_limit_bytes=self._history.memory_limit_bytes,
+            notes=self._history.notes,
+        )
+        for seen in list(self._world.instances.values()):
+            self._question(seen)
+        self._touch()
+
+    def mark_stopping(self) -> None:
+        """Everything goes down on purpose."""
+        self._history = replace(self._history, is_stopping=True)
+        self._touch()
+
+    def end(self) -> None:
+        """Nothing runs any more."""
+        for key in list(self._world.instances):
+            self._forget(key)
+        self._plan = None
+        self._history = StackHistory(memory_limit_bytes=self._history.memory_limit_bytes)
+        self._world = WorldView()
+        self._touch()
+
+    def forget_world(self) -> None:
+        """What was known is void: the keeper, and all it kept, is gone."""
+        for key in list(self._world.instances):
+            self._forget(key)
+        self._world = WorldView(components=dict(self._world.components))
+        self._touch()
+
+    def expect_settling(self) -> None:
+        """Something was asked for: until it has settled, what is not up is starting, not lost."""
+        self._history = replace(self._history, has_settled=False)
+        self._touch()
+
+    def add_note(self, note: str) -> None:
+        """Something that somebody who looks at the stack should know."""
+        self._history = replace(self._history, notes=(*self._history.notes, note)[-5:])
+        self._touch()
+
+    # The reporter.
+
+    def observe(self, observation: Observation) -> None:
+        """Take note of a fact."""
+        if isinstance(observation, ComponentObservation):
+            self._observe_component(observation)
+        else:
+            self._observe_instance(observation)
+        self._touch()
+
+    def note(self, kind: EventKind, service: str, message: str) -> None:
+        """Take note of something that happened."""
+        self._events.append(kind, service=service, message=message)
+
+    def take_answer(self, result: ProbeResult) -> None:
+        """Take note of a probe's answer; one about an earlier run is dropped."""
+        seen = self._world.instances.get(result.key)
+        if seen is None or seen.run != result.run:
+            return
+        before = self._world.probes.get(result.key)
+        self._world.probes[result.key] = result
+        if result.is_ok:
+            self._world.healthy_since.setdefault(result.key, result.at)
+        # The same refusal for the hundredth time changes nothing that has to be told at once.
+        if before is None or (before.is_ok, before.run) != (result.is_ok, result.run):
+            self._touch()
+
+    def take_usage(self, samples: Iterable[UsageSample]) -> None:
+        """Take note of what the instances use; those not among them use nothing."""
+        before = dict(self._world.usage)
+        self._world.usage.clear()
+        self._world.usage.update({sample.key: sample for sample in samples})
+        if before != self._world.usage:
+            self._touch()
+
+    def main_pids(self) -> dict[InstanceKey, int]:
+        """The main process of every instance that has one on this machine."""
+        return {
+            key: seen.pid
+            for key, seen in self._world.instances.items()
+            if seen.pid is not None and seen.phase in _LIVE_PHASES
+        }
+
+    # Readiness, and waiting for it.
+
+    async def wait_until_good(self, service: ServiceName) -> bool:
+        """Return ``True`` once the service is healthy or completed, ``False`` as soon as it can never be."""
+        self.refresh()
+        async for snapshot in self.snapshots.watch():
+            found = [each for each in snapshot.services if each.name == service]
+            if found and found[0].state.is_good:
+                return True
+            if not found or found[0].state is ServiceState.FAILED:
+                return False
+        raise AssertionError("a watch has no end")
+
+    async def wait_until_settled(self, *, until_failure: bool = False) -> StackSnapshot:
+        """Return once nothing is waited for any more; with ``until_failure``, as soon as something failed."""
+        self.refresh()
+        async for snapshot in self.snapshots.watch():
+            if all(service.state.is_settled for service in snapshot.services):
+                return snapshot
+            if until_failure and has_failed(snapshot):
+                return snapshot
+        raise AssertionError("a watch has no end")
+
+    def refresh(self) -> StackSnapshot:
+        """The snapshot of what is known at this moment."""
+        if self._is_dirty:
+            self._publish()
+        return self.snapshots.value
+
+    def close(self) -> None:
+        """Publish nothing more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    # Inside.
+
+    def _observe_component(self, after: ComponentObservation) -> None:
+        before = self._world.components.get(after.name)
+        self._world.components[after.name] = after
+        if after.state is ComponentState.STOPPED:
+            del self._world.components[after.name]
+        self._tell(narrate_component(before, after))
+
+    def _observe_instance(self, after: InstanceObservation) -> None:
+        key = after.key
+        before = self._world.instances.get(key)
+        self._world.instances[key] = after
+        if before is None or before.run != after.run:
+            self._world.probes.pop(key, None)
+            self._world.healthy_since.pop(key, None)
+        told = narrate_instance(before, after)
+        self._tell(told)
+        if any(each.kind is EventKind.SERVICE_EXITED for each in told):
+            self._remember_error(key.service, describe_exit(after.exit_code, after.exit_signal))
+        is_planned = self._plan is not None and key.service in self._plan.names
+        if not is_planned and after.phase in {Phase.STOPPED, Phase.COMPLETED, Phase.FAILED}:
+            self._forget(key)
+        else:
+            self._question(after)
+
+    def _question(self, seen: InstanceObservation) -> None:
+        if self._probes is None or self._plan is None:
+            return
+        question = find_question(seen, self._plan, self._paths)
+        if question is None:
+            self._probes.forget(seen.key)
+        else:
+            self._probes.ask(question)
+
+    def _forget(self, key: InstanceKey) -> None:
+        for known in (
+            self._world.instances,
+            self._world.probes,
+            self._world.usage,
+            self._world.healthy_since,
+        ):
+            known.pop(key, None)
+        if self._probes is not None:
+            self._probes.forget(key)
+
+    def _remember_error(self, service: ServiceName, error: str) -> None:
+        errors = {**self._history.last_errors, service: error}
+        self._history = replace(self._history, last_errors=errors)
+
+    def _tell(self, told: Collection[Telling]) -> None:
+        for each in told:
+            self._events.append(
+                each.kind,
+                service=each.service,
+                instance=each.instance,
+                message=each.message,
+                details=each.details,
+            )
+
+    def _touch(self) -> None:
+        if not self._is_dirty:
+            self._is_dirty = True
+            self._schedule(COALESCE_SECONDS)
+
+    def _schedule(self, seconds: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._publish)
+
+    def _publish(self) -> None:
+        self.close()
+        self._is_dirty = False
+        before = self.snapshots.value
+        after = self._fold()
+        if self._advance_history(after):
+            after = self._fold()
+            self._on_progress()
+        self.snapshots.set(after)
+        if self._plan is not None:
+            is_same_life = before.services and before.state is not StackState.STOPPED
+            self._tell(narrate_snapshots(before if is_same_life else None, after))
+        if after.state is StackState.RUNNING and before.state is not StackState.RUNNING:
+            self._tell_ready(before, after)
+        if not all(service.state.is_settled for service in after.services):
+            self._schedule(UNSETTLED_SECONDS)
+
+    def _tell_ready(self, before: StackSnapshot, after: StackSnapshot) -> None:
+        if not before.services and after.ready_seconds is None:
+            return
+        details: dict[str, Any] = {}
+        if before.state is StackState.STARTING and after.ready_seconds is not None:
+            details["seconds"] = round(after.ready_seconds, 3)
+        self._events.append(EventKind.STACK_READY, details=details)
+
+    def _advance_history(self, snapshot: StackSnapshot) -> bool:
+        """Take note of what happened for the first time; whether there was anything."""
+        before = self._history
+        history = before
+        now = time.time()
+        applied_at = history.applied_at or now
+        fresh = {
+            service.name: now - applied_at
+            for service in snapshot.services
+            if service.state.is_good and service.name not in history.healthy_after_seconds
+        }
+        if fresh:
+            known = {**history.healthy_after_seconds, **fresh}
+            history = replace(history, healthy_after_seconds=known)
+        errors = {
+            service.name: service.reason
+            for service in snapshot.services
+            if service.state in {ServiceState.UNHEALTHY, ServiceState.FAILED}
+            and service.reason
+            and service.name not in history.last_errors
+        }
+        if errors:
+            history = replace(history, last_errors={**history.last_errors, **errors})
+        is_settled = bool(snapshot.services) and all(
+            service.state.is_settled for service in snapshot.services
+        )
+        if is_settled and not history.has_settled:
+            history = replace(history, has_settled=True)
+            if history.apply_seconds is None and not has_failed(snapshot):
+                began_at = history.started_at or applied_at
+                history = replace(
+                    history, apply_seconds=now - applied_at, ready_seconds=now - began_at
+                )
+        self._history = history
+        return history is not before
+
+    def _fold(self) -> StackSnapshot:
+        endpoints = self._endpoints()
+        if self._plan is None:
+            components = {
+                name: seen.state.value for name, seen in sorted(self._world.components.items())
+            }
+            nothing = stopped_snapshot(self._stack, self._engine_name)
+            return replace(
+                nothing,
+                components=components,
+                endpoints=endpoints,
+                notes=self._history.notes,
+                memory_limit_bytes=self._history.memory_limit_bytes,
+            )
+        history = replace(self._history, endpoints=endpoints)
+        return fold_snapshot(self._plan, self._world, time.time(), history)
+
+
+def has_failed(snapshot: StackSnapshot) -> bool:
+    """Whether some service will not come up."""
+    return any(service.state is ServiceState.FAILED for service in snapshot.services)
+
+
+def _machine_memory_bytes() -> int:
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

@@ -1,0 +1,117 @@
+"""What is worth telling about a change: events from two observations or two snapshots, pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from prismctl.domain.events import EventKind
+from prismctl.domain.observation import ComponentState, Phase, describe_exit
+from prismctl.domain.snapshot import ServiceState
+
+if TYPE_CHECKING:
+    from prismctl.domain.observation import ComponentObservation, InstanceObservation
+    from prismctl.domain.snapshot import ServiceSnapshot, StackSnapshot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Telling:
+    """An event that has no number yet."""
+
+    kind: EventKind
+    service: str = ""
+    instance: int | None = None
+    message: str = ""
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+_KIND_OF_STATE: Final = {
+    ServiceState.WAITING: EventKind.SERVICE_WAITING,
+    ServiceState.HEALTHY: EventKind.SERVICE_HEALTHY,
+    ServiceState.UNHEALTHY: EventKind.SERVICE_UNHEALTHY,
+    ServiceState.FAILED: EventKind.SERVICE_FAILED,
+    ServiceState.COMPLETED: EventKind.SERVICE_COMPLETED,
+    ServiceState.STOPPING: EventKind.SERVICE_STOPPING,
+    ServiceState.STOPPED: EventKind.SERVICE_STOPPED,
+}
+_KIND_OF_COMPONENT: Final = {
+    ComponentState.STARTING: EventKind.COMPONENT_STARTING,
+    ComponentState.READY: EventKind.COMPONENT_READY,
+    ComponentState.LOST: EventKind.COMPONENT_LOST,
+}
+
+
+def narrate_instance(
+    before: InstanceObservation | None, after: InstanceObservation
+) -> list[Telling]:
+    """A run that ended by itself, and a run that began."""
+    told = []
+    service, replica = after.key
+    was_up = before is not None and before.phase in {Phase.RUNNING, Phase.BACKOFF}
+    has_ended = after.exited_at is not None and (
+        before is None or after.exited_at != before.exited_at
+    )
+    if was_up and has_ended and after.phase not in {Phase.STOPPING, Phase.STOPPED}:
+        details: dict[str, Any] = {"restarts": after.restarts}
+        if after.exit_code is not None:
+            details["exit_code"] = after.exit_code
+        if after.exit_signal is not None:
+            details["signal"] = after.exit_signal
+        told.append(
+            Telling(
+                kind=EventKind.SERVICE_EXITED,
+                service=service,
+                instance=replica,
+                message=describe_exit(after.exit_code, after.exit_signal),
+                details=details,
+            )
+        )
+    is_new_run = before is None or before.run != after.run
+    if after.phase is Phase.RUNNING and is_new_run:
+        told.append(
+            Telling(
+                kind=EventKind.SERVICE_STARTING,
+                service=service,
+                instance=replica,
+                details={"pid": after.pid, "restarts": after.restarts},
+            )
+        )
+    return told
+
+
+def narrate_component(
+    before: ComponentObservation | None, after: ComponentObservation
+) -> list[Telling]:
+    """An agent that changed its state."""
+    kind = _KIND_OF_COMPONENT.get(after.state)
+    if kind is None or (before is not None and before.state is after.state):
+        return []
+    details: dict[str, Any] = {}
+    if after.pid is not None:
+        details["pid"] = after.pid
+    if after.seconds is not None:
+        details["seconds"] = round(after.seconds, 3)
+    return [Telling(kind=kind, service=after.name, message=after.message, details=details)]
+
+
+def narrate_snapshots(before: StackSnapshot | None, after: StackSnapshot) -> list[Telling]:
+    """Services that changed their state, in start order."""
+    old = {service.name: service for service in before.services} if before else {}
+    told = []
+    for service in after.services:
+        previous = old.get(service.name)
+        if previous is None or previous.state is not service.state:
+            told += _narrate_state(service)
+    return told
+
+
+def _narrate_state(service: ServiceSnapshot) -> list[Telling]:
+    kind = _KIND_OF_STATE.get(service.state)
+    if kind is None:
+        return []
+    details: dict[str, Any] = {}
+    if service.state.is_good and service.healthy_after_seconds is not None:
+        details["seconds"] = round(service.healthy_after_seconds, 3)
+    if service.restarts:
+        details["restarts"] = service.restarts
+    return [Telling(kind=kind, service=service.name, message=service.reason, details=details)]

@@ -1,0 +1,99 @@
+"""Makes the stack what a plan says, and waits until it has come to that or never will."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from prismctl.daemon.clean_slate import discard_data, discard_logs
+from prismctl.daemon.operations.result import render_result
+from prismctl.daemon.operations.stop import take_down
+from prismctl.daemon.state_file import remove_files, save_plan
+from prismctl.domain.events import EventKind
+from prismctl.domain.fold import StackHistory
+from prismctl.domain.plan import FailurePolicy, compare_plans, plan_to_json
+from prismctl.errors import PrismError
+
+if TYPE_CHECKING:
+    from prismctl.daemon.stack import Stack
+    from prismctl.domain.plan import StackPlan
+
+
+def subject_of(plan: StackPlan) -> str:
+    """The same for two requests that want the same."""
+    text = json.dumps(plan_to_json(plan), sort_keys=True)
+    return f"apply {hashlib.sha256(text.encode()).hexdigest()}"
+
+
+async def apply(
+    stack: Stack, plan: StackPlan, *, began_at: float, on_failure: FailurePolicy, log_file: str
+) -> dict[str, Any]:
+    """Carry a plan out.
+
+    Raises:
+        PrismError: it could not be handed to its engine; what ran before it runs on.
+    """
+    before = stack.monitor.plan
+    if before is not None and before.engine is not plan.engine:
+        await stack.leave_engine()
+        before = None
+    details: dict[str, Any] = {"services": list(plan.names), "engine": plan.engine.value}
+    if before is None:
+        discard_logs(stack.paths)
+        fresh, kept = discard_data(stack.paths, plan)
+        details |= {"fresh": fresh, "kept": kept}
+    stack.events.append(EventKind.PLAN_ACCEPTED, message=plan.origin, details=details)
+    save_plan(stack.paths, plan)
+    stack.monitor.begin(plan, _next_history(stack, before, plan, began_at))
+    stack.copy_logs_to(log_file)
+    try:
+        await stack.hand_over(plan)
+    except PrismError:
+        await _undo(stack, before)
+        raise
+    stack.remember()
+    snapshot = await stack.monitor.wait_until_settled(
+        until_failure=on_failure is FailurePolicy.STOP
+    )
+    result = render_result(snapshot)
+    if result["failed"] and on_failure is FailurePolicy.STOP:
+        await take_down(stack, kill=False)
+        return {**result, "outcome": "failed"}
+    return result
+
+
+async def _undo(stack: Stack, before: StackPlan | None) -> None:
+    if before is not None:
+        save_plan(stack.paths, before)
+        stack.monitor.begin(before, stack.monitor.history)
+        return
+    remove_files(stack.paths)
+    stack.monitor.end()
+
+
+def _next_history(
+    stack: Stack, before: StackPlan | None, plan: StackPlan, began_at: float
+) -> StackHistory:
+    """A first plan begins a history; a change keeps what stays true of what is not touched."""
+    now = time.time()
+    if before is None:
+        return StackHistory(started_at=began_at, applied_at=now)
+    history = stack.monitor.history
+    changes = compare_plans(before, plan)
+    untouched = set(plan.names) - {*changes.added, *changes.changed}
+    return replace(
+        history,
+        applied_at=now,
+        has_settled=False,
+        healthy_after_seconds={
+            name: seconds
+            for name, seconds in history.healthy_after_seconds.items()
+            if name in untouched
+        },
+        last_errors={
+            name: error for name, error in history.last_errors.items() if name in untouched
+        },
+    )

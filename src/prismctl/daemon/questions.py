@@ -1,0 +1,62 @@
+"""What an instance is to be asked, given the plan and what its engine says of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from prismctl.domain.observation import Phase
+from prismctl.domain.plan import LOOPBACK
+from prismctl.domain.replicas import plan_replica
+from prismctl.domain.service import CheckType
+from prismctl.probes.question import Question
+from prismctl.runtime.command import render_environment
+
+if TYPE_CHECKING:
+    from prismctl.domain.observation import InstanceObservation
+    from prismctl.domain.plan import ServicePlan, StackPlan
+    from prismctl.files.paths import StackPaths
+
+
+def find_question(seen: InstanceObservation, plan: StackPlan, paths: StackPaths) -> Question | None:
+    """The question for the present run; ``None`` when there is no run, or only its end will tell."""
+    service = next((each for each in plan.services if each.name == seen.key.service), None)
+    if service is None or service.one_shot or seen.phase is not Phase.RUNNING or not seen.run:
+        return None
+    data = paths.data / (service.name if seen.key.replica == 0 else str(seen.key))
+    own = service
+    if seen.ports and seen.ports != service.ports:
+        own = plan_replica(service, ports=seen.ports, data=str(data))
+    check = own.check
+    if check is None:
+        return Question(
+            key=seen.key,
+            run=seen.run,
+            type=None,
+            started_at=seen.started_at or 0.0,
+            min_uptime_seconds=own.min_uptime_seconds,
+        )
+    is_exec = check.type is CheckType.EXEC
+    return Question(
+        key=seen.key,
+        run=seen.run,
+        type=check.type,
+        host=_host_of(own, check.port),
+        port=check.port if isinstance(check.port, int) else 0,
+        path=check.path,
+        command=check.command,
+        env=render_environment(own, seen.key.replica, plan) if is_exec else {},
+        directory=own.working_directory or str(data),
+        pattern=check.pattern,
+        log=paths.log(str(seen.key)) if check.type is CheckType.LOG else None,
+        started_at=seen.started_at or 0.0,
+        min_uptime_seconds=own.min_uptime_seconds,
+        interval_seconds=check.interval_seconds,
+        timeout_seconds=check.timeout_seconds,
+        start_period_seconds=check.start_period_seconds,
+    )
+
+
+def _host_of(service: ServicePlan, number: int | str | None) -> str:
+    """Where the port listens, as far as one connects from here."""
+    host = next((port.host for port in service.ports if port.number == number), LOOPBACK)
+    return LOOPBACK if host in {"", "0.0.0.0", "::", "localhost"} else host  # noqa: S104 - compared, not listened on

@@ -1,0 +1,416 @@
+"""What one daemon owns: the keeper's connection, the engine, the monitor; and how they outlive each other."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from prismctl.daemon.event_log import EventLog
+from prismctl.daemon.keeper_link import KeeperLink, open_keeper
+from prismctl.daemon.log_copy import copy_logs
+from prismctl.daemon.monitor import Monitor
+from prismctl.daemon.operations.queue import OperationQueue
+from prismctl.daemon.state_file import (
+    RememberedState,
+    load_plan,
+    load_state,
+    remove_files,
+    save_plan,
+    save_state,
+)
+from prismctl.daemon.sweep import end_leftovers
+from prismctl.daemon.usage import UsageSampler
+from prismctl.domain.events import EventKind
+from prismctl.engine.registry import make_engine
+from prismctl.errors import PrismError, RejectedError, UnavailableError
+from prismctl.probes.scheduler import ProbeScheduler
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine, Sequence
+
+    from prismctl.domain.plan import EngineName, StackPlan
+    from prismctl.domain.service import ServiceName
+    from prismctl.engine.interface import Engine
+    from prismctl.files.paths import StackPaths
+
+FRESH_SECONDS: Final = 0.5
+"""A usage sample this young answers a request; over less, CPU cannot be measured."""
+WATCHED_SECONDS: Final = 1.0
+UNWATCHED_SECONDS: Final = 15.0
+IDLE_SECONDS: Final = 30.0
+"""A daemon without a plan, a client and anything to do ends after this long."""
+RECOVERY_DELAYS: Final = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0)
+RECOVERY_SECONDS: Final = 60.0
+"""How long an operation waits for a lost keeper to be replaced."""
+
+
+class Stack:
+    """Everything about one stack; an operation is the only thing that changes what runs."""
+
+    def __init__(self, paths: StackPaths) -> None:
+        self.paths = paths
+        self.events = EventLog(paths.events)
+        self.monitor = Monitor(paths, self.events)
+        self.operations = OperationQueue(self.events, self.reconsider_idleness)
+        self.ended = asyncio.Event()
+        """The daemon has nothing left to look after."""
+        self.is_ending = False
+        """Everything is being taken down: the keeper's end is no loss."""
+        self._probes = ProbeScheduler(self.monitor.take_answer)
+        self._sampler = UsageSampler()
+        self._sampled_at = 0.0
+        self._is_watched = asyncio.Event()
+        self._link: KeeperLink | None = None
+        self._engine: Engine | None = None
+        self._engine_name: EngineName | None = None
+        self._engine_turn = asyncio.Lock()
+        self._keeper_is_there = asyncio.Event()
+        self._background: dict[str, asyncio.Task[None]] = {}
+        self._log_file = ""
+        self._clients = 0
+        self._idle_timer: asyncio.TimerHandle | None = None
+
+    # Its life.
+
+    async def open(self, keeper_fd: int | None = None) -> None:
+        """Connect to the keeper, and adopt what it keeps or sweep what another one left.
+
+        Raises:
+            PrismError: there is no keeper and none can be started.
+        """
+        self.monitor.use_probes(self._probes, self.remember)
+        self._link = await open_keeper(self.paths, keeper_fd)
+        self._keeper_is_there.set()
+        self._begin("keeper watch", self._guard_keeper())
+        self._begin("usage", self._sample_for_ever())
+        plan = load_plan(self.paths)
+        is_kept = bool(self._link.facts.processes)
+        if plan is not None and is_kept:
+            self._adopt(plan)
+        elif not is_kept:
+            await self._begin_afresh(had_plan=self.paths.plan.exists())
+        self.reconsider_idleness()
+
+    def end(self) -> None:
+        """There is nothing left to look after."""
+        self.is_ending = True
+        self.ended.set()
+
+    async def close(self) -> None:
+        """Let go of everything; what runs goes on, and the keeper does not start this daemon again."""
+        self.is_ending = True
+        await self.operations.close()
+        for task in self._background.values():
+            task.cancel()
+        if self._background:
+            await asyncio.wait(self._background.values())
+        await self._probes.__aexit__(None, None, None)
+        if self._engine is not None:
+            await self._engine.close()
+        self.monitor.close()
+        if self._idle_timer is not None:
+            self._idle_timer.cancel()
+        if self._link is not None:
+            with contextlib.suppress(PrismError, TimeoutError):
+                async with asyncio.timeout(1.0):
+                    await self._link.client.goodbye()
+            await self._link.client.close()
+
+    def client_came(self) -> None:
+        """Somebody is connected."""
+        self._clients += 1
+        self.reconsider_idleness()
+
+    def client_went(self) -> None:
+        """Somebody has hung up."""
+        self._clients -= 1
+        self.reconsider_idleness()
+
+    def reconsider_idleness(self) -> None:
+        """Without a plan, a client and anything to do, end after a while: an abandoned picker leaves nothing."""
+        is_idle = self.monitor.plan is None and not self._clients and not self.operations.is_busy
+        if self._idle_timer is not None:
+            self._idle_timer.cancel()
+            self._idle_timer = None
+        if is_idle and not self.is_ending:
+            self._idle_timer = asyncio.get_running_loop().call_later(
+                IDLE_SECONDS, self._give_up_idling
+            )
+
+    def _give_up_idling(self) -> None:
+        from prismctl.daemon.operations.stop import stop
+
+        self.operations.start("idle", lambda: stop(self, kill=False))
+
+    # What operations do.
+
+    async def hand_over(self, plan: StackPlan) -> None:
+        """Give a plan to its engine.
+
+        Raises:
+            PrismError: the engine refused it, or cannot be had.
+        """
+        try:
+            async with self._engine_turn:
+                engine = await self._ensure_engine(plan.engine)
+                await engine.apply(plan)
+        except UnavailableError:
+            # When it was the keeper that died under our hands, the recovery applies the plan.
+            await self._await_keeper()
+
+    async def restart_services(self, names: Sequence[ServiceName]) -> None:
+        """Restart services.
+
+        Raises:
+            PrismError: the engine could not.
+        """
+        async with self._engine_turn:
+            if self._engine is None:
+                raise RejectedError("nothing runs")
+            await self._engine.restart(names)
+
+    async def warm(self, name: EngineName) -> dict[str, Any]:
+        """Bring an engine up before there is a plan.
+
+        Raises:
+            PrismError: it did not come up.
+        """
+        async with self._engine_turn:
+            if self.monitor.plan is None:
+                await self._ensure_engine(name)
+        return {"engine": name.value}
+
+    async def leave_engine(self) -> None:
+        """End all that runs on the present engine, because a plan names another."""
+        async with self._engine_turn:
+            await self._end_engine(kill=False)
+
+    async def stop_everything(self, *, kill: bool) -> None:
+        """End the services, the agents and the keeper.
+
+        Raises:
+            PrismError: something could not be ended.
+        """
+        async with self._engine_turn:
+            with contextlib.suppress(UnavailableError):
+                await self._ensure_engine_for_stop()
+                await self._end_engine(kill=kill)
+            if self._link is not None:
+                with contextlib.suppress(UnavailableError):
+                    await self._link.client.shutdown(kill=kill)
+
+    def copy_logs_to(self, target: str) -> None:
+        """Append all output to a file from now on; empty: no more."""
+        self._log_file = target
+        running = self._background.pop("log copy", None)
+        if running is not None:
+            running.cancel()
+        if target:
+            self._begin("log copy", copy_logs(self.paths, target))
+
+    def remember(self) -> None:
+        """Write down what a new daemon could not see for itself; what cannot be written is not remembered."""
+        if self.monitor.plan is None:
+            return
+        state = RememberedState(history=self.monitor.history, log_file=self._log_file)
+        try:
+            save_state(self.paths, state)
+        except PrismError as error:
+            self.monitor.add_note(error.message)
+
+    # What answers are made of.
+
+    @property
+    def engine(self) -> Engine | None:
+        """The engine in use."""
+        return self._engine
+
+    def sample_usage(self) -> None:
+        """See to it that the figures are fresh."""
+        if time.monotonic() - self._sampled_at >= FRESH_SECONDS:
+            self._sample()
+
+    def note_watcher(self) -> None:
+        """Somebody watches: figures are taken more often."""
+        self._is_watched.set()
+
+    # Inside.
+
+    def _adopt(self, plan: StackPlan) -> None:
+        state = load_state(self.paths)
+        self.monitor.begin(plan, state.history)
+        if state.log_file:
+            self.copy_logs_to(state.log_file)
+
+        async def adopt() -> dict[str, Any]:
+            await self.hand_over(plan)
+            return {"outcome": "ready"}
+
+        self.operations.start("adopt", adopt)
+
+    async def _begin_afresh(self, *, had_plan: bool) -> None:
+        ended = await asyncio.to_thread(
+            end_leftovers, self.paths.keeper_id, spare=self._spared_pids()
+        )
+        self.events.begin()
+        remove_files(self.paths)
+        if had_plan or ended:
+            self.events.append(
+                EventKind.SWEPT,
+                message=f"the last run was killed; ended {len(ended)} leftover processes",
+                details={"processes": ended},
+            )
+
+    def _spared_pids(self) -> tuple[int, ...]:
+        keeper = (self._link.facts.pid,) if self._link is not None else ()
+        return (os.getpid(), *keeper)
+
+    async def _ensure_engine(self, name: EngineName) -> Engine:
+        if self._engine is not None and self._engine_name is name:
+            # Opening again is how an engine whose agents were not up yet is brought up.
+            return self._engine
+        if self._engine is not None:
+            await self._end_engine(kill=False)
+        if self._link is None:
+            raise UnavailableError("there is no keeper")
+        engine = make_engine(
+            name,
+            paths=self.paths,
+            keeper=self._link.client,
+            reporter=self.monitor,
+            readiness=self.monitor,
+        )
+        try:
+            await engine.open()
+        except BaseException:
+            await engine.close()
+            raise
+        self._engine, self._engine_name = engine, name
+        self.monitor.use_engine(name.value, engine.endpoints)
+        return engine
+
+    async def _ensure_engine_for_stop(self) -> None:
+        """An adopted stack that is stopped before its engine was opened still has to be stopped by it."""
+        plan = self.monitor.plan
+        if self._engine is None and plan is not None:
+            await self._ensure_engine(plan.engine)
+
+    async def _end_engine(self, *, kill: bool) -> None:
+        engine = self._engine
+        if engine is None:
+            return
+        await engine.stop(kill=kill)
+        self._engine, self._engine_name = None, None
+        await engine.close()
+        self.monitor.use_engine("", dict)
+
+    async def _await_keeper(self) -> None:
+        """Return once the plan was applied by the recovery; raise again when the keeper is well."""
+        try:
+            if self._link is not None:
+                await self._link.client.list()
+        except UnavailableError:
+            self._keeper_is_there.clear()
+        else:
+            raise UnavailableError("the engine did not answer")
+        try:
+            async with asyncio.timeout(RECOVERY_SECONDS):
+                await self._keeper_is_there.wait()
+        except TimeoutError as error:
+            raise UnavailableError("the keeper is gone and could not be replaced") from error
+
+    async def _guard_keeper(self) -> None:
+        """Replace a keeper that died, and apply the plan again."""
+        while self._link is not None:
+            await self._link.client.wait_closed()
+            if self.is_ending:
+                return
+            self._keeper_is_there.clear()
+            self.events.append(
+                EventKind.COMPONENT_LOST,
+                service="keeper",
+                message="the keeper was killed, and everything it kept with it",
+                details={"pid": self._link.facts.pid},
+            )
+            for attempt in range(1000):
+                await asyncio.sleep(RECOVERY_DELAYS[min(attempt, len(RECOVERY_DELAYS) - 1)])
+                try:
+                    await self._replace_keeper()
+                except PrismError as error:
+                    self.monitor.add_note(f"the keeper cannot be replaced: {error.message}")
+                else:
+                    break
+
+    async def _replace_keeper(self) -> None:
+        async with self._engine_turn:
+            if self._engine is not None:
+                await self._engine.close()
+                self._engine, engine_name = None, self._engine_name
+                self._engine_name = None
+            else:
+                engine_name = None
+            if self._link is not None:
+                await self._link.client.close()
+            self.monitor.forget_world()
+            ended = await asyncio.to_thread(
+                end_leftovers, self.paths.keeper_id, spare=(os.getpid(),)
+            )
+            if ended:
+                self.events.append(
+                    EventKind.SWEPT,
+                    message=f"ended {len(ended)} leftover processes",
+                    details={"processes": ended},
+                )
+            self._link = await open_keeper(self.paths)
+            plan = self.monitor.plan
+            if plan is not None:
+                save_plan(self.paths, plan)
+                engine = await self._ensure_engine(plan.engine)
+                await engine.apply(plan)
+            elif engine_name is not None:
+                await self._ensure_engine(engine_name)
+            self._keeper_is_there.set()
+        self.events.append(
+            EventKind.COMPONENT_READY,
+            service="keeper",
+            message="a new keeper runs; the plan was applied again",
+            details={"pid": self._link.facts.pid},
+        )
+
+    async def _sample_for_ever(self) -> None:
+        while True:
+            is_watched = self.monitor.snapshots.readers > 0
+            if not is_watched:
+                self._is_watched.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(WATCHED_SECONDS if is_watched else UNWATCHED_SECONDS):
+                    if is_watched:
+                        await self.ended.wait()
+                    else:
+                        await self._is_watched.wait()
+            if self.ended.is_set():
+                return
+            self._sample()
+
+    def _sample(self) -> None:
+        pids = self.monitor.main_pids()
+        if not pids:
+            self.monitor.take_usage(())
+            return
+        self._sampled_at = time.monotonic()
+        keeper_pid = self._link.facts.pid if self._link is not None else 0
+        self.monitor.take_usage(self._sampler.sample(pids, keeper_pid))
+
+    def _begin(self, name: str, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work, name=name)
+        self._background[name] = task
+        task.add_done_callback(lambda _: self._drop(name, task))
+
+    def _drop(self, name: str, task: asyncio.Task[None]) -> None:
+        if self._background.get(name) is task:
+            del self._background[name]
+        if not task.cancelled() and (failure := task.exception()) is not None:
+            task.get_loop().call_exception_handler({"message": name, "exception": failure})

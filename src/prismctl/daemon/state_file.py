@@ -1,0 +1,89 @@
+"""What a daemon has to remember across its own death, beside the plan."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from prismctl.domain.fold import StackHistory
+from prismctl.domain.plan import StackPlan, plan_from_json, plan_to_json
+from prismctl.domain.service import ServiceName
+from prismctl.files.atomic import write_atomically
+
+if TYPE_CHECKING:
+    from prismctl.files.paths import StackPaths
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RememberedState:
+    """The parts of the history that a new daemon cannot see for itself."""
+
+    history: StackHistory = field(default_factory=StackHistory)
+    log_file: str = ""
+    """Where all output is appended; empty: nowhere."""
+
+
+def save_plan(paths: StackPaths, plan: StackPlan) -> None:
+    """Write the plan down, secrets included (0600).
+
+    Raises:
+        PrismError: it cannot be written.
+    """
+    write_atomically(paths.plan, json.dumps(plan_to_json(plan)))
+
+
+def load_plan(paths: StackPaths) -> StackPlan | None:
+    """The plan that was applied; ``None`` when there is none, or none that can be read."""
+    try:
+        return plan_from_json(json.loads(paths.plan.read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def save_state(paths: StackPaths, state: RememberedState) -> None:
+    """Write down what is to be remembered.
+
+    Raises:
+        PrismError: it cannot be written.
+    """
+    history = state.history
+    document: dict[str, Any] = {
+        "started_at": history.started_at,
+        "applied_at": history.applied_at,
+        "apply_seconds": history.apply_seconds,
+        "ready_seconds": history.ready_seconds,
+        "has_settled": history.has_settled,
+        "healthy_after_seconds": dict(history.healthy_after_seconds),
+        "last_errors": dict(history.last_errors),
+        "log_file": state.log_file,
+    }
+    write_atomically(paths.state, json.dumps(document))
+
+
+def load_state(paths: StackPaths) -> RememberedState:
+    """What was remembered; nothing, when that cannot be read."""
+    try:
+        document = json.loads(paths.state.read_text(encoding="utf-8"))
+        history = StackHistory(
+            started_at=document["started_at"],
+            applied_at=document["applied_at"],
+            apply_seconds=document["apply_seconds"],
+            ready_seconds=document["ready_seconds"],
+            has_settled=document["has_settled"],
+            healthy_after_seconds=_by_service(document["healthy_after_seconds"]),
+            last_errors=_by_service(document["last_errors"]),
+        )
+        return RememberedState(history=history, log_file=document["log_file"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return RememberedState()
+
+
+def remove_files(paths: StackPaths) -> None:
+    """Forget the plan and everything about it."""
+    paths.plan.unlink(missing_ok=True)
+    paths.state.unlink(missing_ok=True)
+
+
+def _by_service(data: dict[str, Any]) -> dict[ServiceName, Any]:
+    return {ServiceName(name): value for name, value in data.items()}

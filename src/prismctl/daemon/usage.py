@@ -1,0 +1,83 @@
+"""What each instance uses, with all its children, those in sessions of their own included."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from prismctl.daemon.process_table import (
+    ProcessFacts,
+    find_descendants,
+    read_marks,
+    read_processes,
+    read_proportional_bytes,
+)
+from prismctl.domain.observation import UsageSample
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from prismctl.domain.observation import InstanceKey
+
+
+class UsageSampler:
+    """Reads /proc on demand; CPU is measured between one sample and the next."""
+
+    def __init__(self) -> None:
+        self._ticks: dict[tuple[int, float], float] = {}
+        self._owners: dict[tuple[int, float], str] = {}
+        self._sampled_at = 0.0
+
+    def sample(self, roots: Mapping[InstanceKey, int], keeper_pid: int) -> list[UsageSample]:
+        """One sample of each instance whose main process lives.
+
+        ``keeper_pid`` is the parent of what escaped from its own; its mark says whose it is.
+        """
+        now = time.monotonic()
+        processes = read_processes()
+        orphans = self._find_orphans(processes, set(roots.values()), keeper_pid)
+        elapsed = now - self._sampled_at if self._sampled_at else 0.0
+        ticks: dict[tuple[int, float], float] = {}
+        samples = []
+        for key, pid in roots.items():
+            main = processes.get(pid)
+            if main is None or main.is_gone:
+                continue
+            family = find_descendants(processes, {pid, *orphans.get(str(key), ())})
+            members = [processes[each] for each in family if not processes[each].is_gone]
+            ticks.update({(each.pid, each.started): each.cpu_seconds for each in members})
+            samples.append(
+                UsageSample(
+                    key=key,
+                    at=time.time(),
+                    memory_bytes=sum(read_proportional_bytes(each) for each in members),
+                    cpu_percent=self._percent(members, elapsed),
+                    is_suspended=main.state in {"T", "t"},
+                )
+            )
+        self._ticks = ticks
+        self._sampled_at = now
+        return samples
+
+    def _percent(self, members: list[ProcessFacts], elapsed: float) -> float:
+        if not elapsed:
+            return 0.0
+        used = sum(
+            each.cpu_seconds - self._ticks.get((each.pid, each.started), each.cpu_seconds)
+            for each in members
+        )
+        return max(0.0, 100.0 * used / elapsed)
+
+    def _find_orphans(
+        self, processes: dict[int, ProcessFacts], mains: set[int], keeper_pid: int
+    ) -> dict[str, list[int]]:
+        orphans: dict[str, list[int]] = {}
+        owners: dict[tuple[int, float], str] = {}
+        for facts in processes.values():
+            if facts.parent != keeper_pid or facts.pid in mains:
+                continue
+            name = (facts.pid, facts.started)
+            owners[name] = self._owners.get(name) or read_marks(facts.pid)[1]
+            orphans.setdefault(owners[name], []).append(facts.pid)
+        self._owners = owners
+        return orphans

@@ -1,0 +1,88 @@
+"""Where further instances listen: chosen once, remembered, so that adoption and restarts find the same."""
+
+from __future__ import annotations
+
+import json
+import socket
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Final
+
+from prismctl.domain.plan import LOOPBACK, Port
+from prismctl.domain.replicas import find_replica_ports
+from prismctl.errors import PrismError
+from prismctl.files.atomic import write_atomically
+
+if TYPE_CHECKING:
+    from prismctl.domain.observation import InstanceKey
+    from prismctl.domain.plan import ServicePlan
+    from prismctl.files.paths import StackPaths
+
+FILE_NAME: Final = "replica-ports.json"
+
+
+class ReplicaPorts:
+    """The ports of every instance beyond the first."""
+
+    def __init__(self, paths: StackPaths) -> None:
+        self._file = paths.agents / FILE_NAME
+        self._ports: dict[str, tuple[Port, ...]] = {}
+        try:
+            recorded = json.loads(self._file.read_text(encoding="utf-8"))
+            self._ports = {
+                key: tuple(Port(**port) for port in ports) for key, ports in recorded.items()
+            }
+        except (OSError, ValueError, TypeError, AttributeError):
+            # Not there, or not ours any more: they are chosen again.
+            self._ports = {}
+
+    def choose(self, service: ServicePlan, key: InstanceKey, stack: str) -> tuple[Port, ...]:
+        """The ports of one instance, the same each time as long as the service has the same ones.
+
+        Raises:
+            PrismError: no port is free.
+        """
+        if key.replica == 0:
+            return service.ports
+        known = self._ports.get(str(key), ())
+        if [port.name for port in known] == [port.name for port in service.ports]:
+            return known
+        taken = {port.number for ports in self._ports.values() for port in ports}
+        try:
+            chosen = find_replica_ports(
+                service,
+                key.replica,
+                stack=stack,
+                is_free=lambda number: number not in taken and _is_free(number),
+            )
+        except LookupError as error:
+            raise PrismError(f"no port is free for {key}") from error
+        self._ports[str(key)] = chosen
+        return chosen
+
+    def known(self, key: str) -> tuple[Port, ...]:
+        """The ports of an instance that was there before; none for a first one."""
+        return self._ports.get(key, ())
+
+    def keep(self, keys: set[str]) -> None:
+        """Remember those of the named instances and forget the others.
+
+        Raises:
+            PrismError: they cannot be written down.
+        """
+        self._ports = {key: ports for key, ports in self._ports.items() if key in keys}
+        if not self._ports and not self._file.exists():
+            return
+        text = json.dumps(
+            {key: [asdict(port) for port in ports] for key, ports in self._ports.items()}
+        )
+        write_atomically(self._file, text)
+
+
+def _is_free(number: int) -> bool:
+    with socket.socket() as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind((LOOPBACK, number))
+        except OSError:
+            return False
+    return True
