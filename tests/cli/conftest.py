@@ -168,7 +168,7 @@ class _Handler(BaseHTTPRequestHandler):
                 state.stops()
             self._stream(items, stays_open=stays_open)
         elif documents[url.path] is None:
-            self._document({"error": {"code": "no-plan", "message": "no plan", "hint": ""}}, 404)
+            self._document({"error": {"code": "not-found", "message": "no plan", "hint": ""}}, 404)
         else:
             self._document(documents[url.path])
 
