@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prismctl.domain.plan import EngineName
 from prismctl.errors import MissingToolError, PrismError
+from prismctl.machine import find_tool
 
 if TYPE_CHECKING:
     from prismctl.engine.interface import Engine, Readiness, Reporter
@@ -46,15 +46,11 @@ def make_engine(
 
 
 def _find_tool(name: str, paths: StackPaths) -> Path:
-    """The program in home, else on PATH."""
-    home = paths.directory.parent.parent
-    installed = home / "bin" / name
-    if installed.exists():
-        return installed.resolve()
-    found = shutil.which(name)
+    """The program that planning found, by the same rule."""
+    found = find_tool(name, paths.directory.parent.parent / "bin")
     if found is None:
         raise MissingToolError(
             f"{name} is not installed",
             hint="`prismctl dev init` installs it, `--engine local` needs none",
         )
-    return Path(found).absolute()
+    return Path(found.path)
