@@ -167,8 +167,11 @@ class StackPaths:
             PrismError: home cannot be written, or a shared place is somebody else's.
         """
         try:
-            for directory in (self.directory, self.logs, self.data, self.environments, self.agents):
-                directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            home, stacks = self.directory.parent.parent, self.directory.parent
+            home.mkdir(mode=0o700, parents=True, exist_ok=True)
+            own = (self.directory, self.logs, self.data, self.environments, self.agents)
+            for directory in (stacks, *own):
+                directory.mkdir(mode=0o700, exist_ok=True)
             if not self.socket_pointer.exists():
                 sockets = choose_socket_directory(self.directory)
                 ensure_private_directory(sockets)
