@@ -168,6 +168,8 @@ def _transact(
     try:
         with transaction(connection):
             return work(connection)
+    except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
+        raise  # a bug of ours; the others are the disk's
     except sqlite3.Error as error:
         raise Refusal(RefusalCode.UNAVAILABLE, f"the database did not take it: {error}") from error
 

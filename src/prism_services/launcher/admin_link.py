@@ -34,6 +34,7 @@ CALL_SECONDS: Final = 5.0
 """How long admin may take to answer, connecting included."""
 FIRST_RETRY_SECONDS: Final = 0.05
 LAST_RETRY_SECONDS: Final = 1.0
+SILENT: Final = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED})
 CHANNEL_OPTIONS: Final = (
     # A proxy for the web has no business between two services of a stack.
     ("grpc.enable_http_proxy", 0),
@@ -95,10 +96,12 @@ class AdminLink:
                 self._journal.warning("admin lost", admin=self._endpoint, reason=self.trouble)
 
     async def _register(self, stub: ControlPlaneAsyncStub) -> None:
-        for delay in retry_delays():
+        # The first try fails as soon as nobody is there, so that this is known; later ones wait in the
+        # channel, which connects the moment it can.
+        for tries, delay in enumerate(retry_delays()):
             try:
                 ack = await stub.RegisterLauncher(
-                    _registration(self._identity()), timeout=CALL_SECONDS, wait_for_ready=True
+                    _registration(self._identity()), timeout=CALL_SECONDS, wait_for_ready=tries > 0
                 )
             except grpc.aio.AioRpcError as error:
                 self._note_trouble(_words(error))
@@ -193,5 +196,6 @@ def _registration(identity: Identity) -> LauncherRegistration:
 
 
 def _words(error: grpc.aio.AioRpcError) -> str:
-    details = " ".join((error.details() or "").split())
-    return f"{error.code().name.lower()}: {details}" if details else error.code().name.lower()
+    if error.code() in SILENT:
+        return "no answer"
+    return " ".join((error.details() or error.code().name.lower()).split())

@@ -64,6 +64,7 @@ class ServiceHost:
         self._services = services
         self._started = time.time()
         self._stop = asyncio.Event()
+        self._serving = asyncio.Event()
         self._page_servers: list[PageServer] = []
         self.health = Health(name for service in services for name in service.names)
         self.metrics = Metrics()
@@ -83,6 +84,7 @@ class ServiceHost:
         try:
             ports = await self._open(server, grpc_port, page_ports)
             self.health.set_serving()
+            self._serving.set()
             self._journal.info("serving", service=self._name, pid=os.getpid(), **ports)
             async with asyncio.TaskGroup() as group:
                 running = [group.create_task(job()) for job in (self._load, *jobs)]
@@ -95,6 +97,10 @@ class ServiceHost:
             for pages in self._page_servers:
                 await pages.close()
         self._journal.info("stopped", service=self._name)
+
+    async def serving(self) -> None:
+        """Wait until it serves."""
+        await self._serving.wait()
 
     def stop(self) -> None:
         """Ask it to end, as SIGTERM does."""
