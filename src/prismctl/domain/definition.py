@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import posixpath
 import re
+import warnings
 from typing import TYPE_CHECKING, Any, Final
 
 from prismctl.domain.packaged import BUILTIN, PACKAGED
@@ -114,7 +115,9 @@ def _locate_all(given: Mapping[str, Any], path: Path, report: Report) -> dict[st
     located: dict[str, Any] = {}
     if "command" in given:
         located["command"] = _locate_program(given["command"], directory)
-        if not given["command"]:
+        # A list whose words all have mistakes is not empty, and has been reported.
+        written = _raw_entry(report.document, path).get("command")
+        if not given["command"] and not (isinstance(written, list) and written):
             report.value((*path, "command"), "command is empty")
     if "working_directory" in given:
         located["working_directory"] = locate(given["working_directory"], directory)
@@ -141,13 +144,13 @@ def _check_runnable(
     runtime = definition.runtime
     is_builtin = "builtin" in given or definition.name in BUILTIN
     where = (*path, "runtime")
-    if "builtin" in given and given["builtin"] != definition.name:
+    if "builtin" in given and ("command" in given or "container" in given):
+        report.key((*path, "builtin"), "builtin leaves no room for `command` or `container`")
+    elif "builtin" in given and given["builtin"] != definition.name:
         report.value(
             (*path, "builtin"),
             f"builtin `{given['builtin']}` has another name; an entry of that name stands for it",
         )
-    if "builtin" in given and ("command" in given or "container" in given):
-        report.key((*path, "builtin"), "builtin leaves no room for `command` or `container`")
     if runtime is Runtime.CONTAINER and not definition.container:
         report.value(where, "runtime container needs `container`")
     elif runtime is Runtime.NATIVE and not definition.command:
@@ -232,18 +235,10 @@ def _read_check(
     where = (*path, "health_check")
     suggested = [kind for key, kind in _KEYS_OF_CHECKS.items() if key in given]
     kind = CheckType(given.get("type") or (suggested[0] if suggested else "tcp"))
-    for key, needed in _KEYS_OF_CHECKS.items():
-        if key in given and kind != needed:
-            report.key((*where, key), f"{key} has no meaning for a {kind} check")
-    for key, needed in (("command", "exec"), ("pattern", "log")):
-        if kind == needed and not given.get(key):
-            report.key(where, f"a check of type {kind} needs `{key}`")
-    if "pattern" in given:
-        try:
-            re.compile(given["pattern"])
-        except re.error as error:
-            report.value((*where, "pattern"), f"pattern is no regular expression: {error}")
-    _check_asked_port(kind, given, ports, where, report)
+    # With a key that is wrong, what follows from the others would only be noise.
+    if all(key in given for key in _raw_entry(report.document, where)):
+        _check_keys(kind, given, where, report)
+        _check_asked_port(kind, given, ports, where, report)
     default = HealthCheck(type=kind)
     return HealthCheck(
         type=kind,
@@ -255,6 +250,22 @@ def _read_check(
         timeout_seconds=given.get("timeout", default.timeout_seconds),
         start_period_seconds=given.get("start_period", default.start_period_seconds),
     )
+
+
+def _check_keys(kind: CheckType, given: Mapping[str, Any], where: Path, report: Report) -> None:
+    for key, needed in _KEYS_OF_CHECKS.items():
+        if key in given and kind != needed:
+            report.key((*where, key), f"{key} has no meaning for a check of type {kind}")
+    for key, needed in (("command", "exec"), ("pattern", "log")):
+        if kind == needed and not given.get(key):
+            report.key(where, f"a check of type {kind} needs `{key}`")
+    if "pattern" in given:
+        try:
+            # What the library would merely warn about is no mistake, and no business of the terminal's.
+            with warnings.catch_warnings(action="ignore"):
+                re.compile(given["pattern"])
+        except (re.error, OverflowError, RecursionError) as error:
+            report.value((*where, "pattern"), f"pattern is no regular expression: {error}")
 
 
 def _check_asked_port(
@@ -270,9 +281,9 @@ def _check_asked_port(
         if isinstance(port, str) and port not in names:
             report.unknown_value((*where, "port"), "port", port, names)
         elif port is None and not ports:
-            report.key(where, f"a {kind} check needs a port, and the service has none")
+            report.key(where, f"a check of type {kind} needs a port, and the service has none")
     elif "port" in given:
-        report.key((*where, "port"), f"port has no meaning for a {kind} check")
+        report.key((*where, "port"), f"port has no meaning for a check of type {kind}")
 
 
 def _full_names(words: Iterable[str]) -> tuple[ServiceName, ...]:

@@ -63,21 +63,22 @@ class Text:
     def read(self, value: object, path: Path, report: Report) -> Any:
         """The text itself."""
         if not isinstance(value, str):
-            report.value(path, f"{path[-1]} is {describe(value)}, not a text")
+            report.value(path, f"{name_of(path)} is {describe(value)}, not a text")
             return INVALID
         if not value and not self.is_empty_allowed:
-            report.value(path, f"{path[-1]} is empty")
+            report.value(path, f"{name_of(path)} is empty")
             return INVALID
         if "\0" in value:
-            report.value(path, f"{path[-1]} has a zero byte in it")
+            report.value(path, f"{name_of(path)} has a zero byte in it")
             return INVALID
         if len(value) > self.max_length:
             report.value(
-                path, f"{path[-1]} has {len(value)} letters; at most {self.max_length} are possible"
+                path,
+                f"{name_of(path)} has {len(value)} letters; at most {self.max_length} are possible",
             )
             return INVALID
         if self.pattern and not re.fullmatch(self.pattern, value):
-            report.value(path, f"{path[-1]} `{shorten(value)}` is not {self.wanted}")
+            report.value(path, f"{name_of(path)} `{shorten(value)}` is not {self.wanted}")
             return INVALID
         return value
 
@@ -100,11 +101,11 @@ class Written:
         if value is None:
             return ""
         if isinstance(value, (dict, list)):
-            report.value(path, f"{path[-1]} is {describe(value)}, not a single value")
+            report.value(path, f"{name_of(path)} is {describe(value)}, not a single value")
             return INVALID
         text = value if isinstance(value, str) else report.document.written.get(path, str(value))
         if "\0" in text:
-            report.value(path, f"{path[-1]} has a zero byte in it")
+            report.value(path, f"{name_of(path)} has a zero byte in it")
             return INVALID
         return text
 
@@ -120,7 +121,7 @@ class Flag:
     def read(self, value: object, path: Path, report: Report) -> Any:
         """The truth value."""
         if not isinstance(value, bool):
-            report.value(path, f"{path[-1]} is {describe(value)}; write true or false")
+            report.value(path, f"{name_of(path)} is {describe(value)}; write true or false")
             return INVALID
         return value
 
@@ -138,7 +139,7 @@ class Whole:
 
     def read(self, value: object, path: Path, report: Report) -> Any:
         """The number."""
-        what = f"item {path[-1] + 1}" if isinstance(path[-1], int) else path[-1]
+        what = name_of(path)
         if isinstance(value, bool) or not isinstance(value, int):
             report.value(path, f"{what} is {describe(value)}, not a whole number")
             return INVALID
@@ -183,14 +184,14 @@ class Duration:
         if seconds is None:
             report.value(
                 path,
-                f"{path[-1]} {describe(value)} is no duration; write `10s`, `500ms`, `2m` or seconds",
+                f"{name_of(path)} {describe(value)} is no duration; write `10s`, `500ms`, `2m` or seconds",
             )
             return INVALID
         if seconds == 0 and not self.is_zero_allowed:
-            report.value(path, f"{path[-1]} is zero")
+            report.value(path, f"{name_of(path)} is zero")
             return INVALID
         if seconds > _MAX_DURATION_SECONDS:
-            report.value(path, f"{path[-1]} is longer than a day")
+            report.value(path, f"{name_of(path)} is longer than a day")
             return INVALID
         return seconds
 
@@ -214,7 +215,9 @@ class OneOf:
     def read(self, value: object, path: Path, report: Report) -> Any:
         """The name."""
         if not isinstance(value, str):
-            report.value(path, f"{path[-1]} is {describe(value)}; one of {', '.join(self.names)}")
+            report.value(
+                path, f"{name_of(path)} is {describe(value)}; one of {', '.join(self.names)}"
+            )
             return INVALID
         if value not in self.names:
             report.unknown_value(path, self.what, value, self.names)
@@ -238,7 +241,7 @@ class ListOf:
         if self.is_single_allowed and isinstance(value, str):
             value = [value]
         if not isinstance(value, list):
-            report.value(path, f"{path[-1]} is {describe(value)}, not a list")
+            report.value(path, f"{name_of(path)} is {describe(value)}, not a list")
             return INVALID
         read = [self.item.read(each, (*path, index), report) for index, each in enumerate(value)]
         return tuple(each for each in read if each is not INVALID)
@@ -259,16 +262,18 @@ class Words:
             try:
                 words = tuple(shlex.split(value))
             except ValueError as error:
-                report.value(path, f"{path[-1]} cannot be split into words: {str(error).lower()}")
+                report.value(
+                    path, f"{name_of(path)} cannot be split into words: {str(error).lower()}"
+                )
                 return INVALID
             if "\0" in value:
-                report.value(path, f"{path[-1]} has a zero byte in it")
+                report.value(path, f"{name_of(path)} has a zero byte in it")
                 return INVALID
         elif isinstance(value, list):
             words = ListOf(Written()).read(value, path, report)
         else:
             report.value(
-                path, f"{path[-1]} is {describe(value)}; write a list of words or one text"
+                path, f"{name_of(path)} is {describe(value)}; write a list of words or one text"
             )
             return INVALID
         return words
@@ -289,7 +294,7 @@ class MapOf:
     def read(self, value: object, path: Path, report: Report) -> Any:
         """A dict of what could be read."""
         if not isinstance(value, dict):
-            report.value(path, f"{path[-1]} is {describe(value)}, not a mapping")
+            report.value(path, f"{name_of(path)} is {describe(value)}, not a mapping")
             return INVALID
         read = {}
         for key, each in value.items():
@@ -328,11 +333,7 @@ class Fields:
     def read(self, value: object, path: Path, report: Report) -> Any:
         """A dict of what could be read; `INVALID` when it is no mapping."""
         if not isinstance(value, dict):
-            what = path[-1] if path else "the file"
-            report.value(
-                path,
-                f"{what if isinstance(what, str) else 'entry'} is {describe(value)}, not a mapping",
-            )
+            report.value(path, f"{name_of(path)} is {describe(value)}, not a mapping")
             return INVALID
         read = {}
         for name, each in value.items():
@@ -369,6 +370,13 @@ class Fields:
 
 def _or_null(schema: dict[str, Any], key: Key) -> dict[str, Any]:
     return schema if key.is_required else {"anyOf": [schema, {"type": "null"}]}
+
+
+def name_of(path: Path) -> str:
+    """What a message calls the value at a path: its key, or its number in a list."""
+    if not path:
+        return "the file"
+    return f"item {path[-1] + 1}" if isinstance(path[-1], int) else path[-1]
 
 
 def parse_duration(value: object) -> float | None:

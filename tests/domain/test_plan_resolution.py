@@ -1,0 +1,343 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prismctl.domain.choice import MachineFacts
+from prismctl.domain.environment import choose_base_environment
+from prismctl.domain.offering import Catalog
+from prismctl.domain.packaged import PACKAGED
+from prismctl.domain.plan import (
+    EngineName,
+    Port,
+    ServicePlan,
+    StackPlan,
+    compare_plans,
+    plan_from_json,
+    plan_to_json,
+)
+from prismctl.domain.presets import PRESETS
+from prismctl.domain.problems import Problems
+from prismctl.domain.replicas import find_replica_ports, plan_replica
+from prismctl.domain.resolve import PlanOptions, Resolution, resolve_plan
+from prismctl.domain.selection import Addition, preset_layer, select_services
+from prismctl.domain.service import (
+    CheckType,
+    HealthCheck,
+    PortDefinition,
+    Runtime,
+    ServiceDefinition,
+    ServiceName,
+    StackName,
+)
+from prismctl.errors import ConfigError, MissingToolError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+FACTS = MachineFacts(
+    find_program=lambda name: f"/usr/bin/{name}" if name.endswith("-server") else "",
+    find_binary=lambda _name: "",
+    tools={},
+)
+ENVIRONMENT = {"PATH": "/usr/bin", "HOME": "/home/ana", "AWS_SECRET_ACCESS_KEY": "s3cret"}
+
+
+def resolve(
+    *words: str,
+    own: tuple[ServiceDefinition, ...] = (),
+    preset: str = "minimal",
+    facts: MachineFacts = FACTS,
+    taken: frozenset[int] = frozenset(),
+    **options: Any,
+) -> Resolution:
+    catalog = Catalog(
+        services={**PACKAGED, **{each.name: each for each in own}},
+        file="services.yaml",
+        directory="/project",
+    )
+    problems = Problems()
+    selection = select_services(
+        catalog,
+        [preset_layer(PRESETS[preset])],
+        additions=[Addition(word, "--with") for word in words],
+        problems=problems,
+    )
+    given_options = {"data_directory": "/data", "environment": ENVIRONMENT, **options}
+    return resolve_plan(
+        selection,
+        catalog,
+        facts,
+        PlanOptions(**given_options),
+        is_free=lambda number: number not in taken,
+        problems=problems,
+    )
+
+
+def own(name: str, **fields: Any) -> ServiceDefinition:
+    return ServiceDefinition(name=ServiceName(name), **{"command": ("my-server",), **fields})
+
+
+def ports(*numbers: int | None) -> tuple[PortDefinition, ...]:
+    return tuple(
+        PortDefinition(name=f"p{index}", number=number, is_explicit=True)
+        for index, number in enumerate(numbers)
+    )
+
+
+def test_the_minimal_plan_is_complete() -> None:
+    plan = resolve().plan
+    assert plan.names == ("prism-admin", "pattern-launcher", "memstore")
+    assert plan.origin == "minimal"
+    launcher = plan.service("pattern-launcher")
+    assert launcher.args[:2] == ("--admin-endpoint", "127.0.0.1:8981")
+    assert launcher.check == HealthCheck(type=CheckType.HTTP, port=9093, path="/ready")
+    assert "${" not in " ".join(
+        word for service in plan.services for word in (*service.command, *service.args)
+    )
+
+
+def test_every_dependency_is_before_what_needs_it() -> None:
+    plan = resolve("b", own=(own("b", depends_on=(ServiceName("zz"),)), own("zz"))).plan
+    assert plan.names.index(ServiceName("zz")) < plan.names.index(ServiceName("b"))
+    assert plan.service("zz").source == "needed by b"
+
+
+@given(st.sampled_from(sorted(PRESETS)), st.sampled_from(["default", "other"]))
+def test_resolving_twice_gives_the_same_plan_and_nothing_to_change(preset: str, stack: str) -> None:
+    machine = replace(FACTS, find_program=lambda name: f"/usr/bin/{name}", podman="/usr/bin/podman")
+    first = resolve(preset=preset, facts=machine, stack=StackName(stack)).plan
+    second = resolve(preset=preset, facts=machine, stack=StackName(stack)).plan
+    assert first == second
+    assert not compare_plans(first, second)
+    assert plan_from_json(json.loads(json.dumps(plan_to_json(first)))) == first
+
+
+TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=20)
+
+
+@given(
+    args=st.lists(TEXTS.map(lambda text: text.replace("${", "")), max_size=4),
+    env=st.dictionaries(st.sampled_from(["A", "B", "C"]), TEXTS.map(lambda t: t.replace("${", ""))),
+    numbers=st.lists(st.one_of(st.none(), st.integers(1, 65535)), max_size=3, unique=True),
+    replicas=st.integers(0, 5),
+    persist=st.booleans(),
+)
+def test_any_plan_survives_json(
+    args: list[str],
+    env: dict[str, str],
+    numbers: list[int | None],
+    replicas: int,
+    persist: bool,  # noqa: FBT001 - drawn by Hypothesis
+) -> None:
+    service = own(
+        "web",
+        command=("my-server", *args),
+        env=env,
+        secrets=frozenset(env),
+        ports=ports(*numbers),
+        replicas=replicas,
+        persist=persist,
+        health_check=HealthCheck(type=CheckType.EXEC, command=tuple(args)),
+    )
+    plan = resolve("web", own=(service,), replaces_taken_ports=True).plan
+    assert plan_from_json(json.loads(json.dumps(plan_to_json(plan)))) == plan
+    assert plan.service("web").command == ("/usr/bin/my-server", *args)
+
+
+def test_a_service_with_a_port_and_no_check_gets_a_tcp_check_on_its_first_port() -> None:
+    plan = resolve("web", own=(own("web", ports=ports(8080, 8081)),)).plan
+    assert plan.service("web").check == HealthCheck(type=CheckType.TCP, port=8080)
+
+
+def test_a_service_without_a_port_is_only_asked_whether_it_lives() -> None:
+    assert resolve("web", own=(own("web"),)).plan.service("web").check is None
+
+
+def test_a_check_follows_its_port_to_where_it_was_moved() -> None:
+    web = own("web", ports=ports(8080), health_check=HealthCheck(type=CheckType.HTTP, port=8080))
+    plan = resolve("web", own=(web,), taken=frozenset({8080}), replaces_taken_ports=True).plan
+    service = plan.service("web")
+    assert service.ports[0].number != 8080
+    assert service.check is not None
+    assert service.check.port == service.ports[0].number
+
+
+def test_a_check_may_ask_a_port_that_is_not_declared() -> None:
+    web = own("web", ports=ports(9000), health_check=HealthCheck(type=CheckType.HTTP, port=8123))
+    check = resolve("web", own=(web,)).plan.service("web").check
+    assert check is not None
+    assert check.port == 8123
+
+
+@pytest.mark.parametrize(
+    ("name", "check"),
+    [
+        ("prism-admin", HealthCheck(type=CheckType.TCP, port=8981)),
+        ("keyvalue-runner", None),
+    ],
+)
+def test_a_program_built_elsewhere_is_asked_what_it_can_answer(
+    name: str, check: HealthCheck | None
+) -> None:
+    machine = replace(FACTS, find_binary=lambda word: f"/b/{word}" if word == name else "")
+    service = resolve(name, facts=machine).plan.service(name)
+    assert (service.runtime, service.program) == (Runtime.BINARY, f"/b/{name}")
+    assert service.check == check
+
+
+def test_all_mistakes_of_a_plan_are_told_at_once() -> None:
+    broken = own(
+        "web",
+        command=("my-server", "${NO_SUCH}", "${rdeis.port}"),
+        env={"A": "${self.port}"},
+        working_directory="${ALSO_NOT}",
+    )
+    clash = (own("x", ports=ports(7777)), own("y", ports=ports(7777)))
+    with pytest.raises(ConfigError) as raised:
+        resolve("web", "x", "y", "nonsense", own=(broken, *clash), engine="cluster")
+    messages = " | ".join(str(problem) for problem in raised.value.problems)
+    assert "unknown service `nonsense`" in messages
+    assert "port 7777 is asked for by both x and y" in messages
+    assert "web: variable `NO_SUCH` is not set" in messages
+    assert "web: unknown service `rdeis`" in messages
+    assert "web: `${self.port}`: the service has no port" in messages
+    assert "web: variable `ALSO_NOT` is not set" in messages
+    assert "engine cluster is not available" in messages
+
+
+def test_all_missing_programs_are_told_at_once() -> None:
+    machine = replace(FACTS, find_program=lambda _name: "")
+    with pytest.raises(MissingToolError) as raised:
+        resolve(preset="full", facts=machine)
+    for program in ("redis-server", "postgres", "nats-server"):
+        assert f"needs `{program}`, which is not installed" in raised.value.message
+    assert "kafka needs a container" in raised.value.message
+    assert "`apt-get install redis-server`" in raised.value.hint
+
+
+def test_nomad_that_is_asked_for_and_missing_is_a_missing_tool() -> None:
+    with pytest.raises(MissingToolError, match="Nomad and Consul are not installed") as raised:
+        resolve(engine="nomad")
+    assert "prismctl dev init" in raised.value.hint
+
+
+def test_an_unknown_engine_has_the_nearest_name() -> None:
+    with pytest.raises(ConfigError, match="unknown engine `nomda`; did you mean `nomad`"):
+        resolve(engine="nomda")
+
+
+def test_taken_ports_are_conflicts_with_the_service_that_wants_them() -> None:
+    resolution = resolve(taken=frozenset({8981, 9093}))
+    assert [(each.number, each.service) for each in resolution.conflicts] == [
+        (8981, "prism-admin"),
+        (9093, "pattern-launcher"),
+    ]
+
+
+def test_a_moved_port_reaches_everybody_who_refers_to_it() -> None:
+    plan = resolve(taken=frozenset({8981}), replaces_taken_ports=True).plan
+    admin = plan.service("prism-admin").ports[0]
+    assert admin.is_dynamic
+    assert plan.service("pattern-launcher").args[1] == f"127.0.0.1:{admin.number}"
+
+
+def test_services_inherit_only_what_is_on_the_list() -> None:
+    environment = {
+        **ENVIRONMENT,
+        "LC_ALL": "C",
+        "https_proxy": "http://p",
+        "SSL_CERT_FILE": "/c",
+        "PRISM_HOME": "/x",
+        "SSH_AUTH_SOCK": "/s",
+    }
+    assert sorted(choose_base_environment(environment)) == [
+        "HOME",
+        "LC_ALL",
+        "PATH",
+        "SSL_CERT_FILE",
+        "https_proxy",
+    ]
+
+
+def test_nothing_secret_of_the_shell_is_in_a_plan() -> None:
+    assert "s3cret" not in json.dumps(plan_to_json(resolve().plan))
+
+
+def test_relative_paths_start_at_the_catalog() -> None:
+    web = own("web", working_directory="${HOME}/x")
+    assert resolve("web", own=(web,)).plan.service("web").working_directory == "/home/ana/x"
+    web = own("web", working_directory="~/x")
+    assert resolve("web", own=(web,)).plan.service("web").working_directory == "/home/ana/x"
+
+
+def test_patterns_are_looked_for_in_the_project_and_else_in_the_launchers_data() -> None:
+    def patterns_of(plan: StackPlan) -> str:
+        args = plan.service("pattern-launcher").args
+        return args[args.index("--patterns-dir") + 1]
+
+    assert patterns_of(resolve().plan) == "/data/pattern-launcher"
+    assert patterns_of(resolve(patterns_directory="/p/patterns").plan) == "/p/patterns"
+
+
+def test_persist_for_all_and_replicas_for_one() -> None:
+    plan = resolve(persist=True, replicas={"memstore": 3}).plan
+    assert all(service.persist for service in plan.services)
+    assert plan.service("memstore").replicas == 3
+
+
+def instance(service: ServicePlan, numbers: Mapping[str, int], data: str) -> ServicePlan:
+    moved = tuple(Port(name=name, number=number) for name, number in numbers.items())
+    return plan_replica(service, ports=moved, data=data)
+
+
+def test_a_further_instance_has_its_own_ports_and_data() -> None:
+    web = own(
+        "web",
+        command=("my-server", "--port", "${self.port}", "--admin", "${admin.port}"),
+        env={"DATA": "${self.data}", "LITERAL": "$${self.port}"},
+        ports=ports(8080, None),
+    )
+    service = resolve("web", own=(web,)).plan.service("web")
+    assert service.env == {"DATA": "/data/web", "LITERAL": "${self.port}"}
+    second = instance(service, {"p0": 5001, "p1": 5002}, "/data/web#1")
+    assert second.command == ("/usr/bin/my-server", "--port", "5001", "--admin", "8981")
+    assert second.env == {"DATA": "/data/web#1", "LITERAL": "${self.port}"}
+    assert second.check is not None
+    assert second.check.port == 5001
+
+
+def test_the_first_instance_is_what_its_template_makes_of_it() -> None:
+    for service in resolve().plan.services:
+        same = plan_replica(service, ports=service.ports, data=f"/data/{service.name}")
+        assert same == service
+
+
+def test_ports_of_a_further_instance_are_free_stable_and_its_own() -> None:
+    service = resolve().plan.service("memstore")
+    first = find_replica_ports(service, 1, stack="default", is_free=lambda _number: True)
+    again = find_replica_ports(service, 1, stack="default", is_free=lambda _number: True)
+    other = find_replica_ports(service, 2, stack="default", is_free=lambda _number: True)
+    assert first == again
+    assert {port.number for port in first}.isdisjoint(port.number for port in other)
+
+
+def test_only_what_would_run_differently_is_a_change() -> None:
+    before = resolve().plan
+    after = resolve(own=(replace(PACKAGED[ServiceName("memstore")], env={"A": "1"}),)).plan
+    changes = compare_plans(before, after)
+    assert changes.changed == ("memstore",)
+    assert not changes.added
+    assert not changes.removed
+    assert compare_plans(before, resolve(replicas={"memstore": 2}).plan).scaled == ("memstore",)
+
+
+def test_the_engine_and_its_reason_are_in_the_plan() -> None:
+    plan = resolve().plan
+    assert plan.engine is EngineName.LOCAL
+    assert "Nomad and Consul are not installed" in plan.engine_reason

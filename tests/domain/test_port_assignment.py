@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prismctl.domain.addressing import (
+    DYNAMIC_PORTS,
+    FIRST_DYNAMIC_PORT,
+    Assignment,
+    assign_ports,
+)
+from prismctl.domain.packaged import PACKAGED
+from prismctl.domain.service import PortDefinition, ServiceDefinition, ServiceName
+
+EPHEMERAL_PORTS_BEGIN = 32768
+
+
+def service(name: str, *ports: int | None, is_explicit: bool = True) -> ServiceDefinition:
+    return ServiceDefinition(
+        name=ServiceName(name),
+        ports=tuple(
+            PortDefinition(name=f"p{index}", number=number, is_explicit=is_explicit)
+            for index, number in enumerate(ports)
+        ),
+    )
+
+
+def assign(
+    *services: ServiceDefinition,
+    taken: frozenset[int] = frozenset(),
+    stack: str = "default",
+    replaces_taken: bool = False,
+    current: dict[tuple[str, str], int] | None = None,
+) -> Assignment:
+    return assign_ports(
+        services,
+        stack=stack,
+        is_free=lambda number: number not in taken,
+        replaces_taken=replaces_taken,
+        current=current,
+    )
+
+
+def numbers(assignment: Assignment, name: str) -> list[int]:
+    return [port.number for port in assignment.ports[ServiceName(name)]]
+
+
+@given(
+    st.lists(
+        st.lists(st.one_of(st.none(), st.integers(1, 65535)), max_size=4), min_size=1, max_size=8
+    ),
+    st.frozensets(st.integers(FIRST_DYNAMIC_PORT, FIRST_DYNAMIC_PORT + 50)),
+    st.booleans(),
+)
+def test_no_two_ports_of_a_plan_are_the_same_unless_that_was_asked_for(
+    asked: list[list[int | None]],
+    taken: frozenset[int],
+    replaces_taken: bool,  # noqa: FBT001 - drawn by Hypothesis
+) -> None:
+    services = [service(f"s{index}", *ports) for index, ports in enumerate(asked)]
+    assignment = assign(*services, taken=taken, replaces_taken=replaces_taken)
+    given_out = [port.number for ports in assignment.ports.values() for port in ports]
+    assert len(set(given_out)) == len(given_out)
+    for ports in assignment.ports.values():
+        for port in ports:
+            if port.is_dynamic:
+                assert port.number not in taken
+                assert FIRST_DYNAMIC_PORT <= port.number < FIRST_DYNAMIC_PORT + DYNAMIC_PORTS
+
+
+def test_free_ports_lie_below_those_of_outgoing_connections() -> None:
+    assert FIRST_DYNAMIC_PORT + DYNAMIC_PORTS <= EPHEMERAL_PORTS_BEGIN
+
+
+def test_a_number_that_was_asked_for_is_kept() -> None:
+    (port,) = assign(service("redis", 6379)).ports[ServiceName("redis")]
+    assert (port.number, port.is_dynamic) == (6379, False)
+
+
+def test_a_free_port_is_the_same_each_time_and_another_in_another_stack() -> None:
+    first = assign(service("memstore", None))
+    assert assign(service("memstore", None)) == first
+    assert assign(service("memstore", None), stack="other").ports != first.ports
+
+
+def test_the_next_free_port_is_taken_when_the_preferred_one_is_not_free() -> None:
+    (preferred,) = numbers(assign(service("memstore", None)), "memstore")
+    (next_one,) = numbers(
+        assign(service("memstore", None), taken=frozenset({preferred})), "memstore"
+    )
+    assert next_one == preferred + 1
+
+
+def test_a_running_service_keeps_the_port_it_has() -> None:
+    assignment = assign(service("memstore", None), current={("memstore", "p0"): 31234})
+    assert numbers(assignment, "memstore") == [31234]
+
+
+def test_a_taken_port_is_a_conflict() -> None:
+    (conflict,) = assign(service("redis", 6379), taken=frozenset({6379})).conflicts
+    assert (conflict.number, conflict.service, conflict.port_name) == (6379, "redis", "p0")
+
+
+def test_a_taken_port_is_replaced_when_that_is_wanted() -> None:
+    assignment = assign(service("redis", 6379), taken=frozenset({6379}), replaces_taken=True)
+    (port,) = assignment.ports[ServiceName("redis")]
+    assert port.number != 6379
+    assert port.is_dynamic
+    assert assignment.conflicts == ()
+
+
+def test_two_services_that_were_given_one_port_clash() -> None:
+    (clash,) = assign(service("a", 7000), service("b", 7000)).clashes
+    assert clash == (7000, "a", "b")
+
+
+def test_what_ships_yields_to_what_somebody_wrote() -> None:
+    packaged = service("launcher", 9093, is_explicit=False)
+    assignment = assign(packaged, service("kafka", 9093))
+    assert numbers(assignment, "kafka") == [9093]
+    assert numbers(assignment, "launcher") != [9093]
+    assert assignment.clashes == ()
+
+
+def test_the_launcher_keeps_9093_and_kafkas_controller_finds_another() -> None:
+    assignment = assign(*PACKAGED.values())
+    launcher = {
+        port.name: port.number for port in assignment.ports[ServiceName("pattern-launcher")]
+    }
+    kafka = {port.name: port.number for port in assignment.ports[ServiceName("kafka")]}
+    assert launcher["health"] == 9093
+    assert kafka["broker"] == 9092
+    assert kafka["controller"] != 9093
+    assert assignment.clashes == ()
+    assert assignment.conflicts == ()

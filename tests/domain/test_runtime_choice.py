@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from prismctl.domain.choice import (
+    EngineChoice,
+    MachineFacts,
+    Refusal,
+    RuntimeChoice,
+    choose_engine,
+    choose_runtime,
+)
+from prismctl.domain.packaged import ADMIN, PACKAGED
+from prismctl.domain.plan import EngineName
+from prismctl.domain.service import Runtime, ServiceDefinition, ServiceName
+
+REDIS = PACKAGED[ServiceName("redis")]
+KAFKA = PACKAGED[ServiceName("kafka")]
+
+
+def facts(
+    *,
+    programs: tuple[str, ...] = (),
+    binaries: tuple[str, ...] = (),
+    tools: tuple[str, ...] = (),
+    podman: str | None = None,
+    system: str = "linux",
+) -> MachineFacts:
+    return MachineFacts(
+        find_program=lambda name: f"/usr/bin/{name}" if name in programs else "",
+        find_binary=lambda name: f"/p/build/binaries/{name}" if name in binaries else "",
+        tools={tool: f"/usr/bin/{tool}" for tool in tools},
+        podman=podman,
+        system=system,
+    )
+
+
+def test_a_prism_service_ships_with_the_tool() -> None:
+    choice = choose_runtime(PACKAGED[ADMIN], facts())
+    assert choice == RuntimeChoice(Runtime.BUILTIN, ADMIN, "")
+
+
+def test_a_built_binary_wins_over_path_and_over_what_ships() -> None:
+    choice = choose_runtime(PACKAGED[ADMIN], facts(programs=(ADMIN,), binaries=(ADMIN,)))
+    assert choice == RuntimeChoice(
+        Runtime.BINARY, "/p/build/binaries/prism-admin", "build/binaries/prism-admin is there"
+    )
+
+
+def test_a_program_on_path_wins_over_what_ships() -> None:
+    choice = choose_runtime(PACKAGED[ADMIN], facts(programs=(ADMIN,)))
+    assert choice == RuntimeChoice(Runtime.BINARY, "/usr/bin/prism-admin", "prism-admin is on PATH")
+
+
+def test_a_runner_without_a_program_is_refused_with_what_to_do() -> None:
+    refusal = choose_runtime(PACKAGED[ServiceName("keyvalue-runner")], facts())
+    assert isinstance(refusal, Refusal)
+    assert "neither build/binaries/keyvalue-runner nor keyvalue-runner on PATH" in refusal.reason
+    assert "--without keyvalue-runner" in refusal.hint
+
+
+def test_a_container_is_taken_where_podman_works() -> None:
+    choice = choose_runtime(REDIS, facts(podman="/usr/bin/podman", programs=("redis-server",)))
+    assert choice == RuntimeChoice(Runtime.CONTAINER, "redis:7-alpine", "Podman works here")
+
+
+def test_without_podman_the_program_on_this_machine_is_taken_and_the_reason_says_why() -> None:
+    choice = choose_runtime(REDIS, facts(programs=("redis-server",)))
+    assert choice == RuntimeChoice(
+        Runtime.NATIVE, "/usr/bin/redis-server", "Podman is not installed"
+    )
+
+
+@pytest.mark.parametrize(
+    ("system", "command"),
+    [("linux", "`apt-get install redis-server`"), ("darwin", "`brew install redis`")],
+)
+def test_with_neither_the_refusal_says_what_to_install(system: str, command: str) -> None:
+    refusal = choose_runtime(REDIS, facts(system=system))
+    assert isinstance(refusal, Refusal)
+    assert refusal.reason == (
+        "redis needs `redis-server`, which is not installed, and Podman is not installed"
+    )
+    assert command in refusal.hint
+
+
+def test_native_is_taken_when_asked_for_although_podman_works() -> None:
+    machine = facts(podman="/usr/bin/podman", programs=("redis-server",))
+    choice = choose_runtime(REDIS, machine, preferred=Runtime.NATIVE)
+    assert isinstance(choice, RuntimeChoice)
+    assert (choice.runtime, choice.reason) == (Runtime.NATIVE, "asked for")
+
+
+def test_a_container_that_is_asked_for_is_refused_without_podman() -> None:
+    refusal = choose_runtime(REDIS, facts(programs=("redis-server",)), preferred=Runtime.CONTAINER)
+    assert isinstance(refusal, Refusal)
+    assert "redis needs a container (redis:7-alpine): Podman is not installed" in refusal.reason
+    assert "--runtime native" in refusal.hint
+
+
+def test_what_has_only_an_image_cannot_run_without_podman() -> None:
+    refusal = choose_runtime(KAFKA, facts())
+    assert isinstance(refusal, Refusal)
+    assert "give kafka a `command`" in refusal.hint
+
+
+def test_a_runtime_in_the_catalog_leaves_no_choice() -> None:
+    native = replace(REDIS, runtime=Runtime.NATIVE)
+    machine = facts(podman="/usr/bin/podman", programs=("redis-server",))
+    choice = choose_runtime(native, machine, preferred=Runtime.CONTAINER)
+    assert isinstance(choice, RuntimeChoice)
+    assert choice.runtime is Runtime.NATIVE
+
+
+def test_a_missing_path_is_not_something_to_install() -> None:
+    worker = ServiceDefinition(name=ServiceName("worker"), command=("/srv/bin/worker",))
+    refusal = choose_runtime(worker, facts())
+    assert isinstance(refusal, Refusal)
+    assert refusal.hint == "build it, or correct `command` of worker in the catalog"
+
+
+def test_nomad_is_the_default_where_both_tools_are() -> None:
+    choice = choose_engine("auto", facts(tools=("nomad", "consul")))
+    assert choice == EngineChoice(EngineName.NOMAD, "Nomad and Consul are installed")
+
+
+def test_the_local_engine_says_how_to_get_nomad() -> None:
+    choice = choose_engine("auto", facts(tools=("nomad",)))
+    assert isinstance(choice, EngineChoice)
+    assert choice.engine is EngineName.LOCAL
+    assert choice.reason == (
+        "Consul is not installed; `prismctl dev init` installs what is missing"
+    )
+
+
+def test_nomad_by_name_is_refused_without_its_tools() -> None:
+    refusal = choose_engine("nomad", facts())
+    assert isinstance(refusal, Refusal)
+    assert refusal.reason == "Nomad and Consul are not installed"
+    assert "prismctl dev init" in refusal.hint
+
+
+def test_the_local_engine_can_be_asked_for() -> None:
+    choice = choose_engine("local", facts(tools=("nomad", "consul")))
+    assert choice == EngineChoice(EngineName.LOCAL, "asked for")

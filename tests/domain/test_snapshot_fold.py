@@ -1,0 +1,336 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prismctl.domain.fold import StackHistory, fold_snapshot
+from prismctl.domain.observation import (
+    ComponentObservation,
+    ComponentState,
+    InstanceKey,
+    InstanceObservation,
+    Phase,
+    ProbeResult,
+    UsageSample,
+    WorldView,
+)
+from prismctl.domain.plan import EngineName, Port, ServicePlan, StackPlan
+from prismctl.domain.service import (
+    CheckType,
+    HealthCheck,
+    Runtime,
+    ServiceName,
+    ServiceType,
+    StackName,
+)
+from prismctl.domain.snapshot import ServiceState, StackSnapshot, StackState
+
+NOW = 1000.0
+ADMIN = ServiceName("prism-admin")
+LAUNCHER = ServiceName("pattern-launcher")
+CHECK = HealthCheck(type=CheckType.TCP, port=8981, start_period_seconds=30.0)
+
+
+def service(name: str, **fields: Any) -> ServicePlan:
+    return ServicePlan(
+        name=ServiceName(name),
+        **{
+            "type": ServiceType.CORE,
+            "source": "required",
+            "runtime": Runtime.BUILTIN,
+            "runtime_reason": "",
+            "check": CHECK,
+            "ports": (Port(name="grpc", number=8981),),
+            **fields,
+        },
+    )
+
+
+def plan(*services: ServicePlan) -> StackPlan:
+    return StackPlan(
+        stack=StackName("default"),
+        engine=EngineName.LOCAL,
+        engine_reason="",
+        origin="minimal",
+        services=services,
+    )
+
+
+PAIR = plan(service(ADMIN), service(LAUNCHER, depends_on=(ADMIN,)))
+
+
+def seen(name: str, phase: Phase = Phase.RUNNING, **fields: Any) -> InstanceObservation:
+    return InstanceObservation(
+        key=InstanceKey(ServiceName(name), fields.pop("replica", 0)),
+        phase=phase,
+        **{
+            "pid": 4711 if phase is Phase.RUNNING else None,
+            "run": "r1",
+            "started_at": NOW - 10,
+            **fields,
+        },
+    )
+
+
+def answer(
+    name: str, *, is_ok: bool, message: str = "", run: str = "r1", replica: int = 0
+) -> ProbeResult:
+    key = InstanceKey(ServiceName(name), replica)
+    return ProbeResult(key=key, run=run, is_ok=is_ok, at=NOW - 9.7, message=message)
+
+
+def world(*facts: InstanceObservation | ProbeResult | UsageSample, **fields: Any) -> WorldView:
+    return WorldView(
+        instances={fact.key: fact for fact in facts if isinstance(fact, InstanceObservation)},
+        probes={fact.key: fact for fact in facts if isinstance(fact, ProbeResult)},
+        usage={fact.key: fact for fact in facts if isinstance(fact, UsageSample)},
+        **fields,
+    )
+
+
+def fold(
+    view: WorldView, stack: StackPlan = PAIR, now: float = NOW, **history: Any
+) -> StackSnapshot:
+    return fold_snapshot(stack, view, now, StackHistory(**history))
+
+
+def judged(view: WorldView, name: str = ADMIN, **history: Any) -> tuple[ServiceState, str]:
+    result = fold(view, **history).service(name)
+    return result.state, result.reason
+
+
+def test_an_answer_makes_an_instance_healthy() -> None:
+    assert judged(world(seen(ADMIN), answer(ADMIN, is_ok=True))) == (ServiceState.HEALTHY, "")
+
+
+def test_a_starting_service_says_what_the_last_question_brought() -> None:
+    refused = answer(ADMIN, is_ok=False, message="connection refused on 127.0.0.1:8981")
+    assert judged(world(seen(ADMIN), refused)) == (
+        ServiceState.STARTING,
+        "connection refused on 127.0.0.1:8981, 0.3 s",
+    )
+
+
+def test_it_is_starting_and_not_unhealthy_until_its_start_period_is_over() -> None:
+    refused = answer(ADMIN, is_ok=False, message="connection refused")
+    view = world(seen(ADMIN), refused)
+    assert fold(view, now=NOW + 19.9).service(ADMIN).state is ServiceState.STARTING
+    assert fold(view, now=NOW + 20.1).service(ADMIN).state is ServiceState.UNHEALTHY
+
+
+def test_a_service_that_answered_and_does_not_any_more_is_unhealthy_at_once() -> None:
+    view = world(
+        seen(ADMIN),
+        answer(ADMIN, is_ok=False, message="timed out after 2 s"),
+        healthy_since={InstanceKey(ADMIN, 0): NOW - 5},
+    )
+    assert judged(view) == (ServiceState.UNHEALTHY, "timed out after 2 s")
+
+
+def test_an_answer_about_an_earlier_run_says_nothing() -> None:
+    view = world(seen(ADMIN, run="r2"), answer(ADMIN, is_ok=True, run="r1"))
+    assert judged(view) == (ServiceState.STARTING, "")
+
+
+def test_what_waits_says_for_whom() -> None:
+    view = world(seen(ADMIN), seen(LAUNCHER, Phase.WAITING))
+    assert judged(view, LAUNCHER) == (ServiceState.WAITING, "waits for prism-admin")
+
+
+def test_what_waits_for_something_else_says_what_its_engine_knows() -> None:
+    view = world(
+        seen(ADMIN), answer(ADMIN, is_ok=True), seen(LAUNCHER, Phase.WAITING, message="no place")
+    )
+    assert judged(view, LAUNCHER) == (ServiceState.WAITING, "no place")
+
+
+def test_crashes_are_counted_and_the_next_try_is_told() -> None:
+    view = world(seen(ADMIN, Phase.BACKOFF, exit_code=1, restarts=2, next_start_at=NOW + 0.5))
+    assert judged(view) == (
+        ServiceState.UNHEALTHY,
+        "exited with code 1 3 times, next try in 0.5 s",
+    )
+
+
+def test_a_crash_while_the_stack_is_young_is_shown_as_starting() -> None:
+    view = world(seen(ADMIN, Phase.BACKOFF, exit_signal=9))
+    assert judged(view, applied_at=NOW - 5) == (ServiceState.STARTING, "was killed by SIGKILL")
+    assert judged(view, applied_at=NOW - 31)[0] is ServiceState.UNHEALTHY
+    assert (
+        judged(view, applied_at=NOW - 5, healthy_after_seconds={ADMIN: 1.0})[0]
+        is ServiceState.UNHEALTHY
+    )
+
+
+def test_a_suspended_service_is_unhealthy_whatever_it_last_said() -> None:
+    usage = UsageSample(
+        key=InstanceKey(ADMIN, 0), at=NOW, memory_bytes=5, cpu_percent=0, is_suspended=True
+    )
+    view = world(seen(ADMIN), answer(ADMIN, is_ok=True), usage)
+    assert judged(view) == (ServiceState.UNHEALTHY, "suspended by SIGSTOP")
+
+
+def test_dependents_of_a_failed_service_fail_at_once_and_name_the_root() -> None:
+    chain = plan(
+        service("a"),
+        service("b", depends_on=(ServiceName("a"),)),
+        service("c", depends_on=(ServiceName("b"),)),
+    )
+    view = world(seen("a", Phase.FAILED, exit_code=1, restarts=4))
+    snapshot = fold(view, chain)
+    reason = "a can never be ready: exited with code 1 5 times; not tried again"
+    assert snapshot.service("b").reason == reason
+    assert snapshot.service("c").reason == reason
+    assert snapshot.service("c").state is ServiceState.FAILED
+    assert snapshot.state is StackState.FAILED
+
+
+def test_without_a_check_it_is_healthy_once_it_has_lived_long_enough() -> None:
+    bare = plan(service("job", check=None, ports=(), min_uptime_seconds=0.1))
+    view = world(seen("job", started_at=NOW))
+    assert fold(view, bare, now=NOW + 0.05).service("job").state is ServiceState.STARTING
+    assert fold(view, bare, now=NOW + 0.11).service("job").state is ServiceState.HEALTHY
+
+
+def test_a_one_shot_is_completed_and_lets_its_dependents_go_on() -> None:
+    stack = plan(
+        service("migrate", one_shot=True, check=None),
+        service("web", depends_on=(ServiceName("migrate"),)),
+    )
+    running = fold(world(seen("migrate")), stack)
+    assert running.service("migrate").state is ServiceState.STARTING
+    view = world(seen("migrate", Phase.COMPLETED), seen("web"), answer("web", is_ok=True))
+    assert fold(view, stack).state is StackState.RUNNING
+    assert fold(view, stack).service("migrate").state is ServiceState.COMPLETED
+
+
+def test_replicas_are_counted_and_the_culprit_is_named() -> None:
+    stack = plan(service(ADMIN, replicas=3))
+    view = world(
+        seen(ADMIN),
+        answer(ADMIN, is_ok=True),
+        seen(ADMIN, replica=1),
+        answer(ADMIN, is_ok=True, replica=1),
+        seen(ADMIN, Phase.FAILED, replica=2, exit_code=1),
+    )
+    result = fold(view, stack).service(ADMIN)
+    assert result.state is ServiceState.UNHEALTHY
+    assert result.reason == ("2 of 3 healthy; instance 2: exited with code 1; not tried again")
+    assert result.replicas_healthy == 2
+
+
+def test_a_surplus_instance_is_shown_while_it_goes_and_does_not_count() -> None:
+    view = world(
+        seen(ADMIN), answer(ADMIN, is_ok=True), seen(ADMIN, Phase.STOPPING, replica=1, pid=5)
+    )
+    result = fold(view, plan(service(ADMIN))).service(ADMIN)
+    assert result.state is ServiceState.HEALTHY
+    assert [instance.index for instance in result.instances] == [0, 1]
+
+
+def test_a_stack_is_starting_until_all_is_settled_for_the_first_time() -> None:
+    view = world(seen(ADMIN), answer(ADMIN, is_ok=True), seen(LAUNCHER))
+    assert fold(view).state is StackState.STARTING
+    assert fold(view, has_settled=True).state is StackState.RUNNING
+
+
+def test_a_stack_that_lost_something_is_degraded() -> None:
+    view = world(seen(ADMIN), answer(ADMIN, is_ok=True), seen(LAUNCHER, Phase.BACKOFF, exit_code=1))
+    lost = fold(view, has_settled=True, healthy_after_seconds={LAUNCHER: 1.0})
+    assert lost.state is StackState.DEGRADED
+
+
+def test_a_start_of_which_a_part_failed_is_degraded_and_one_of_which_all_failed_is_failed() -> None:
+    good = (seen(ADMIN), answer(ADMIN, is_ok=True))
+    partly = world(*good, seen(LAUNCHER, Phase.FAILED, exit_code=1))
+    assert fold(partly).state is StackState.DEGRADED
+    nothing = world(seen(ADMIN, Phase.FAILED, exit_code=1))
+    assert fold(nothing).state is StackState.FAILED
+
+
+def test_a_stopping_stack_says_so_and_waits_for_nobody() -> None:
+    snapshot = fold(world(seen(ADMIN, Phase.STOPPING)), is_stopping=True)
+    assert snapshot.state is StackState.STOPPING
+    assert snapshot.service(ADMIN).state is ServiceState.STOPPING
+    assert snapshot.service(LAUNCHER).state is ServiceState.STOPPED
+
+
+def test_the_last_error_stays_when_it_is_healthy_again() -> None:
+    view = world(seen(ADMIN), answer(ADMIN, is_ok=True))
+    result = fold(view, last_errors={ADMIN: "was killed by SIGKILL"}).service(ADMIN)
+    assert (result.state, result.last_error) == (ServiceState.HEALTHY, "was killed by SIGKILL")
+
+
+def test_a_process_that_is_gone_uses_nothing() -> None:
+    usage = UsageSample(key=InstanceKey(ADMIN, 0), at=NOW, memory_bytes=5, cpu_percent=3)
+    assert fold(world(seen(ADMIN), usage)).memory_bytes == 5
+    assert fold(world(seen(ADMIN, Phase.BACKOFF), usage)).memory_bytes == 0
+
+
+PHASES = st.sampled_from(Phase)
+FACTS = st.lists(
+    st.one_of(
+        st.builds(
+            lambda name, phase, replica: seen(name, phase, replica=replica),
+            st.sampled_from([ADMIN, LAUNCHER]),
+            PHASES,
+            st.integers(0, 2),
+        ),
+        st.builds(
+            lambda name, is_ok, run: answer(name, is_ok=is_ok, run=run, message="no"),
+            st.sampled_from([ADMIN, LAUNCHER]),
+            st.booleans(),
+            st.sampled_from(["r1", "r2"]),
+        ),
+        st.builds(
+            lambda name, is_suspended: UsageSample(
+                key=InstanceKey(name, 0),
+                at=NOW,
+                memory_bytes=1,
+                cpu_percent=1.0,
+                is_suspended=is_suspended,
+            ),
+            st.sampled_from([ADMIN, LAUNCHER]),
+            st.booleans(),
+        ),
+    ),
+    unique_by=lambda fact: (type(fact), fact.key),
+)
+
+
+@given(FACTS, st.randoms(use_true_random=False), st.integers(0, 3))
+def test_the_order_in_which_facts_arrive_does_not_matter(
+    facts: list[Any], random: Any, replicas: int
+) -> None:
+    shuffled = list(facts)
+    random.shuffle(shuffled)
+    stack = plan(service(ADMIN, replicas=replicas), service(LAUNCHER, depends_on=(ADMIN,)))
+    components = [
+        ComponentObservation(name=name, state=ComponentState.READY) for name in ("nomad", "consul")
+    ]
+    first = world(*facts, components={each.name: each for each in components})
+    second = world(*shuffled, components={each.name: each for each in reversed(components)})
+    assert fold(first, stack) == fold(second, stack)
+    assert list(fold(first, stack).components) == list(fold(second, stack).components)
+
+
+@given(FACTS)
+def test_whatever_is_not_good_has_a_reason_or_has_just_begun(facts: list[Any]) -> None:
+    for result in fold(world(*facts)).services:
+        if result.state in {ServiceState.UNHEALTHY, ServiceState.FAILED}:
+            assert result.reason
+            assert "\n" not in result.reason
+
+
+@pytest.mark.parametrize("phase", list(Phase))
+def test_every_phase_folds(phase: Phase) -> None:
+    assert fold(world(seen(ADMIN, phase))).service(ADMIN).state in set(ServiceState)
+
+
+def test_a_replica_count_of_zero_is_nothing_to_wait_for() -> None:
+    stack = plan(replace(service(ADMIN), replicas=0))
+    assert fold(world(), stack).state is StackState.RUNNING

@@ -1,0 +1,504 @@
+from __future__ import annotations
+
+import json
+import re
+import textwrap
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from prismctl.domain.catalog import catalog_schema
+from prismctl.domain.packaged import CORE, PACKAGED, render_catalog
+from prismctl.domain.service import (
+    CheckType,
+    HealthCheck,
+    PortDefinition,
+    Resources,
+    Runtime,
+    ServiceDefinition,
+    ServiceName,
+    ServiceType,
+)
+from prismctl.errors import ConfigError, Problem
+from prismctl.files.catalog import parse_catalog
+
+if TYPE_CHECKING:
+    from prismctl.domain.offering import Catalog
+
+GOLDEN = Path(__file__).parent / "golden"
+FILE = Path("/project/services.yaml")
+
+
+def parse(text: str) -> Catalog:
+    return parse_catalog(textwrap.dedent(text), FILE)
+
+
+def service(text: str, name: str) -> ServiceDefinition:
+    return parse(text).services[ServiceName(name)]
+
+
+def problems(text: str) -> list[str]:
+    with pytest.raises(ConfigError) as raised:
+        parse(text)
+    return [str(problem).removeprefix("/project/") for problem in raised.value.problems]
+
+
+def assert_catalog_or_problems(text: str) -> None:
+    for problem in problems_of(text):
+        assert len(str(problem).splitlines()) == 1
+
+
+def problems_of(text: str) -> tuple[Problem, ...]:
+    try:
+        parse_catalog(text, FILE)
+    except ConfigError as error:
+        return error.problems
+    return ()
+
+
+def test_the_generated_catalog_is_the_golden_one() -> None:
+    assert render_catalog() == (GOLDEN / "services.yaml").read_text(encoding="utf-8")
+
+
+def test_the_schema_is_the_golden_one() -> None:
+    golden = json.loads((GOLDEN / "services.schema.json").read_text(encoding="utf-8"))
+    assert catalog_schema() == golden
+
+
+def test_the_generated_text_says_what_ships() -> None:
+    catalog = parse(render_catalog())
+    assert dict(catalog.services) == PACKAGED
+    assert list(catalog.services) == list(PACKAGED)
+
+
+def test_every_key_of_the_schema_is_described() -> None:
+    def descriptions(schema: dict[str, Any]) -> None:
+        for name, entry in schema.get("properties", {}).items():
+            assert entry.get("description"), name
+        for child in (*schema.get("anyOf", ()), schema.get("items", {})):
+            if child:
+                descriptions(child)
+
+    schema = catalog_schema()
+    assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    descriptions(schema)
+    services = schema["properties"]["services"]["anyOf"][0]
+    assert "health_check" in services["items"]["properties"]
+    descriptions(services["items"])
+
+
+def test_the_catalog_of_the_request_is_understood() -> None:
+    catalog = parse(
+        """
+        services:
+          - {name: prism-admin, type: core, port: 8981, required: true}
+          - {name: pattern-launcher, type: core, port: 7070, required: true, depends_on: [prism-admin]}
+          - {name: memstore, type: backend, driver: memory, default: true}
+          - {name: kafka, type: messaging, ports: [9092, 9093], container: "bitnami/kafka:3.6"}
+          - name: clickhouse
+            type: backend
+            driver: clickhouse
+            port: 9000
+            container: clickhouse/clickhouse-server:latest
+            env:
+              CLICKHOUSE_DB: prism_dev
+              CLICKHOUSE_USER: dev
+            health_check:
+              type: http
+              path: /ping
+              interval: 10s
+          - name: grafana
+            type: observability
+            port: 3000
+            container: grafana/grafana:latest
+            volumes:
+              - ./grafana-config:/etc/grafana
+        """
+    )
+    assert catalog.services[ServiceName("prism-admin")] == PACKAGED[ServiceName("prism-admin")]
+    kafka = catalog.services[ServiceName("kafka")]
+    assert [(port.name, port.number, port.is_explicit) for port in kafka.ports] == [
+        ("broker", 9092, False),
+        ("controller", 9093, True),
+    ]
+    assert (kafka.container, kafka.args, kafka.env) == ("bitnami/kafka:3.6", (), {})
+    clickhouse = catalog.services[ServiceName("clickhouse")]
+    assert clickhouse.health_check == HealthCheck(type=CheckType.HTTP, path="/ping")
+    assert clickhouse.ports == (PortDefinition(name="main", number=9000, is_explicit=True),)
+    grafana = catalog.services[ServiceName("grafana")]
+    assert grafana.volumes == ("/project/grafana-config:/etc/grafana",)
+
+
+def test_every_key_reaches_its_field() -> None:
+    definition = service(
+        """
+        services:
+          - name: web
+            type: application
+            description: the site
+            driver: http
+            required: true
+            default: true
+            depends_on: redis
+            ports: {http: 8080, metrics: auto}
+            runtime: native
+            command: ./bin/web --title "two words"
+            container: web:latest
+            args: [--fast, 1.10, true]
+            native: {version: 1.10, init: [setup, "${self.data}"], user: web}
+            working_directory: web
+            env: {VERSION: 1.10, DEBUG: true, EMPTY: , TEXT: "x"}
+            secrets: [TEXT]
+            volumes: ["data:/data", "../x:/x"]
+            health_check: {type: exec, command: "curl -f x", interval: 500ms, timeout: 1, start_period: 2m}
+            min_uptime: 0
+            one_shot: true
+            persist: true
+            replicas: 3
+            resources: {cpu: 250, memory: 64}
+            stop_grace: 1.5s
+          - {name: redis}
+        """,
+        "web",
+    )
+    assert definition == ServiceDefinition(
+        name=ServiceName("web"),
+        type=ServiceType.APPLICATION,
+        description="the site",
+        driver="http",
+        required=True,
+        default=True,
+        depends_on=(ServiceName("redis"),),
+        ports=(
+            PortDefinition(name="http", number=8080, is_explicit=True),
+            PortDefinition(name="metrics"),
+        ),
+        runtime=Runtime.NATIVE,
+        command=("/project/bin/web", "--title", "two words"),
+        container="web:latest",
+        args=("--fast", "1.10", "true"),
+        init=("setup", "${self.data}"),
+        user="web",
+        program_version="1.10",
+        working_directory="/project/web",
+        env={"VERSION": "1.10", "DEBUG": "true", "EMPTY": "", "TEXT": "x"},
+        secrets=frozenset({"TEXT"}),
+        volumes=("data:/data", "/x:/x"),
+        health_check=HealthCheck(
+            type=CheckType.EXEC,
+            command=("curl", "-f", "x"),
+            interval_seconds=0.5,
+            timeout_seconds=1.0,
+            start_period_seconds=120.0,
+        ),
+        min_uptime_seconds=0.0,
+        one_shot=True,
+        persist=True,
+        replicas=3,
+        resources=Resources(cpu_mhz=250, memory_mb=64),
+        stop_grace_seconds=1.5,
+    )
+
+
+def test_a_catalog_that_does_not_name_the_core_services_gets_them() -> None:
+    names = list(parse("services: [{name: web, command: x}]").services)
+    assert names == [*(definition.name for definition in CORE), "web"]
+
+
+def test_the_core_services_can_be_left_out() -> None:
+    assert list(parse("core: false\nservices: [{name: web, command: x}]").services) == ["web"]
+
+
+def test_an_entry_completes_the_packaged_definition() -> None:
+    redis = service("services: [{name: redis, port: 6380, env: {A: 1}}]", "redis")
+    packaged = PACKAGED[ServiceName("redis")]
+    assert redis.command == packaged.command
+    assert redis.health_check == packaged.health_check
+    assert [port.number for port in redis.ports] == [6380]
+    assert redis.env == {"A": "1"}
+
+
+def test_another_image_is_not_replaced_by_the_packaged_program() -> None:
+    redis = service("services: [{name: redis, container: 'valkey:8'}]", "redis")
+    assert (redis.container, redis.command) == ("valkey:8", ())
+
+
+def test_a_core_service_can_be_run_by_a_command_of_the_users() -> None:
+    admin = service(
+        "services: [{name: prism-admin, command: [go, run, ./cmd/admin]}]", "prism-admin"
+    )
+    assert admin.command == ("go", "run", "./cmd/admin")
+    assert admin.args == ()
+    assert admin.required
+
+
+def test_what_is_commented_out_below_a_key_means_the_same_as_no_key() -> None:
+    assert service("services: [{name: web, command: x, depends_on: , env: }]", "web").env == {}
+
+
+def test_keys_of_the_users_own_and_merged_mappings_are_allowed() -> None:
+    catalog = parse(
+        """
+        x-shared: &shared
+          type: tool
+          env: {A: "1"}
+        services:
+          - name: one
+            command: x
+            <<: *shared
+          - {name: two, command: y, type: application, <<: *shared, x-note: mine}
+        """
+    )
+    assert catalog.services[ServiceName("one")].type is ServiceType.TOOL
+    two = catalog.services[ServiceName("two")]
+    assert (two.type, two.env) == (ServiceType.APPLICATION, {"A": "1"})
+
+
+TWELVE = """\
+services:
+  - name: redis
+    contianer: redis:7
+  - name: kafka
+    port: 99999
+  - name: grafana
+    type: observabilty
+    command: grafana
+    depends_on: [promethius]
+  - name: prometheus
+    command: prometheus
+    runtime: nativ
+  - name: Web_1
+    command: x
+  - name: worker
+    port: true
+    env: {TOKEN: x}
+    secrets: [TOKNE]
+  - name: redis
+  - name: loop-a
+    command: x
+    depends_on: [loop-b]
+  - name: loop-b
+    command: x
+    depends_on: [loop-a]
+    health_check: {type: htpp}
+  - name: nothing
+    ports: [80, 80]
+"""
+
+
+def test_all_mistakes_are_told_each_at_its_place_with_the_nearest_name() -> None:
+    assert problems(TWELVE) == [
+        "services.yaml:3:5: redis: unknown key `contianer`; did you mean `container`?",
+        "services.yaml:5:11: kafka: port 99999 is not between 1 and 65535",
+        "services.yaml:7:11: grafana: unknown type `observabilty`; did you mean `observability`?",
+        "services.yaml:9:18: grafana: depends on `promethius`, which is not in the file; did you mean `prometheus`?",
+        "services.yaml:12:14: prometheus: unknown runtime `nativ`; did you mean `native`?",
+        "services.yaml:13:11: Web_1: name `Web_1` is not a name (lower case letters, digits and `-`, at most 63)",
+        "services.yaml:15:5: worker: has neither `command` nor `container`: there is nothing to run",
+        "services.yaml:16:11: worker: port is `true`, not a number",
+        "services.yaml:18:15: worker: secret `TOKNE` is not a key of `env`; did you mean `TOKEN`?",
+        "services.yaml:19:11: redis: is defined twice; first in line 2",
+        "services.yaml:22:17: services depend on each other in a circle: loop-a → loop-b → loop-a",
+        "services.yaml:26:26: loop-b: unknown check type `htpp`; did you mean `http`?",
+        "services.yaml:27:5: nothing: has neither `command` nor `container`: there is nothing to run",
+        "services.yaml:28:17: nothing: port 80 is there twice",
+    ]
+
+
+def test_many_mistakes_are_counted_under_the_files_name_with_a_hint() -> None:
+    with pytest.raises(ConfigError) as raised:
+        parse(TWELVE)
+    assert raised.value.message == "14 problems in /project/services.yaml"
+    assert raised.value.hint == (
+        "`prismctl dev catalog validate /project/services.yaml` checks without starting anything"
+    )
+    assert raised.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ("port: 0", "port 0 is not between 1 and 65535"),
+        ("port: '80'", "port is `80`, not a number"),
+        ("port: 80.5", "port is `80.5`, not a number"),
+        ("port: [80]", "port is a list, not a number"),
+        ("ports: 80", "ports is `80`; write a list of numbers or a mapping of names"),
+        ("ports: []", "ports is empty"),
+        ("ports: {HTTP: 80}", "`HTTP` is not a port name"),
+        ("ports: {a: 80, b: 80}", "port 80 is there twice"),
+        ("{port: 80, ports: [81]}", "both `port` and `ports` are given"),
+        ("required: yes", "required is `yes`; write true or false"),
+        ("replicas: -1", "replicas -1 is not between 0 and 100"),
+        ("replicas: 2.5", "replicas is `2.5`, not a whole number"),
+        ("env: [A=1]", "env is a list, not a mapping"),
+        ("env: {A-B: 1}", "`A-B` is not a variable name"),
+        ("env: {A: [1]}", "A is a list, not a single value"),
+        ("min_uptime: soon", "min_uptime `soon` is no duration"),
+        ("stop_grace: 25h", "stop_grace is longer than a day"),
+        ("stop_grace: -1", "stop_grace `-1` is no duration"),
+        ("stop_grace: true", "stop_grace `true` is no duration"),
+        ("depends_on: [web]", "depends on itself"),
+        ("depends_on: {a: b}", "depends_on is a mapping, not a list"),
+        ("command: 'a \"b'", "command cannot be split into words: no closing quotation"),
+        ("command: ''", "command is empty"),
+        ("command: 5", "command is `5`; write a list of words or one text"),
+        ("command: [[x]]", "item 1 is a list, not a single value"),
+        ("container: ''", "container is empty"),
+        ("runtime: container", "runtime container needs `container`"),
+        ("runtime: builtin", "does not ship with prismctl"),
+        ("builtin: memstroe", "unknown builtin service `memstroe`; did you mean `memstore`?"),
+        ("builtin: memstore", "builtin leaves no room for `command` or `container`"),
+        ("resources: {cpus: 1}", "unknown key `cpus`; did you mean `cpu`?"),
+        ("volumes: x", "volumes is `x`, not a list"),
+        ("health_check: http", "health_check is `http`, not a mapping"),
+        ("health_check: {type: exec}", "a check of type exec needs `command`"),
+        ("health_check: {type: log}", "a check of type log needs `pattern`"),
+        ("health_check: {pattern: '('}", "pattern is no regular expression"),
+        ("health_check: {type: tcp}", "a check of type tcp needs a port, and the service has none"),
+        (
+            "health_check: {type: tcp, port: 1, path: /x}",
+            "path has no meaning for a check of type tcp",
+        ),
+        ("health_check: {path: x}", "path `x` is not a path that begins with `/`"),
+        (
+            "health_check: {type: exec, command: x, port: 5}",
+            "port has no meaning for a check of type exec",
+        ),
+        ("{port: 80, health_check: {port: mian}}", "unknown port `mian`; did you mean `main`?"),
+        ("health_check: {interval: 0}", "interval is zero"),
+        ("native: {init: x, usr: y}", "unknown key `usr`; did you mean `user`?"),
+        ("description: 5", "description is `5`, not a text"),
+    ],
+)
+def test_each_kind_of_mistake_is_told_in_words(entry: str, message: str) -> None:
+    inner = entry[1:-1] if entry.startswith("{") else entry
+    command = "" if "command" in re.split(r"[:{]", inner)[0] else ", command: x"
+    found = problems(f"services: [{{name: web, {inner}{command}}}]")
+    assert len(found) == 1, found
+    assert message in found[0]
+    assert found[0].startswith("services.yaml:1:")
+
+
+def test_runtime_native_needs_a_command() -> None:
+    (found,) = problems("services: [{name: web, container: x, runtime: native}]")
+    assert found.endswith("web: runtime native needs `command`")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "services.yaml: is empty"),
+        ("# only a comment\n", "services.yaml: is empty"),
+        ("---\n", "services.yaml: is empty"),
+        ("~", "services.yaml: is empty"),
+        ("- a\n", "services.yaml:1:1: the file is a list, not a mapping with `services`"),
+        ("hello", "services.yaml:1:1: the file is `hello`, not a mapping with `services`"),
+        ("service: []", "services.yaml:1:1: unknown key `service`; did you mean `services`?"),
+        ("services:\n", "services is empty; write a list of entries with `name`"),
+        ("services: []", "services.yaml:1:11: services is empty: there is nothing to start"),
+        ("services: {redis: {}}", "services is a mapping; write a list of entries with `name`"),
+        ("services: [redis]", "services.yaml:1:12: entry 1: item 1 is `redis`, not a mapping"),
+        ("services: [{port: 1}]", "services.yaml:1:12: entry 1: `name` is missing"),
+        ("core: maybe\nservices: [{name: redis}]", "core is `maybe`; write true or false"),
+        (
+            "services:\n\t- name: x\n",
+            "services.yaml:2:1: a tab indents this line; YAML wants spaces",
+        ),
+        ("services: [}", "services.yaml:1:12: is no YAML:"),
+        ("a: 1\nb: 2\na: 3\n", "services.yaml:3:1: key `a` is there twice; first in line 1"),
+        ("a: 1\n---\nb: 2\n", "a second document begins here; one file holds one"),
+        ("a: *b\n", "services.yaml:1:4: "),
+        ("a: &a [*a]\n", "alias `*a` names nothing above it"),
+        ("a: !!python/object:os.system x\n", "is not understood"),
+        ("? [a]\n: 1\n", "a key has to be a single word"),
+        ("a: \x07\n", "has a character that YAML does not allow"),
+        ("<<: 5\n", "`<<` merges mappings only"),
+    ],
+)
+def test_a_file_that_is_no_catalog_is_told_as_one_line(text: str, message: str) -> None:
+    found = problems(text)
+    assert any(message in each for each in found), found
+    assert all("\n" not in each for each in found)
+
+
+def test_a_catalog_without_core_services_cannot_keep_what_needs_them() -> None:
+    found = problems("core: false\nservices: [{name: pattern-launcher}]")
+    message = "pattern-launcher: needs prism-admin, which is not in the file"
+    assert found == [f"services.yaml:2:19: {message}; `depends_on: []` says that it does not"]
+    kept = "core: false\nservices: [{name: pattern-launcher, depends_on: []}]"
+    assert service(kept, "pattern-launcher").depends_on == ()
+
+
+def test_aliases_that_multiply_are_bounded() -> None:
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9)]
+    began = time.monotonic()
+    (found,) = problems("\n".join(lines))
+    assert "has more than 200000 values, aliases followed" in found
+    assert time.monotonic() - began < 30
+
+
+@pytest.mark.parametrize("text", ["[" * 5000, "- " * 2000 + "x", "{a: " * 3000])
+def test_deep_nesting_is_bounded(text: str) -> None:
+    (found,) = problems(text)
+    assert "is nested more than 32 deep" in found
+
+
+def test_values_of_another_yaml_version_are_texts() -> None:
+    env = service(
+        "services: [{name: w, command: x, env: {A: no, B: on, C: 0777, D: 1_000}}]", "w"
+    ).env
+    assert env == {"A": "no", "B": "on", "C": "0777", "D": "1_000"}
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(max_size=200))
+def test_no_text_brings_anything_but_a_catalog_or_problems(text: str) -> None:
+    assert_catalog_or_problems(text)
+
+
+JUNK = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5)),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
+    max_leaves=5,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.dictionaries(
+        st.sampled_from(
+            [
+                "name",
+                "type",
+                "port",
+                "ports",
+                "runtime",
+                "command",
+                "container",
+                "args",
+                "native",
+                "env",
+                "secrets",
+                "volumes",
+                "health_check",
+                "depends_on",
+                "replicas",
+                "resources",
+                "one_shot",
+                "min_uptime",
+                "builtin",
+            ]
+        ),
+        JUNK,
+    )
+)
+def test_no_entry_brings_anything_but_a_catalog_or_problems(entry: dict[str, Any]) -> None:
+    text = json.dumps({"services": [{"name": "web", "command": "x"}, {"name": "x", **entry}]})
+    assert_catalog_or_problems(text)

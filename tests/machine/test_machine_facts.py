@@ -1,0 +1,212 @@
+from __future__ import annotations
+
+import os
+import pwd
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from prismctl import machine
+from prismctl.machine import (
+    find_program,
+    find_tool,
+    gather_facts,
+    is_own_script,
+    is_port_free,
+    who_holds,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LISTENER = """
+import socket, sys
+family = socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET
+listener = socket.socket(family)
+if family is socket.AF_INET6:
+    listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(sys.argv[2]))
+listener.bind((sys.argv[1], 0))
+listener.listen()
+print(listener.getsockname()[1], flush=True)
+sys.stdin.read()
+"""
+
+
+@contextmanager
+def listening(address: str, *, only_v6: bool = False) -> Iterator[tuple[int, int]]:
+    """Another process that listens; its port and its PID."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", LISTENER, address, str(int(only_v6))],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        yield int(process.stdout.readline()), process.pid
+    finally:
+        process.stdin.close()
+        process.stdout.close()
+        process.wait(timeout=10)
+
+
+def program(path: Path, text: str = "#!/bin/sh\n") -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    path.chmod(0o755)
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("address", "only_v6"),
+    [("127.0.0.1", False), ("0.0.0.0", False), ("::", False), ("::", True), ("::1", True)],
+)
+def test_a_listener_on_any_address_takes_the_port(address: str, *, only_v6: bool) -> None:
+    with listening(address, only_v6=only_v6) as (port, pid):
+        assert not is_port_free(port)
+        holder = who_holds(port)
+        assert holder is not None
+        assert holder.pid == pid
+    assert is_port_free(port)
+    assert who_holds(port) is None
+
+
+def test_a_holder_has_a_command_a_user_and_a_start_time() -> None:
+    began = time.time()
+    with listening("127.0.0.1") as (port, _):
+        holder = who_holds(port)
+    assert holder is not None
+    assert holder.command.startswith(f"{Path(sys.executable).name} -c import socket, sys")
+    assert len(holder.command) <= 60
+    assert holder.user == pwd.getpwuid(os.getuid()).pw_name
+    assert holder.since is not None
+    assert abs(holder.since - began) < 30
+
+
+def test_without_proc_a_holder_is_found_too() -> None:
+    with listening("127.0.0.1") as (port, pid):
+        holder = machine._holder_from_psutil(port)
+        assert holder is not None
+        assert (holder.pid, holder.user) == (pid, pwd.getpwuid(os.getuid()).pw_name)
+        assert holder.command == getattr(who_holds(port), "command", "")
+    assert machine._holder_from_psutil(port) is None
+
+
+def test_a_connection_that_has_ended_does_not_hold_its_port() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        client = socket.create_connection(("127.0.0.1", port))
+        served, _ = listener.accept()
+    # The end that closes first is the one that waits for late packets.
+    served.close()
+    assert client.recv(1) == b""
+    client.close()
+    rows = [row.state for row in machine._socket_rows(port)]
+    assert "06" in rows, rows
+    assert is_port_free(port)
+    assert who_holds(port) is None
+
+
+def test_a_port_only_root_may_use_is_not_taken_by_somebody() -> None:
+    code = "from prismctl.machine import is_port_free; print(is_port_free(1))"
+    done = subprocess.run(
+        ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", sys.executable, "-c", code]
+        if os.geteuid() == 0
+        else [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "True\n"
+
+
+def test_a_tool_of_the_home_goes_before_the_cache_and_that_before_path(tmp_path: Path) -> None:
+    home, cache, path = tmp_path / "bin", tmp_path / "tools", tmp_path / "path"
+    environment = {"PRISM_TOOLS_DIR": str(cache), "PATH": str(path)}
+    assert find_tool("nomad", home, environment) is None
+    on_path = program(path / "nomad")
+    assert find_tool("nomad", home, environment) == (on_path, "on PATH")
+    cached = program(cache / "nomad-1.11.3-0123456789ab")
+    (cache / "nomad").symlink_to(cached)
+    assert find_tool("nomad", home, environment) == (
+        str(cache / "nomad"),
+        "built on this machine",
+    )
+    own = program(home / "nomad")
+    assert find_tool("nomad", home, environment) == (own, "installed by init")
+
+
+def test_the_cache_is_in_the_users_cache_directory(tmp_path: Path) -> None:
+    assert machine.tools_directory({"HOME": "/home/ana"}) == Path("/home/ana/.cache/prismctl/tools")
+    assert machine.tools_directory({"XDG_CACHE_HOME": str(tmp_path)}) == (
+        tmp_path / "prismctl" / "tools"
+    )
+
+
+def test_a_broken_link_and_a_file_that_cannot_be_executed_are_no_programs(tmp_path: Path) -> None:
+    (tmp_path / "nomad").symlink_to(tmp_path / "gone")
+    (tmp_path / "consul").write_text("", encoding="utf-8")
+    environment = {"PATH": str(tmp_path), "PRISM_TOOLS_DIR": str(tmp_path)}
+    assert find_tool("nomad", tmp_path, environment) is None
+    assert find_tool("consul", tmp_path, environment) is None
+
+
+OWN_SCRIPT = """\
+#!/venv/bin/python
+import sys
+from prism_services.admin.main import main
+if __name__ == "__main__":
+    sys.exit(main())
+"""
+
+
+def test_commands_of_this_package_are_not_programs_of_somebody_else(tmp_path: Path) -> None:
+    own = program(tmp_path / "a" / "prism-admin", OWN_SCRIPT)
+    assert is_own_script(own)
+    environment = {"PATH": f"{tmp_path / 'a'}:{tmp_path / 'b'}"}
+    assert find_program("prism-admin", environment) == ""
+    other = program(tmp_path / "b" / "prism-admin", "#!/bin/sh\nexec real-admin\n")
+    assert find_program("prism-admin", environment) == other
+
+
+def test_the_installed_commands_are_recognised() -> None:
+    scripts = Path(sys.executable).parent
+    for name in ("prism-admin", "pattern-launcher", "prism-memstore", "prismctl"):
+        if (scripts / name).exists():
+            assert is_own_script(str(scripts / name)), name
+
+
+def test_the_working_directory_is_not_on_path_by_an_empty_entry(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program(tmp_path / "redis-server")
+    monkeypatch.chdir(tmp_path)
+    assert find_program("redis-server", {"PATH": ":/nowhere:"}) == ""
+
+
+def test_a_program_with_a_slash_is_a_path(tmp_path: Path) -> None:
+    path = program(tmp_path / "server")
+    assert find_program(path, {"PATH": ""}) == path
+    assert find_program(str(tmp_path / "other"), {"PATH": ""}) == ""
+
+
+def test_facts_are_gathered_when_they_are_asked_for(tmp_path: Path) -> None:
+    facts = gather_facts(
+        home_tools=tmp_path,
+        project_directory=tmp_path,
+        environment={"PATH": str(tmp_path / "path"), "HOME": str(tmp_path)},
+    )
+    assert facts.tools == {}
+    assert facts.memory_bytes > 0
+    assert facts.find_binary("prism-admin") == ""
+    built = program(tmp_path / "build" / "binaries" / "prism-admin")
+    assert facts.find_binary("prism-admin") == built
+    redis = program(tmp_path / "path" / "redis-server")
+    assert facts.find_program("redis-server") == redis

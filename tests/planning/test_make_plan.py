@@ -1,0 +1,368 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from prismctl.domain.addressing import PortConflict, PortHolder
+from prismctl.domain.plan import EngineName, StackPlan, compare_plans
+from prismctl.domain.service import Runtime, ServiceName
+from prismctl.errors import ConfigError, MissingToolError
+from prismctl.files.paths import Home
+from prismctl.planning import PlanRequest, PortTakenError, make_plan, render_conflict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LISTENER = """
+import socket, sys
+listener = socket.create_server(("127.0.0.1", 0))
+print(listener.getsockname()[1], flush=True)
+sys.stdin.read()
+"""
+
+
+class Desk:
+    """Somebody's machine: a home, a PATH and a directory to stand in."""
+
+    def __init__(self, directory: Path) -> None:
+        self.home = Home(directory / "home")
+        self.path = directory / "path"
+        self.project = directory / "shop"
+        for each in (self.path, self.project):
+            each.mkdir()
+        self.environment = {"PATH": str(self.path), "HOME": str(directory)}
+
+    def plan(self, **request: object) -> StackPlan:
+        defaults: dict[str, object] = {"auto_ports": True}
+        return make_plan(
+            PlanRequest(**{**defaults, **request}),  # type: ignore[arg-type]
+            home=self.home,
+            environment=self.environment,
+            working_directory=self.project,
+        )
+
+    def program(self, name: str, directory: Path | None = None) -> None:
+        path = (directory or self.path) / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("#!/bin/sh\n", encoding="utf-8")
+        path.chmod(0o755)
+
+    def write(self, name: str, text: str) -> Path:
+        path = self.project / name
+        path.write_text(text, encoding="utf-8")
+        return path
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path)
+
+
+@contextmanager
+def listener() -> Iterator[tuple[int, int]]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", LISTENER],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        yield int(process.stdout.readline()), process.pid
+    finally:
+        process.stdin.close()
+        process.stdout.close()
+        process.wait(timeout=10)
+
+
+def test_nothing_said_is_the_minimal_stack_on_the_local_engine(desk: Desk) -> None:
+    plan = desk.plan()
+    assert plan.names == ("prism-admin", "pattern-launcher", "memstore")
+    assert (plan.origin, plan.engine) == ("minimal", EngineName.LOCAL)
+    assert {service.runtime for service in plan.services} == {Runtime.BUILTIN}
+    assert desk.home.catalog.exists()
+
+
+def test_planning_again_changes_nothing(desk: Desk) -> None:
+    first = desk.plan(preset="minimal")
+    second = desk.plan(preset="minimal")
+    assert not compare_plans(first, second)
+
+
+def test_a_trial_writes_nothing(desk: Desk) -> None:
+    desk.plan(is_trial=True)
+    assert not desk.home.directory.exists()
+
+
+def test_both_tools_make_nomad_the_engine(desk: Desk) -> None:
+    for tool in ("nomad", "consul"):
+        desk.program(tool, desk.home.tools)
+    assert desk.plan().engine is EngineName.NOMAD
+    assert desk.plan(engine="local").engine is EngineName.LOCAL
+
+
+def test_a_missing_server_program_is_told_with_how_to_get_it(desk: Desk) -> None:
+    with pytest.raises(MissingToolError) as raised:
+        desk.plan(preset="redis")
+    assert "redis needs `redis-server`, which is not installed" in raised.value.message
+    desk.program("redis-server")
+    redis = desk.plan(preset="redis").service("redis")
+    assert (redis.runtime, redis.source) == (Runtime.NATIVE, "preset redis")
+    assert redis.command[0] == str(desk.path / "redis-server")
+
+
+def test_a_program_in_build_binaries_replaces_what_ships(desk: Desk) -> None:
+    desk.program("prism-admin", desk.project / "build" / "binaries")
+    admin = desk.plan().service("prism-admin")
+    assert (admin.runtime, admin.runtime_reason) == (
+        Runtime.BINARY,
+        "build/binaries/prism-admin is there",
+    )
+
+
+def test_all_impossible_flags_are_told_at_once(desk: Desk) -> None:
+    with pytest.raises(ConfigError) as raised:
+        desk.plan(
+            preset="mesaging",
+            with_services=("rdeis",),
+            without_services=("admin",),
+            engine="nomda",
+            runtime="nativ",
+            stack="No Good",
+            replicas={"memstroe": 2},
+        )
+    found = [str(problem) for problem in raised.value.problems]
+    for part in (
+        "unknown preset `mesaging`; did you mean `messaging`?",
+        "--with: unknown service `rdeis`; did you mean `redis`?",
+        "prism-admin is required and cannot be left out (--without)",
+        "unknown engine `nomda`; did you mean `nomad`?",
+        "unknown runtime `nativ`; did you mean `native`?",
+        "stack name `No Good` is impossible",
+        "unknown service `memstroe`; did you mean `memstore`?",
+    ):
+        assert any(part in each for each in found), part
+    assert len(found) == 7
+
+
+def test_mistakes_of_catalog_settings_and_flags_are_told_together(desk: Desk) -> None:
+    file = desk.write("mine.yaml", "services:\n  - name: web\n    comand: x\n")
+    desk.home.directory.mkdir()
+    desk.home.settings.write_text("engin: local\n", encoding="utf-8")
+    with pytest.raises(ConfigError) as raised:
+        desk.plan(services_file=file, preset="nope")
+    suggestions = [problem.suggestion for problem in raised.value.problems]
+    assert "engine" in suggestions
+    assert "command" in suggestions
+    assert any("unknown preset `nope`" in each.message for each in raised.value.problems)
+
+
+def test_a_catalog_for_one_call_starts_what_is_default_in_it(desk: Desk) -> None:
+    desk.program("web-server")
+    desk.write(
+        "mine.yaml",
+        "services:\n"
+        "  - {name: web, command: web-server, default: true, port: auto}\n"
+        "  - {name: other, command: web-server}\n",
+    )
+    plan = desk.plan(services_file=Path("mine.yaml"))
+    assert plan.names == ("prism-admin", "pattern-launcher", "web")
+    assert plan.service("web").source == "default"
+    assert plan.origin.endswith("mine.yaml")
+
+
+def test_a_relative_program_is_found_beside_the_catalog(desk: Desk) -> None:
+    desk.program("serve", desk.project / "bin")
+    desk.write(
+        "mine.yaml", "core: false\nservices: [{name: web, command: ./bin/serve, default: true}]"
+    )
+    plan = desk.plan(services_file=Path("mine.yaml"))
+    assert plan.service("web").command == (str(desk.project / "bin" / "serve"),)
+
+
+def test_a_mistake_in_a_reference_is_told_with_its_place_in_the_catalog(desk: Desk) -> None:
+    desk.program("x")
+    file = desk.write(
+        "mine.yaml",
+        "core: false\nservices:\n  - name: web\n    default: true\n    command: [x, '${HOEM}']\n",
+    )
+    with pytest.raises(ConfigError) as raised:
+        desk.plan(services_file=file)
+    (problem,) = raised.value.problems
+    assert (problem.line, problem.column, problem.suggestion) == (5, 18, "HOME")
+
+
+def test_a_taken_port_names_its_holder(desk: Desk) -> None:
+    desk.program("web")
+    with listener() as (port, pid):
+        file = desk.write(
+            "mine.yaml",
+            f"core: false\nservices: [{{name: web, command: web, default: true, port: {port}}}]",
+        )
+        with pytest.raises(PortTakenError) as raised:
+            desk.plan(services_file=file, auto_ports=False)
+        assert raised.value.exit_code == 1
+        start = f"port {port} (web) is in use by PID {pid}, {Path(sys.executable).name} -c import"
+        assert raised.value.message.startswith(start)
+        assert raised.value.hint == "end it, or start with --auto-ports"
+        assert raised.value.conflicts[0].holder is not None
+
+        ours = desk.plan(services_file=file, auto_ports=False, held_by_us=frozenset({port}))
+        assert ours.service("web").ports[0].number == port
+        moved = desk.plan(services_file=file, auto_ports=True).service("web").ports[0]
+        assert moved.is_dynamic
+        second = desk.plan(services_file=file, auto_ports=False, stack="second")
+        assert second.service("web").ports[0].is_dynamic
+    assert desk.plan(services_file=file, auto_ports=False).service("web").ports[0].number == port
+
+
+def test_all_taken_ports_are_named(desk: Desk) -> None:
+    desk.program("web")
+    with listener() as (first, _), listener() as (second, _):
+        file = desk.write(
+            "mine.yaml",
+            "core: false\nservices: "
+            f"[{{name: web, command: web, default: true, ports: [{first}, {second}]}}]",
+        )
+        with pytest.raises(PortTakenError) as raised:
+            desk.plan(services_file=file, auto_ports=False)
+    assert f"port {first} (web)" in raised.value.message
+    assert f"port {second} (web)" in raised.value.message
+    assert raised.value.hint == "end them, or start with --auto-ports"
+
+
+@pytest.mark.parametrize(
+    ("holder", "text"),
+    [
+        (None, "port 1 (web) is in use by another process"),
+        (PortHolder(user="ana"), "port 1 (web) is in use by another process, user ana"),
+        (
+            PortHolder(pid=12345, command="python3 server.py", user="ana"),
+            "port 1 (web) is in use by PID 12345, python3 server.py, user ana",
+        ),
+    ],
+)
+def test_a_conflict_is_one_line(holder: PortHolder | None, text: str) -> None:
+    assert render_conflict(PortConflict(1, ServiceName("web"), "main", holder)) == text
+
+
+def test_a_project_says_what_is_started_and_has_a_stack_of_its_own(desk: Desk) -> None:
+    desk.program("redis-server")
+    desk.program("nats-server")
+    desk.program("shopd")
+    desk.write(
+        "prism.yaml",
+        "preset: redis\n"
+        "without: memstore\n"
+        "with: [shop]\n"
+        "services:\n"
+        "  - {name: shop, command: shopd, depends_on: [nats]}\n"
+        "settings: {persist: true}\n",
+    )
+    plan = desk.plan()
+    assert plan.stack == "shop"
+    assert plan.names == ("prism-admin", "pattern-launcher", "redis", "nats", "shop")
+    assert plan.service("nats").source == "needed by shop"
+    assert plan.service("shop").source == "prism.yaml"
+    assert all(service.persist for service in plan.services)
+    assert plan.service("redis").env == {}
+    assert desk.plan(preset="minimal").names == ("prism-admin", "pattern-launcher", "memstore")
+
+
+def test_an_unknown_service_of_a_project_is_told_with_its_place(desk: Desk) -> None:
+    desk.write("prism.yaml", "with:\n  - rdeis\n")
+    with pytest.raises(ConfigError) as raised:
+        desk.plan()
+    (problem,) = raised.value.problems
+    assert (problem.line, problem.column, problem.suggestion) == (2, 5, "redis")
+
+
+def test_a_profile_goes_before_a_preset_and_changes_services(desk: Desk) -> None:
+    desk.program("redis-server")
+    desk.home.profiles.mkdir(parents=True)
+    (desk.home.profiles / "mine.yaml").write_text(
+        "services: [redis]\nconfig: {redis: {memory_mb: 512}}\n", encoding="utf-8"
+    )
+    plan = desk.plan(profile="mine", preset="minimal")
+    assert plan.origin == "profile mine"
+    assert plan.names == ("prism-admin", "pattern-launcher", "redis")
+    assert plan.service("redis").resources.memory_mb == 512
+    assert plan.service("redis").source == "profile mine"
+
+
+def test_the_picker_goes_before_a_preset(desk: Desk) -> None:
+    plan = desk.plan(picked=("memstore",), preset="redis")
+    assert plan.names == ("prism-admin", "pattern-launcher", "memstore")
+    assert plan.service("memstore").source == "picker"
+
+
+def test_a_random_preset_draws_only_what_can_run_here(desk: Desk) -> None:
+    assert len(desk.plan(preset="random", random_seed=1).services) == 3
+    desk.program("redis-server")
+    for seed in range(5):
+        plan = desk.plan(preset="random", random_seed=seed)
+        assert plan.names[-1] == "redis"
+        assert "-" in plan.origin
+
+
+def test_patterns_beside_the_project_are_the_launchers(desk: Desk) -> None:
+    (desk.project / "patterns").mkdir()
+    args = desk.plan().service("pattern-launcher").args
+    assert args[-1] == str(desk.project / "patterns")
+
+
+def test_adding_to_a_running_stack_leaves_the_rest_as_it_is(desk: Desk) -> None:
+    running = desk.plan()
+    desk.program("redis-server")
+    desk.program("prism-admin", desk.project / "build" / "binaries")
+    desk.environment["LANG"] = "C.UTF-8"
+    after = desk.plan(running=running, with_services=("redis",))
+    changes = compare_plans(running, after)
+    assert (changes.added, changes.changed, changes.removed) == (("redis",), (), ())
+    assert after.base_env == running.base_env
+    assert after.service("memstore") == running.service("memstore")
+
+
+def test_what_came_along_leaves_with_what_needed_it(desk: Desk) -> None:
+    desk.program("redis-server")
+    desk.program("w")
+    desk.write("prism.yaml", "services: [{name: worker, command: w, depends_on: [redis]}]\n")
+    running = desk.plan(with_services=("worker",))
+    assert running.service("redis").source == "needed by worker"
+    after = desk.plan(running=running, without_services=("worker",))
+    assert compare_plans(running, after).removed == ("redis", "worker")
+
+
+def test_scaling_changes_nothing_but_the_count(desk: Desk) -> None:
+    running = desk.plan()
+    after = desk.plan(running=running, replicas={"memstore": 3})
+    changes = compare_plans(running, after)
+    assert (changes.scaled, changes.changed) == (("memstore",), ())
+    assert desk.plan(running=after).service("memstore").replicas == 3
+
+
+def test_a_refresh_decides_running_services_anew_and_keeps_their_ports(desk: Desk) -> None:
+    running = desk.plan()
+    moved = replace(running.service("memstore").ports[0], number=31999)
+    memstore = replace(
+        running.service("memstore"), ports=(moved, *running.service("memstore").ports[1:])
+    )
+    running = replace(running, services=(*running.services[:2], memstore))
+    desk.program("prism-admin", desk.project / "build" / "binaries")
+    after = desk.plan(running=running, refreshes=True)
+    assert after.service("prism-admin").runtime is Runtime.BINARY
+    assert after.service("memstore").ports[0].number == 31999
+
+
+def test_another_selection_replaces_that_of_the_running_stack(desk: Desk) -> None:
+    desk.program("redis-server")
+    running = desk.plan(preset="redis")
+    after = desk.plan(running=running, preset="minimal")
+    assert compare_plans(running, after).removed == ("redis",)
