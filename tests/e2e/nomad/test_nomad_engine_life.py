@@ -4,6 +4,7 @@ import asyncio
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -355,18 +356,19 @@ async def test_a_service_is_found_by_dns_once_it_answers(world: World) -> None:
             await asyncio.sleep(0.1)
 
 
-async def test_taken_ports_are_avoided(world: World) -> None:
-    listener = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
-    held = listener.sockets[0].getsockname()[1]
-    engine = await world.make_engine()
-    service = world.service("redis", ports=(Port(name="main", number=held),))
-    await engine.open()
-    ports = engine._agents.ports
-    assert held not in {getattr(ports, name) for name in type(ports).__dataclass_fields__}
-    await world.apply(engine, world.plan(service))
-    await world.recorder.wait_for_phase("redis#0", Phase.FAILED)
-    listener.close()
-    await listener.wait_closed()
+async def test_a_service_whose_port_is_taken_fails_and_the_agents_stay_away_from_it(
+    world: World,
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        held = holder.getsockname()[1]
+        engine = await world.make_engine()
+        service = world.service("redis", ports=(Port(name="main", number=held),))
+        await engine.open()
+        ports = engine._agents.ports
+        assert held not in {getattr(ports, name) for name in type(ports).__dataclass_fields__}
+        await world.apply(engine, world.plan(service))
+        seen = await world.recorder.wait_for_phase("redis#0", Phase.FAILED)
+    assert "exited with code 1" in seen.message
 
 
 async def test_an_agent_that_cannot_start_is_reported_with_its_last_words(world: World) -> None:
