@@ -340,8 +340,8 @@ class Agents:
         return {consul.pid} if consul else set()
 
     async def _settle(self, key: str) -> None:
-        """Have the keeper end whatever it still has of an agent."""
-        with contextlib.suppress(RejectedError):
+        """Have the keeper end whatever it still has of an agent; without a keeper, the sweep does."""
+        with contextlib.suppress(RejectedError, UnavailableError):
             await self._keeper.stop(key, kill=True)
 
     async def end(self, *, grace_seconds: float) -> None:
@@ -354,7 +354,7 @@ class Agents:
             process = self._processes.get(key)
             if process is None:
                 continue
-            with contextlib.suppress(RejectedError):
+            with contextlib.suppress(RejectedError, UnavailableError):
                 # Only the agent itself: the helpers that carry its tasks' output are in its process group.
                 await self._keeper.signal(key, signal.SIGTERM)
             with contextlib.suppress(TimeoutError):
