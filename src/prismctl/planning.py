@@ -23,7 +23,7 @@ from prismctl.domain.selection import (
     select_services,
 )
 from prismctl.domain.service import DEFAULT_STACK, Runtime, ServiceType
-from prismctl.errors import ConfigError, PrismError
+from prismctl.errors import ConfigError, PrismError, Problem
 from prismctl.files.catalog import load_catalog
 from prismctl.files.project import find_stack_name, load_project
 from prismctl.files.settings import ENGINES, RUNTIMES, Settings, load_settings
@@ -87,9 +87,14 @@ class PortTakenError(PrismError):
     def __init__(self, conflicts: Sequence[PortConflict]) -> None:
         self.conflicts = tuple(conflicts)
         """Never empty; with the holders, as far as they can be seen."""
-        lines = [render_conflict(conflict) for conflict in self.conflicts]
-        what = "it" if len(lines) == 1 else "them"
-        super().__init__("; ".join(lines), hint=f"end {what}, or start with --auto-ports")
+        self.problems = tuple(Problem(message=render_conflict(each)) for each in self.conflicts)
+        """The same in words, one each."""
+        count = len(self.conflicts)
+        what = "it" if count == 1 else "them"
+        super().__init__(
+            self.problems[0].message if count == 1 else f"{count} ports are in use",
+            hint=f"end {what}, or start with --auto-ports",
+        )
 
 
 def make_plan(

@@ -21,11 +21,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-def event(kind: str, service: str, message: str = "", **details: Any) -> dict[str, Any]:
+def event(
+    kind: str, service: str, message: str = "", *, at: float = 0.0, **details: Any
+) -> dict[str, Any]:
     return {
         "event": {
             "sequence": 1,
-            "time": time.time(),
+            "time": at,
             "kind": kind,
             "service": service,
             "instance": 0,
@@ -67,8 +69,8 @@ def test_a_start_tells_the_plan_with_reasons_then_events_then_done(
     status = make_status(make_service("memstore"), ready_seconds=2.94)
     daemon.operation = [
         event("component.ready", "consul", seconds=0.13),
-        event("service.starting", "memstore"),
-        event("service.healthy", "memstore", seconds=0.11),
+        event("service.starting", "memstore", at=10.0),
+        event("service.healthy", "memstore", at=10.11, seconds=3.0),
         result("ready", status),
     ]
     answer = prismctl(*START)

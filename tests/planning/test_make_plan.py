@@ -233,8 +233,10 @@ def test_all_taken_ports_are_named(desk: Desk) -> None:
         )
         with pytest.raises(PortTakenError) as raised:
             desk.plan(services_file=file, auto_ports=False)
-    assert f"port {first} (web)" in raised.value.message
-    assert f"port {second} (web)" in raised.value.message
+    assert raised.value.message == "2 ports are in use"
+    messages = [problem.message for problem in raised.value.problems]
+    assert messages[0].startswith(f"port {first} (web) is in use by PID ")
+    assert messages[1].startswith(f"port {second} (web) is in use by PID ")
     assert raised.value.hint == "end them, or start with --auto-ports"
 
 

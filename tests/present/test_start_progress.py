@@ -69,15 +69,17 @@ def test_nobody_is_waited_for_once_all_is_settled() -> None:
     assert progress.is_settled
 
 
-def test_a_step_takes_the_time_that_was_measured_else_what_passed() -> None:
+def test_a_service_takes_the_time_since_its_own_beginning_an_agent_what_was_measured() -> None:
     progress = folded(
         event("service.starting", "admin", 10.0),
-        event("service.healthy", "admin", 12.5),
-        event("service.starting", "redis", 10.0),
+        event("service.healthy", "admin", 12.5, seconds=7.0),
         event("service.healthy", "redis", 12.5, seconds=0.11),
+        event("component.starting", "nomad", 1.0),
+        event("component.ready", "nomad", 5.0, seconds=1.6),
     )
     assert progress.steps["admin"].seconds == 2.5
     assert progress.steps["redis"].seconds == 0.11
+    assert progress.steps["nomad"].seconds == 1.6
 
 
 def test_an_exit_is_told_until_the_service_is_up_again() -> None:

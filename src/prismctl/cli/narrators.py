@@ -104,8 +104,9 @@ class PlainNarrator(_Still):
 
     def tell_event(self, event: dict[str, Any], progress: Progress) -> None:
         """The event's line, where it is worth one."""
-        del progress
-        told = event_line(event, is_verbose=self._call.is_verbose)
+        step = progress.steps.get(str(event.get("service")))
+        seconds = step.seconds if step is not None else None
+        told = event_line(event, seconds=seconds, is_verbose=self._call.is_verbose)
         if told is not None:
             self._call.write_lines([told])
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from prismctl.cli.interrupts import Terminated
 from prismctl.client import StackClient, StackCondition, find_condition, sweep
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from prismctl.cli.invocation import Invocation
     from prismctl.client import StartingDaemon
     from prismctl.files.paths import StackPaths
+
+_GONE_SECONDS: Final = 5.0
+_LOOK_SECONDS: Final = 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,20 +58,22 @@ def tell_stop(call: Invocation, messages: Iterator[dict[str, Any]]) -> None:
 
 
 def verify_stopped(paths: StackPaths) -> None:
-    """Look again, from outside.
+    """Look again, from outside, until keeper and daemon are gone; they go right after their last answer.
 
     Raises:
-        PrismError: a keeper or a daemon still answers, or a plan is still there.
+        PrismError: something still answers, or a plan is still there.
     """
-    condition = find_condition(paths)
-    if condition is StackCondition.LEFT_BEHIND:
-        sweep(paths)
-        condition = find_condition(paths)
-    if condition is not StackCondition.STOPPED:
-        raise PrismError(
-            f"stack `{paths.name}` is still {condition.value} after it was stopped",
-            hint="`prismctl dev stop --kill` ends everything at once",
-        )
+    deadline = time.monotonic() + _GONE_SECONDS
+    while (condition := find_condition(paths)) is not StackCondition.STOPPED:
+        if condition is StackCondition.LEFT_BEHIND:
+            sweep(paths)
+        elif time.monotonic() >= deadline:
+            raise PrismError(
+                f"stack `{paths.name}` is still {condition.value} after it was stopped",
+                hint="`prismctl dev stop --kill` ends everything at once",
+            )
+        else:
+            time.sleep(_LOOK_SECONDS)
 
 
 def sweep_leftovers(paths: StackPaths) -> list[str]:

@@ -25,17 +25,22 @@ _VERBS: Final = {
 """The kinds that are worth a line while somebody waits; with ``-v`` every kind is."""
 
 
-def event_line(event: dict[str, Any], *, is_verbose: bool = False) -> Line | None:
-    """The line for an event as it crosses the socket; ``None`` when it is not worth one."""
+def event_line(
+    event: dict[str, Any], *, seconds: float | None = None, is_verbose: bool = False
+) -> Line | None:
+    """The line for an event as it crosses the socket; ``None`` when it is not worth one.
+
+    ``seconds`` is how long it took, where that is known better than from the event.
+    """
     kind = str(event["kind"])
     known = _VERBS.get(kind)
     if known is None and not is_verbose:
         return None
     verb, tone = known or (kind.rpartition(".")[2], Tone.MUTED)
     words = [clean(str(event.get("service") or ""))]
-    seconds = (event.get("details") or {}).get("seconds")
-    if isinstance(seconds, int | float) and kind != "service.exited":
-        words.append(render_seconds(seconds))
+    measured = (event.get("details") or {}).get("seconds") if seconds is None else seconds
+    if isinstance(measured, int | float) and tone is Tone.GOOD:
+        words.append(render_seconds(measured))
     message = clean(str(event.get("message") or ""))
     if message and (tone is not Tone.GOOD or is_verbose):
         words.append(message)

@@ -93,12 +93,7 @@ def _next_step(before: Step, kind: str, event: Mapping[str, Any]) -> Step:
     state = _STATES.get(kind, before.state)
     time = float(event.get("time") or 0.0)
     if state in _SETTLED:
-        measured = (event.get("details") or {}).get("seconds")
-        seconds = (
-            float(measured)
-            if isinstance(measured, int | float)
-            else (max(0.0, time - before.since) if before.since is not None else None)
-        )
+        seconds = _time_taken(before, time, event)
         return replace(
             before, state=state, seconds=seconds, message="" if state in _GOOD else message
         )
@@ -106,6 +101,14 @@ def _next_step(before: Step, kind: str, event: Mapping[str, Any]) -> Step:
     if state == "starting" and before.state != "starting":
         since = time
     return replace(before, state=state, since=since, seconds=None, message=message)
+
+
+def _time_taken(before: Step, now: float, event: Mapping[str, Any]) -> float | None:
+    """Since the service's own beginning; agents, and services nobody saw beginning, have what was measured."""
+    measured = (event.get("details") or {}).get("seconds")
+    if before.since is not None and not (before.is_component and measured is not None):
+        return max(0.0, now - before.since)
+    return float(measured) if isinstance(measured, int | float) else None
 
 
 def fold_status(progress: Progress, status: Mapping[str, Any]) -> Progress:
