@@ -176,17 +176,26 @@ class StackClient:
             )
 
     def _ask(self, method: str, target: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        with self._connect() as connection, connection.makefile("rb") as reader:
-            connection.settimeout(ANSWER_SECONDS)
+        try:
             try:
-                _send(connection, method, target, body)
-                answer = _read_answer(reader)
-            except OSError as error:
-                raise self._lost(error) from error
+                answer = self._exchange(method, target, body)
+            except ConnectionError:
+                # A daemon that was killed a moment ago still took the connection; asking twice changes nothing.
+                if method != "GET":
+                    raise
+                answer = self._exchange(method, target, body)
+        except OSError as error:
+            raise self._lost(error) from error
         document = json.loads(answer)
         if not isinstance(document, dict):
             raise UnavailableError(f"the daemon of stack `{self._paths.name}` answered nonsense")
         return document
+
+    def _exchange(self, method: str, target: str, body: dict[str, Any] | None) -> bytes:
+        with self._connect() as connection, connection.makefile("rb") as reader:
+            connection.settimeout(ANSWER_SECONDS)
+            _send(connection, method, target, body)
+            return _read_answer(reader)
 
     def _stream(
         self, method: str, target: str, body: dict[str, Any] | None = None

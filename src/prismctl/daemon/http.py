@@ -131,10 +131,14 @@ class HttpServer:
             self._accept, sock=listening, limit=MAX_LINE_BYTES
         )
 
-    async def close(self, *, grace_seconds: float) -> None:
-        """Accept no more, let the present answers end, and cut those that do not."""
+    def stop_listening(self) -> None:
+        """Accept no more; what is connected is served on."""
         if self._server is not None:
             self._server.close()
+
+    async def close(self, *, grace_seconds: float) -> None:
+        """Accept no more, let the present answers end, and cut those that do not."""
+        self.stop_listening()
         if self._connections:
             await asyncio.wait(self._connections, timeout=grace_seconds)
         for connection in list(self._connections):

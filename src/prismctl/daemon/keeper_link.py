@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from prismctl.errors import DeadlineError, RejectedError, UnavailableError
+from prismctl.errors import RejectedError, UnavailableError
 from prismctl.keeper.client import KeeperClient
 from prismctl.keeper.launch import KeeperPlace, start_keeper
 
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from prismctl.files.paths import StackPaths
     from prismctl.keeper.client import KeeperFacts
 
-HELLO_SECONDS: Final = 10.0
+OPEN_SECONDS: Final = 10.0
+"""How long a keeper may take to be there and answer."""
 _RETRY_SECONDS: Final = 0.01
 
 
@@ -39,23 +40,32 @@ async def open_keeper(paths: StackPaths, starting: int | None = None) -> KeeperL
     """
     if starting is not None:
         await asyncio.to_thread(_wait_for_line, starting)
-    client = await _connect(paths)
-    if client is None:
-        await _start(paths)
-        client = await _connect(paths)
-    if client is None:
+    try:
+        async with asyncio.timeout(OPEN_SECONDS):
+            while True:
+                client = await _connect(paths)
+                link = await _introduce(client, paths) if client is not None else None
+                if link is not None:
+                    return link
+                if not await _start(paths):
+                    # Another one holds the lock: it listens soon, or it is about to end.
+                    await asyncio.sleep(_RETRY_SECONDS)
+    except TimeoutError as error:
         raise UnavailableError(
             f"no keeper answers at {paths.keeper_socket}",
             hint=f"`cat {paths.keeper_log}` shows what it said",
-        )
+        ) from error
+
+
+async def _introduce(client: KeeperClient, paths: StackPaths) -> KeeperLink | None:
+    """Say hello; ``None`` when the keeper ended meanwhile."""
     try:
-        async with asyncio.timeout(HELLO_SECONDS):
-            facts = await client.hello(
-                daemon_argv=daemon_argv(paths), daemon_cwd="/", daemon_log=paths.daemon_log
-            )
-    except TimeoutError as error:
+        facts = await client.hello(
+            daemon_argv=daemon_argv(paths), daemon_cwd="/", daemon_log=paths.daemon_log
+        )
+    except UnavailableError:
         await client.close()
-        raise UnavailableError(f"the keeper at {paths.keeper_socket} does not answer") from error
+        return None
     except BaseException:
         await client.close()
         raise
@@ -75,7 +85,8 @@ async def _connect(paths: StackPaths) -> KeeperClient | None:
         return None
 
 
-async def _start(paths: StackPaths) -> None:
+async def _start(paths: StackPaths) -> bool:
+    """Start a keeper; ``False`` when another one holds the lock."""
     place = KeeperPlace(
         socket_path=paths.keeper_socket,
         lock_path=paths.keeper_lock,
@@ -85,20 +96,8 @@ async def _start(paths: StackPaths) -> None:
     try:
         await asyncio.to_thread(start_keeper, place)
     except RejectedError:
-        # Somebody else just started one; it may not listen yet.
-        await _poll(paths)
-
-
-async def _poll(paths: StackPaths) -> None:
-    """Return once a keeper accepts connections; nothing here could notify."""
-    deadline = asyncio.get_running_loop().time() + HELLO_SECONDS
-    client = await _connect(paths)
-    while client is None:
-        if asyncio.get_running_loop().time() > deadline:
-            raise DeadlineError(f"the keeper that holds {paths.keeper_lock} does not listen")
-        await asyncio.sleep(_RETRY_SECONDS)
-        client = await _connect(paths)
-    await client.close()
+        return False
+    return True
 
 
 def _wait_for_line(descriptor: int) -> None:

@@ -12,16 +12,18 @@ import fcntl
 import os
 import signal
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from prismctl.errors import PrismError
+from prismctl.errors import DeadlineError, PrismError
 from prismctl.files.paths import Home
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from prismctl.daemon.http import HttpServer
     from prismctl.files.paths import StackPaths
 
 USAGE: Final = (
@@ -30,7 +32,10 @@ USAGE: Final = (
 )
 FAREWELL_SECONDS: Final = 1.0
 """How long clients have to take their last answer."""
+LOCK_SECONDS: Final = 15.0
+"""How long a daemon that holds the lock may take to answer or to end."""
 MAX_LOG_BYTES: Final = 1024 * 1024
+_RETRY_SECONDS: Final = 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +100,7 @@ def main(words: Sequence[str] | None = None) -> int:
     ready = ReadyPipe(arguments.ready_fd)
     try:
         paths.ensure()
-        lock = take_lock(paths)
+        lock = wait_for_lock(paths)
         if lock is None:
             ready.say(f"held another daemon holds {paths.daemon_lock}")
             return 0
@@ -144,6 +149,23 @@ def take_lock(paths: StackPaths) -> int | None:
     return descriptor
 
 
+def wait_for_lock(paths: StackPaths) -> int | None:
+    """The lock, or ``None`` when the daemon that has it answers; one that is about to end is waited for.
+
+    Raises:
+        PrismError: the lock file cannot be opened.
+        DeadlineError: whoever has it neither answers nor ends.
+    """
+    deadline = time.monotonic() + LOCK_SECONDS
+    while (lock := take_lock(paths)) is None:
+        if _is_listening(paths.daemon_socket):
+            return None
+        if time.monotonic() > deadline:
+            raise DeadlineError(f"the daemon that holds {paths.daemon_lock} does not answer")
+        time.sleep(_RETRY_SECONDS)
+    return lock
+
+
 async def _run(paths: StackPaths, arguments: Arguments, ready: ReadyPipe) -> None:
     from prismctl.daemon.http import listen
 
@@ -159,6 +181,7 @@ async def _run(paths: StackPaths, arguments: Arguments, ready: ReadyPipe) -> Non
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, leaving.set)
     server = HttpServer(Api(stack).handle, on_connect=stack.client_came, on_end=stack.client_went)
+    stack.stop_listening = lambda: _stop_listening(server, paths)
     try:
         await stack.open(arguments.keeper_fd)
         await server.serve(listening)
@@ -174,12 +197,17 @@ async def _run(paths: StackPaths, arguments: Arguments, ready: ReadyPipe) -> Non
             with contextlib.suppress(PrismError):
                 await stack.stop_everything(kill=False)
         await stack.close()
-        with contextlib.suppress(OSError):
-            paths.daemon_socket.unlink()
+        _stop_listening(server, paths)
         if is_over and paths.socket_directory != paths.directory:
             # The lock is still ours: nobody can be about to listen there.
             with contextlib.suppress(OSError):
                 paths.socket_directory.rmdir()
+
+
+def _stop_listening(server: HttpServer, paths: StackPaths) -> None:
+    server.stop_listening()
+    with contextlib.suppress(FileNotFoundError):
+        paths.daemon_socket.unlink()
 
 
 def _warm(stack: object, engine: str) -> None:

@@ -31,8 +31,10 @@ _KIND_OF_STATE: Final = {
     ServiceState.UNHEALTHY: EventKind.SERVICE_UNHEALTHY,
     ServiceState.FAILED: EventKind.SERVICE_FAILED,
     ServiceState.COMPLETED: EventKind.SERVICE_COMPLETED,
-    ServiceState.STOPPING: EventKind.SERVICE_STOPPING,
-    ServiceState.STOPPED: EventKind.SERVICE_STOPPED,
+}
+_KIND_OF_PHASE: Final = {
+    Phase.STOPPING: EventKind.SERVICE_STOPPING,
+    Phase.STOPPED: EventKind.SERVICE_STOPPED,
 }
 _KIND_OF_COMPONENT: Final = {
     ComponentState.STARTING: EventKind.COMPONENT_STARTING,
@@ -44,9 +46,12 @@ _KIND_OF_COMPONENT: Final = {
 def narrate_instance(
     before: InstanceObservation | None, after: InstanceObservation
 ) -> list[Telling]:
-    """A run that ended by itself, and a run that began."""
+    """A run that ended by itself or on purpose, and a run that began: told at once, so in the right order."""
     told = []
     service, replica = after.key
+    kind = _KIND_OF_PHASE.get(after.phase)
+    if kind is not None and (before is None or before.phase is not after.phase):
+        told.append(Telling(kind=kind, service=service, instance=replica))
     was_up = before is not None and before.phase in {Phase.RUNNING, Phase.BACKOFF}
     has_ended = after.exited_at is not None and (
         before is None or after.exited_at != before.exited_at

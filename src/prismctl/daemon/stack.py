@@ -29,7 +29,7 @@ from prismctl.errors import PrismError, RejectedError, UnavailableError
 from prismctl.probes.scheduler import ProbeScheduler
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Sequence
+    from collections.abc import Callable, Coroutine, Sequence
 
     from prismctl.domain.plan import EngineName, StackPlan
     from prismctl.domain.service import ServiceName
@@ -42,6 +42,10 @@ WATCHED_SECONDS: Final = 1.0
 UNWATCHED_SECONDS: Final = 15.0
 IDLE_SECONDS: Final = 30.0
 """A daemon without a plan, a client and anything to do ends after this long."""
+KEEPER_END_SECONDS: Final = 2.0
+"""How long the keeper may take to go once it has said that nothing is left."""
+ADOPT_SECONDS: Final = 0.5
+"""How long a new daemon waits for its engine to tell what runs, before it answers anyway."""
 RECOVERY_DELAYS: Final = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0)
 RECOVERY_SECONDS: Final = 60.0
 """How long an operation waits for a lost keeper to be replaced."""
@@ -52,6 +56,8 @@ class Stack:
 
     def __init__(self, paths: StackPaths) -> None:
         self.paths = paths
+        self.stop_listening: Callable[[], None] = lambda: None
+        """Called before it is told that everything is down: the next command must not find this daemon."""
         self.events = EventLog(paths.events)
         self.monitor = Monitor(paths, self.events)
         self.operations = OperationQueue(self.events, self.reconsider_idleness)
@@ -89,7 +95,7 @@ class Stack:
         plan = load_plan(self.paths)
         is_kept = bool(self._link.facts.processes)
         if plan is not None and is_kept:
-            self._adopt(plan)
+            await self._adopt(plan)
         elif not is_kept:
             await self._begin_afresh(had_plan=self.paths.plan.exists())
         self.reconsider_idleness()
@@ -97,6 +103,7 @@ class Stack:
     def end(self) -> None:
         """There is nothing left to look after."""
         self.is_ending = True
+        self.stop_listening()
         self.ended.set()
 
     async def close(self) -> None:
@@ -199,8 +206,10 @@ class Stack:
                 await self._ensure_engine_for_stop()
                 await self._end_engine(kill=kill)
             if self._link is not None:
-                with contextlib.suppress(UnavailableError):
+                with contextlib.suppress(UnavailableError, TimeoutError):
                     await self._link.client.shutdown(kill=kill)
+                    async with asyncio.timeout(KEEPER_END_SECONDS):
+                        await self._link.client.wait_closed()
 
     def copy_logs_to(self, target: str) -> None:
         """Append all output to a file from now on; empty: no more."""
@@ -239,17 +248,26 @@ class Stack:
 
     # Inside.
 
-    def _adopt(self, plan: StackPlan) -> None:
+    async def _adopt(self, plan: StackPlan) -> None:
         state = load_state(self.paths)
         self.monitor.begin(plan, state.history)
         if state.log_file:
             self.copy_logs_to(state.log_file)
 
+        is_adopted = asyncio.Event()
+
         async def adopt() -> dict[str, Any]:
-            await self.hand_over(plan)
+            try:
+                await self.hand_over(plan)
+            finally:
+                is_adopted.set()
             return {"outcome": "ready"}
 
         self.operations.start("adopt", adopt)
+        # The first answer shall be true; agents that take longer to answer shall not hold it up for long.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(ADOPT_SECONDS):
+                await is_adopted.wait()
 
     async def _begin_afresh(self, *, had_plan: bool) -> None:
         ended = await asyncio.to_thread(

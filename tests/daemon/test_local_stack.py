@@ -1,0 +1,512 @@
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import threading
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from prismctl.client import StackCondition, find_condition, is_running, start_daemon
+from prismctl.domain.plan import Port, plan_to_json
+from prismctl.domain.service import CheckType, HealthCheck
+from prismctl.errors import PrismError, RejectedError, UnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.conftest import StackLab
+
+
+def kinds_of(events: list[dict[str, Any]], service: str) -> list[str]:
+    return [event["kind"] for event in events if event["service"] == service]
+
+
+def when(events: list[dict[str, Any]], kind: str, service: str) -> int:
+    return next(
+        event["sequence"]
+        for event in events
+        if (event["kind"], event["service"]) == (kind, service)
+    )
+
+
+def test_services_start_once_their_dependencies_are_healthy(lab: StackLab) -> None:
+    lab.start()
+    plan = lab.plan(
+        lab.http("base"), lab.http("middle", needs=("base",)), lab.service("top", needs=("middle",))
+    )
+
+    events, result = lab.apply(plan)
+
+    assert result["outcome"] == "ready"
+    assert result["status"]["state"] == "running"
+    assert when(events, "service.healthy", "base") < when(events, "service.starting", "middle")
+    assert when(events, "service.healthy", "middle") < when(events, "service.starting", "top")
+    assert events[-1]["kind"] == "stack.ready"
+
+
+def test_a_stop_takes_dependents_down_before_what_they_need(lab: StackLab) -> None:
+    lab.start_with(lab.service("base"), lab.service("top", needs=("base",)))
+
+    items = list(lab.client.stop())
+    events = [item["event"] for item in items if "event" in item]
+
+    assert when(events, "service.stopped", "top") < when(events, "service.stopping", "base")
+    assert items[-1]["result"]["outcome"] == "stopped"
+    assert find_condition(lab.paths) is StackCondition.STOPPED
+
+
+def test_a_crash_loop_ends_as_failed_with_its_output_at_hand(lab: StackLab) -> None:
+    lab.start()
+    plan = lab.plan(lab.shell("bad", "echo out of luck; exit 3"), lab.service("good"))
+
+    events, result = lab.apply(plan)
+
+    assert result["outcome"] == "partial"
+    assert result["failed"] == ["bad"]
+    assert kinds_of(events, "bad").count("service.starting") == 6
+    status = lab.service_status("bad")
+    assert status["state"] == "failed"
+    assert "exited with code 3" in status["reason"]
+    assert [line["text"] for line in lab.client.logs(["bad"], tail=2)] == ["out of luck"] * 2
+
+
+def test_dependents_of_what_cannot_start_are_skipped_and_say_of_what(lab: StackLab) -> None:
+    lab.start()
+    plan = lab.plan(
+        lab.shell("bad", "exit 1"),
+        lab.service("waiting", needs=("bad",)),
+        lab.service("last", needs=("waiting",)),
+    )
+
+    result = lab.apply(plan)[1]
+
+    assert result["outcome"] == "failed"
+    assert (result["failed"], result["skipped"]) == (["bad"], ["waiting", "last"])
+    assert "bad can never be ready" in lab.service_status("last")["reason"]
+
+
+def test_a_service_that_never_answers_says_what_answered_instead(lab: StackLab) -> None:
+    lab.start()
+    plan = lab.plan(lab.http("sick", env={"STATUS": "503"}))
+    stream = lab.client.apply(plan_to_json(plan), time.time())
+    next(stream)
+
+    status = lab.wait_for_service("sick", lambda service: "503" in service["reason"])
+
+    assert status["state"] == "starting"
+    assert status["reason"].startswith("HTTP 503 from 127.0.0.1:")
+
+
+def test_a_failure_takes_everything_down_when_that_was_asked_for(lab: StackLab) -> None:
+    lab.start()
+    plan = lab.plan(lab.service("good"), lab.shell("bad", "exit 1"))
+
+    result = lab.apply(plan, on_failure="stop")[1]
+
+    assert result["outcome"] == "failed"
+    assert result["failed"] == ["bad"]
+    assert find_condition(lab.paths) is StackCondition.STOPPED
+
+
+def test_a_one_shot_completes_and_lets_its_dependents_go_on(lab: StackLab) -> None:
+    status = lab.start_with(
+        lab.shell("migrate", "exit 0", one_shot=True), lab.service("app", needs=("migrate",))
+    )
+
+    assert {each["name"]: each["state"] for each in status["services"]} == {
+        "migrate": "completed",
+        "app": "healthy",
+    }
+
+
+def test_a_program_that_is_not_there_fails_before_anything_runs(lab: StackLab) -> None:
+    lab.start()
+
+    with pytest.raises(PrismError, match="no-such-program"):
+        lab.apply(lab.plan(lab.service("gone", "no-such-program")))
+
+    assert lab.client.plan() is None
+
+
+def test_processes_that_ignore_signals_and_leave_their_session_end_with_the_stack(
+    lab: StackLab, wait_until: Callable[..., None]
+) -> None:
+    stubborn = "import os, signal, time\n"
+    stubborn += "[signal.signal(n, signal.SIG_IGN) for n in (2, 15)]\n"
+    stubborn += "print('armed', flush=True)\n"
+    stubborn += "if os.fork() == 0:\n    os.setsid()\ntime.sleep(1000)"
+    lab.start_with(lab.python("stubborn", stubborn, stop_grace_seconds=0.1))
+    wait_until(lambda: len(lab.own_processes()) == 4)
+
+    list(lab.client.stop())
+
+    wait_until(lambda: not lab.own_processes())
+
+
+def test_memory_counts_children_in_sessions_of_their_own(lab: StackLab) -> None:
+    code = "import os, time\nif os.fork() == 0:\n    os.setsid()\n    block = bytearray(64 << 20)\n"
+    code += "    print('big', flush=True)\ntime.sleep(1000)"
+    lab.start_with(lab.python("big", code))
+
+    status = lab.wait_for_service("big", lambda service: service["memory_bytes"] > 64 << 20)
+
+    assert status["memory_bytes"] < 256 << 20
+
+
+def test_probes_stay_timely_while_another_service_floods_its_log(lab: StackLab) -> None:
+    lab.start()
+    plan = lab.plan(
+        lab.shell("flood", "while :; do echo 0123456789012345678901234567890123456789; done"),
+        lab.http("calm"),
+    )
+
+    result = lab.apply(plan)[1]
+
+    assert result["outcome"] == "ready"
+    calm = next(each for each in result["status"]["services"] if each["name"] == "calm")
+    assert calm["healthy_after_seconds"] < 5.0
+
+
+def test_a_killed_service_is_started_again(lab: StackLab) -> None:
+    before = lab.pids(lab.start_with(lab.http("web")))["web"]
+
+    os.kill(before, signal.SIGKILL)
+    status = lab.wait_for_service(
+        "web", lambda service: service["restarts"] == 1 and service["state"] == "healthy"
+    )
+
+    assert status["pid"] not in {None, before}
+    assert status["last_error"] == "was killed by SIGKILL"
+
+
+def test_a_suspended_service_is_unhealthy_and_says_so(lab: StackLab) -> None:
+    pid = lab.pids(lab.start_with(lab.http("web")))["web"]
+
+    os.kill(pid, signal.SIGSTOP)
+    lab.wait_for_service("web", lambda service: service["state"] == "unhealthy")
+    os.kill(pid, signal.SIGCONT)
+
+    lab.wait_for_service("web", lambda service: service["state"] == "healthy")
+
+
+def test_services_outlive_a_killed_daemon_and_its_successor_knows_them(lab: StackLab) -> None:
+    before = lab.start_with(lab.http("web"), lab.service("top", needs=("web",)))
+    killed = lab.daemon_pid()
+    sequence = list(lab.client.events())[-1]["sequence"]
+
+    os.kill(killed, signal.SIGKILL)
+    began = time.monotonic()
+    lab.wait_for_service("top", lambda service: service["state"] == "healthy")
+    seconds = time.monotonic() - began
+
+    after = lab.client.status()
+    assert lab.daemon_pid() != killed
+    assert lab.pids(after) == lab.pids(before)
+    assert after["state"] == "running"
+    assert after["ready_seconds"] == before["ready_seconds"]
+    assert list(lab.client.events(after=sequence))[0]["sequence"] == sequence + 1
+    assert seconds < 5.0
+
+
+def test_a_killed_keeper_is_replaced_and_the_plan_applied_again(
+    lab: StackLab, wait_until: Callable[..., None]
+) -> None:
+    before = lab.pids(lab.start_with(lab.http("web"), lab.service("top", needs=("web",))))
+
+    os.kill(lab.keeper_pid(), signal.SIGKILL)
+    wait_until(lambda: "a new keeper runs" in str(list(lab.client.events())))
+    lab.wait_for_service("top", lambda service: service["state"] == "healthy")
+
+    after = lab.pids()
+    assert not set(after.values()) & set(before.values())
+    kinds = [event["kind"] for event in lab.client.events() if event["service"] == "keeper"]
+    assert kinds == ["component.lost", "component.ready"]
+
+
+def test_when_both_are_killed_the_next_command_says_so_and_a_sweep_ends_the_rest(
+    lab: StackLab, wait_until: Callable[..., None]
+) -> None:
+    escapee = "import os, time\nif os.fork() == 0:\n    os.setsid()\ntime.sleep(1000)"
+    lab.start_with(lab.python("escapee", escapee))
+    wait_until(lambda: len(lab.own_processes()) == 4)
+    daemon, keeper = lab.daemon_pid(), lab.keeper_pid()
+
+    os.kill(keeper, signal.SIGSTOP)
+    os.kill(daemon, signal.SIGKILL)
+    os.kill(keeper, signal.SIGKILL)
+    wait_until(lambda: find_condition(lab.paths) is StackCondition.LEFT_BEHIND)
+
+    with pytest.raises(UnavailableError, match="were killed"):
+        lab.client.status()
+    from prismctl.client import sweep
+
+    swept = sweep(lab.paths)
+
+    assert [process["key"] for process in swept["processes"]] == ["escapee#0"]
+    assert swept["plan"]
+    assert find_condition(lab.paths) is StackCondition.STOPPED
+    assert not lab.own_processes()
+
+
+def test_a_start_after_both_were_killed_sweeps_first(
+    lab: StackLab, wait_until: Callable[..., None]
+) -> None:
+    lab.start_with(lab.service("one"))
+    daemon, keeper = lab.daemon_pid(), lab.keeper_pid()
+    os.kill(keeper, signal.SIGSTOP)
+    os.kill(daemon, signal.SIGKILL)
+    os.kill(keeper, signal.SIGKILL)
+    wait_until(lambda: find_condition(lab.paths) is StackCondition.LEFT_BEHIND)
+
+    status = lab.start_with(lab.service("one"))
+
+    assert status["state"] == "running"
+    assert [event["kind"] for event in lab.client.events()][0] == "swept"
+
+
+def test_two_starts_at_once_share_one_daemon_and_one_operation(lab: StackLab) -> None:
+    plan = lab.plan(lab.http("web"))
+    results: list[dict[str, Any]] = []
+
+    def start() -> None:
+        start_daemon(lab.paths).wait()
+        results.append(lab.apply(plan)[1])
+
+    threads = [threading.Thread(target=start) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert [result["outcome"] for result in results] == ["ready"] * 4
+    assert len({result["status"]["services"][0]["pid"] for result in results}) == 1
+    assert len([command for _, command in lab.own_processes() if "prismctl.daemon" in command]) == 1
+
+
+def test_a_daemon_that_is_sent_away_leaves_the_services_and_is_brought_back_by_a_request(
+    lab: StackLab, wait_until: Callable[..., None]
+) -> None:
+    before = lab.pids(lab.start_with(lab.service("one")))
+    os.kill(lab.daemon_pid(), signal.SIGTERM)
+    wait_until(lambda: not is_running(lab.paths))
+
+    assert find_condition(lab.paths) is StackCondition.UNATTENDED
+
+    assert lab.pids() == before
+
+
+def test_stale_sockets_and_lock_files_are_no_obstacle(lab: StackLab) -> None:
+    lab.paths.ensure()
+    for path in (lab.paths.daemon_socket, lab.paths.keeper_socket):
+        import socket
+
+        with socket.socket(socket.AF_UNIX) as stale:
+            stale.bind(str(path))
+    for path in (lab.paths.daemon_lock, lab.paths.keeper_lock):
+        path.write_text("99999\n")
+
+    assert lab.start_with(lab.service("one"))["state"] == "running"
+
+
+def test_a_long_home_is_no_obstacle(new_lab: Callable[..., StackLab]) -> None:
+    lab = new_lab(parent="x" * 75 + "/" + "y" * 75)
+
+    assert lab.start_with(lab.service("one"))["state"] == "running"
+    assert lab.paths.socket_directory != lab.paths.directory
+
+
+def test_two_stacks_of_one_home_know_nothing_of_each_other(
+    lab: StackLab, new_lab: Callable[..., StackLab]
+) -> None:
+    other = new_lab(stack="second")
+    lab.start_with(lab.service("one"))
+    other.start_with(other.service("one"))
+
+    list(lab.client.stop())
+
+    assert other.client.status()["state"] == "running"
+
+
+def test_a_restart_gives_new_processes_and_leaves_dependents_alone(lab: StackLab) -> None:
+    before = lab.pids(lab.start_with(lab.http("base"), lab.service("top", needs=("base",))))
+
+    items = list(lab.client.restart(["base"]))
+
+    after = lab.pids(items[-1]["result"]["status"])
+    assert items[-1]["result"]["outcome"] == "ready"
+    assert after["base"] != before["base"]
+    assert after["top"] == before["top"]
+
+
+def test_a_restart_of_all_goes_down_and_up_in_order(lab: StackLab) -> None:
+    before = lab.pids(lab.start_with(lab.http("base"), lab.service("top", needs=("base",))))
+
+    items = list(lab.client.restart())
+
+    events = [item["event"] for item in items if "event" in item]
+    assert items[-1]["result"]["outcome"] == "ready"
+    assert when(events, "service.healthy", "base") < when(events, "service.starting", "top")
+    assert not set(lab.pids().values()) & set(before.values())
+
+
+def test_a_restart_gives_what_failed_and_what_it_held_up_another_chance(lab: StackLab) -> None:
+    flag = lab.home / "flag"
+    lab.start_with(
+        lab.shell("moody", f"test -e {flag} && exec sleep 1000"),
+        lab.service("top", needs=("moody",)),
+    )
+    assert lab.client.status()["state"] == "failed"
+    flag.touch()
+
+    items = list(lab.client.restart(["moody"]))
+
+    assert items[-1]["result"]["outcome"] == "ready"
+    assert lab.client.status()["state"] == "running"
+
+
+def test_an_unknown_service_cannot_be_restarted(lab: StackLab) -> None:
+    lab.start_with(lab.service("one"))
+
+    with pytest.raises(RejectedError, match="nobody is not part of the stack"):
+        list(lab.client.restart(["nobody"]))
+
+
+def test_another_plan_touches_only_what_is_different(lab: StackLab) -> None:
+    same, changed, gone = lab.service("same"), lab.service("changed"), lab.service("gone")
+    before = lab.pids(lab.start_with(same, changed, gone))
+    changed = replace(changed, env={"COLOUR": "blue"})
+
+    events, result = lab.apply(lab.plan(same, changed, lab.service("new", needs=("same",))))
+
+    after = lab.pids(result["status"])
+    assert result["outcome"] == "ready"
+    assert after["same"] == before["same"]
+    assert after["changed"] != before["changed"]
+    assert set(after) == {"same", "changed", "new"}
+    assert "service.starting" not in kinds_of(events, "same")
+    assert not os.path.exists(f"/proc/{before['gone']}")  # noqa: PTH110 - one look at /proc
+
+
+def test_the_same_plan_again_changes_nothing(lab: StackLab) -> None:
+    plan = lab.plan(lab.http("web"))
+    lab.start()
+    before = lab.pids(lab.apply(plan)[1]["status"])
+
+    result = lab.apply(plan)[1]
+
+    assert result["outcome"] == "ready"
+    assert lab.pids(result["status"]) == before
+
+
+def test_replicas_listen_on_ports_of_their_own(lab: StackLab) -> None:
+    web = replace(lab.http("web"), replicas=3)
+
+    status = lab.start_with(web)["services"][0]
+
+    ports = [instance["ports"][0]["port"] for instance in status["instances"]]
+    assert status["replicas"] == {"wanted": 3, "healthy": 3}
+    assert len(set(ports)) == 3
+
+    result = lab.apply(lab.plan(replace(web, replicas=1)))[1]
+
+    left = result["status"]["services"][0]["instances"]
+    assert [instance["pid"] for instance in left] == [status["instances"][0]["pid"]]
+
+
+def test_a_stop_in_the_middle_of_a_start_leaves_nothing(lab: StackLab) -> None:
+    lab.start()
+    never = HealthCheck(type=CheckType.TCP, port=lab.free_port())
+    plan = lab.plan(
+        lab.service("never", check=never, ports=(Port(name="x", number=1),)),
+        lab.service("top", needs=("never",)),
+    )
+    stream = lab.client.apply(plan_to_json(plan), time.time())
+    seen = [next(stream)]
+    while seen[-1]["event"]["kind"] != "service.starting":
+        seen.append(next(stream))
+
+    stopped = list(lab.client.stop())[-1]["result"]
+    rest = list(stream)
+
+    assert stopped["outcome"] == "stopped"
+    assert rest[-1]["result"]["outcome"] == "stopped"
+    assert not lab.paths.plan.exists()
+
+
+def test_checks_by_command_and_by_output_decide_as_well(lab: StackLab) -> None:
+    flag = lab.home / "flag"
+    by_command = HealthCheck(type=CheckType.EXEC, command=("test", "-e", str(flag)))
+    by_output = HealthCheck(type=CheckType.LOG, pattern="ready to .* requests")
+
+    status = lab.start_with(
+        lab.shell("toucher", f"touch {flag}; exec sleep 1000", check=by_command),
+        lab.shell("talker", "echo ready to take requests; exec sleep 1000", check=by_output),
+    )
+
+    assert {each["state"] for each in status["services"]} == {"healthy"}
+
+
+def test_what_holds_secrets_is_closed_to_others(lab: StackLab) -> None:
+    lab.start_with(lab.service("one", env={"TOKEN": "x"}, secrets=frozenset({"TOKEN"})))
+
+    for path in (lab.paths.plan, lab.paths.daemon_socket, lab.paths.events, lab.paths.daemon_log):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
+    assert lab.client.environment()["ONE_TOKEN"] == "x"
+
+
+def test_a_start_puts_the_last_data_aside_unless_it_persists(lab: StackLab) -> None:
+    fleeting = lab.shell("fleeting", "touch here; exec sleep 1000")
+    lasting = lab.shell("lasting", "touch here; exec sleep 1000", persist=True)
+    lab.start_with(fleeting, lasting)
+    list(lab.client.stop())
+
+    lab.start()
+    quiet = replace(fleeting, command=("sleep", "1000"))
+    events, _ = lab.apply(lab.plan(quiet, replace(lasting, command=("sleep", "1000"))))
+
+    accepted = next(event for event in events if event["kind"] == "plan.accepted")
+    assert accepted["details"]["fresh"] == ["fleeting"]
+    assert accepted["details"]["kept"] == ["lasting"]
+    assert not (lab.paths.data / "fleeting" / "here").exists()
+    assert (lab.paths.data / ".previous" / "fleeting" / "here").exists()
+    assert (lab.paths.data / "lasting" / "here").exists()
+
+
+def test_all_output_is_appended_to_a_file_that_was_asked_for(
+    lab: StackLab, wait_until: Callable[..., None]
+) -> None:
+    lab.start()
+    target = lab.home / "all.log"
+
+    lab.apply(lab.plan(lab.shell("talker", "echo hello; exec sleep 1000")), log_file=str(target))
+
+    wait_until(lambda: target.exists() and "talker hello" in target.read_text())
+
+
+def test_logs_are_followed_across_a_restart(lab: StackLab) -> None:
+    lab.start_with(lab.shell("talker", "echo run $$; exec sleep 1000"))
+    stream = lab.client.logs(["talker"], follow=True)
+    first = next(stream)["text"]
+
+    list(lab.client.restart(["talker"]))
+
+    assert next(stream)["text"] != first
+
+
+def test_a_watcher_is_told_of_each_change_and_may_be_slow(lab: StackLab) -> None:
+    lab.start()
+    watching = lab.client.watch_status()
+    assert next(watching)["state"] == "stopped"
+
+    lab.apply(lab.plan(lab.service("one")))
+
+    states = []
+    for status in watching:
+        states.append(status["state"])
+        if status["state"] == "running":
+            break
+    assert states[-1] == "running"
