@@ -248,19 +248,31 @@ class StartingDaemon:
 
     paths: StackPaths
     _pipe: int
+    _is_over: bool = False
+    _error: PrismError | None = None
 
     def wait(self, timeout_seconds: float = START_SECONDS) -> None:
         """Return once a daemon listens: this one, or the one that was faster.
+
+        Waiting again, after it is over or after an interrupt, has the same end.
 
         Raises:
             UnavailableError: it ended before it listened; the message says why.
             DeadlineError: it did not say anything in time.
         """
-        deadline = time.monotonic() + timeout_seconds
-        try:
+        if not self._is_over:
+            deadline = time.monotonic() + timeout_seconds
             said = _read_line(self._pipe, deadline)
-        finally:
             os.close(self._pipe)
+            self._is_over = True
+            try:
+                self._conclude(said, deadline, timeout_seconds)
+            except PrismError as error:
+                self._error = error
+        if self._error is not None:
+            raise self._error
+
+    def _conclude(self, said: str, deadline: float, timeout_seconds: float) -> None:
         word, _, rest = said.partition(" ")
         if word == "ready":
             return

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from prismctl.cli.narrators import Narrator
+    from prismctl.client import StackClient
 
 REDRAW_SECONDS: Final = 0.1
 _REASON_SECONDS: Final = 1.0
@@ -26,6 +27,25 @@ class Outcome:
     result: dict[str, Any] | None
     """The daemon's result; ``None`` when the deadline came first."""
     progress: Progress
+
+
+def with_earlier_events(
+    messages: Iterator[dict[str, Any]], client: StackClient, *, since: float
+) -> Iterator[dict[str, Any]]:
+    """The messages, with what happened between ``since`` and the first of them put in front.
+
+    Agents are brought up while the plan is still being made; somebody who watches wants to see them, too.
+    """
+    for message in messages:
+        if "event" in message:
+            first = message["event"]["sequence"]
+            for event in client.events():
+                if event["time"] >= since and event["sequence"] < first:
+                    yield {"event": event}
+            yield message
+            break
+        yield message
+    yield from messages
 
 
 def follow(

@@ -9,25 +9,36 @@ import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from prismctl.cli.endings import conclude
-from prismctl.cli.following import follow
+from prismctl.cli.following import follow, with_earlier_events
 from prismctl.cli.interrupts import Terminated, interruption_error
 from prismctl.cli.narrators import choose_narrator
 from prismctl.cli.process_clock import process_began_at
 from prismctl.cli.stack import find_stack, option_of
-from prismctl.cli.stopping import stop_after_interrupt, sweep_leftovers
+from prismctl.cli.stopping import stop_after_interrupt, sweep_leftovers, take_down, verify_stopped
 from prismctl.client import StackClient, start_daemon
-from prismctl.domain.plan import compare_plans, plan_from_json, plan_to_json
+from prismctl.domain.plan import EngineName, compare_plans, plan_from_json, plan_to_json
 from prismctl.errors import PrismError
+from prismctl.files.paths import find_project_file
 from prismctl.present.progress import begin_progress
 from prismctl.present.text import Span, Tone, line
 from prismctl.present.units import render_duration
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from prismctl.cli.invocation import Invocation
+    from prismctl.client import StartingDaemon
     from prismctl.domain.plan import StackPlan
+
+AGENTS: Final = {
+    EngineName.NOMAD: ("consul", "nomad"),
+    EngineName.LOCAL: (),
+    EngineName.CLUSTER: (),
+}
+"""What an engine needs to have running itself, in start order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,13 +140,22 @@ def _change(
         _say_already_running(call, client.status())
         return
     try:
-        _apply(call, options, client, plan, began_at=began_at, deadline=deadline)
+        with choose_narrator(call, began_at=began_at) as narrator:
+            narrator.tell_plan(plan)
+            outcome = follow(
+                _request(client, plan, options, began_at),
+                narrator=narrator,
+                progress=begin_progress(_dependencies(plan)),
+                deadline=deadline,
+                read_status=client.status,
+            )
     except (KeyboardInterrupt, Terminated) as interrupt:
         raise interruption_error(
             interrupt,
             f"let go of stack `{call.stack}`, which ran before; it goes on changing by itself",
             hint=f"`prismctl dev status{option_of(call.stack)}` shows how it is",
         ) from interrupt
+    conclude(call, client, outcome, seconds=options.wait_seconds)
 
 
 def _begin(call: Invocation, options: StartOptions, *, began_at: float, deadline: float) -> None:
@@ -145,17 +165,10 @@ def _begin(call: Invocation, options: StartOptions, *, began_at: float, deadline
         call.report(
             [line(f"the last run ended without being stopped; swept {what}") for what in swept]
         )
-    daemon = start_daemon(call.paths)
+    daemon = start_daemon(call.paths, guess_engine(call, options))
     client = StackClient(call.paths)
     try:
-        try:
-            plan = plan_for(call, options, running=None)
-        except PrismError:
-            daemon.wait()
-            _take_down(client)
-            raise
-        daemon.wait()
-        _apply(call, options, client, plan, began_at=began_at, deadline=deadline)
+        _plan_and_apply(call, options, daemon, client, began_at=began_at, deadline=deadline)
     except (KeyboardInterrupt, Terminated) as interrupt:
         how = stop_after_interrupt(call, daemon)
         raise interruption_error(
@@ -165,34 +178,63 @@ def _begin(call: Invocation, options: StartOptions, *, began_at: float, deadline
         ) from interrupt
 
 
-def _take_down(client: StackClient) -> None:
-    for _ in client.stop():
-        pass
-
-
-def _apply(
+def _plan_and_apply(
     call: Invocation,
     options: StartOptions,
+    daemon: StartingDaemon,
     client: StackClient,
-    plan: StackPlan,
     *,
     began_at: float,
     deadline: float,
 ) -> None:
-    progress = begin_progress({service.name: service.depends_on for service in plan.services})
-    with choose_narrator(call, began_at=began_at) as narrator:
-        narrator.tell_plan(plan)
-        messages = client.apply(
-            plan_to_json(plan), began_at, options.on_failure, log_file=options.log_file or ""
-        )
-        outcome = follow(
-            messages,
-            narrator=narrator,
-            progress=progress,
-            deadline=deadline,
-            read_status=client.status,
-        )
-    conclude(call, client, outcome, seconds=options.wait_seconds)
+    """A daemon that has nothing to look after in the end is not left behind."""
+    try:
+        plan = plan_for(call, options, running=None)
+        with choose_narrator(call, began_at=began_at) as narrator:
+            narrator.tell_plan(plan)
+            daemon.wait()
+            messages = _request(client, plan, options, began_at)
+            outcome = follow(
+                with_earlier_events(messages, client, since=began_at),
+                narrator=narrator,
+                progress=begin_progress(_dependencies(plan), AGENTS[plan.engine]),
+                deadline=deadline,
+                read_status=client.status,
+            )
+        conclude(call, client, outcome, seconds=options.wait_seconds)
+    except PrismError:
+        daemon.wait()
+        if client.plan() is None:
+            take_down(client)
+            verify_stopped(call.paths)
+        raise
+
+
+def _request(
+    client: StackClient, plan: StackPlan, options: StartOptions, began_at: float
+) -> Iterator[dict[str, Any]]:
+    return client.apply(
+        plan_to_json(plan), began_at, options.on_failure, log_file=options.log_file or ""
+    )
+
+
+def _dependencies(plan: StackPlan) -> dict[str, tuple[str, ...]]:
+    return {service.name: service.depends_on for service in plan.services}
+
+
+def guess_engine(call: Invocation, options: StartOptions) -> str:
+    """The engine whose agents are worth bringing up while the plan is still being made; empty for none.
+
+    Only where nothing but the tools can decide: a wrong guess would start agents for nothing.
+    """
+    from prismctl.machine import find_tool
+
+    if options.engine not in {None, "auto", "nomad"}:
+        return ""
+    if options.engine is None and (call.home.settings.exists() or find_project_file(Path.cwd())):
+        return ""
+    has_all = all(find_tool(tool, call.home.tools) for tool in AGENTS[EngineName.NOMAD])
+    return EngineName.NOMAD.value if has_all else ""
 
 
 def _say_already_running(call: Invocation, status: dict[str, Any]) -> None:

@@ -46,6 +46,12 @@ def stop_stack(call: Invocation, *, kill: bool) -> Stopped:
     return Stopped(services=services, components=components)
 
 
+def take_down(client: StackClient) -> None:
+    """Stop a daemon that has nothing to look after, without a word."""
+    for _ in client.stop():
+        pass
+
+
 def tell_stop(call: Invocation, messages: Iterator[dict[str, Any]]) -> None:
     """Follow a stop to its result; with ``-v``, tell each event."""
     from prismctl.present.events import event_line

@@ -64,10 +64,13 @@ class Progress:
         return all(step.is_settled for step in self.steps.values())
 
 
-def begin_progress(dependencies: Mapping[str, Sequence[str]]) -> Progress:
-    """Nothing has started yet; ``dependencies`` by service, in start order."""
-    steps = {name: Step(name=name, state="waiting") for name in dependencies}
-    return Progress(steps=steps, dependencies=dependencies)
+def begin_progress(
+    dependencies: Mapping[str, Sequence[str]], components: Sequence[str] = ()
+) -> Progress:
+    """Nothing has started yet; ``dependencies`` by service and agents, both in start order."""
+    agents = {name: Step(name=name, state="waiting", is_component=True) for name in components}
+    services = {name: Step(name=name, state="waiting") for name in dependencies}
+    return Progress(steps={**agents, **services}, dependencies=dependencies)
 
 
 def fold_event(progress: Progress, event: Mapping[str, Any]) -> Progress:
