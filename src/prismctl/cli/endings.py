@@ -165,6 +165,7 @@ def show_cards(call: Invocation, status: dict[str, Any], names: Sequence[str]) -
             waiting=waiting,
             width=min(call.width, 100),
             stack=call.stack,
+            is_running=status.get("state") != "stopped",
         )
         call.show([*card, ()])
 

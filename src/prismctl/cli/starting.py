@@ -204,7 +204,7 @@ def _plan_and_apply(
         conclude(call, client, outcome, seconds=options.wait_seconds)
     except PrismError:
         daemon.wait()
-        if client.plan() is None:
+        if find_stack(call.paths) is not None and client.plan() is None:
             take_down(client)
             verify_stopped(call.paths)
         raise

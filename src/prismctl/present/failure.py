@@ -24,8 +24,12 @@ def failure_card(
     waiting: Sequence[str],
     width: int,
     stack: str = "default",
+    is_running: bool = True,
 ) -> list[Line]:
-    """The card for one service of a status document, with its last log lines as the socket gives them."""
+    """The card for one service of a status document, with its last log lines as the socket gives them.
+
+    ``is_running`` is whether the rest of the stack does, so that one service can be tried again.
+    """
     name = clean(str(service["name"]))
     state = str(service["state"])
     why = clean(str(service.get("reason") or service.get("last_error") or ""))
@@ -46,16 +50,10 @@ def failure_card(
     if waiting:
         lines += _block("what waits", [line(clip(clean(", ".join(waiting)), room))])
     suffix = "" if stack == "default" else f" --stack {clean(stack)}"
-    lines += _block(
-        "what to try",
-        _advice(
-            [
-                (f"prismctl dev logs {name}{suffix}", "all it printed"),
-                (f"prismctl dev restart {name}{suffix}", "tries it again"),
-            ],
-            room,
-        ),
-    )
+    advice = [(f"prismctl dev logs {name}{suffix}", "all it printed")]
+    if is_running:
+        advice.append((f"prismctl dev restart {name}{suffix}", "tries it again"))
+    lines += _block("what to try", _advice(advice, room))
     return lines
 
 

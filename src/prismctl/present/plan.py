@@ -28,7 +28,8 @@ SCHEMA_VERSION: Final = 1
 
 _GAP: Final = "   "
 _USUAL_ENGINE: Final = "nomad"
-"""Needs no reason to be given; another one does."""
+"""Needs no reason to be given; another one does, unless somebody typed it."""
+_ASKED_FOR: Final = "asked for"
 _MINIMUM_REASON_WIDTH: Final = 16
 
 
@@ -75,7 +76,7 @@ def plan_lines(plan: StackPlan, *, width: int) -> list[Line]:
         f" · {count_of(len(plan.services), 'service')} on {article}{engine}",
     )
     lines: list[Line] = [spread(title, line(Span(f"stack {clean(plan.stack)}", Tone.MUTED)), width)]
-    if plan.engine_reason and plan.engine.value != _USUAL_ENGINE:
+    if plan.engine_reason not in {"", _ASKED_FOR} and plan.engine.value != _USUAL_ENGINE:
         lines.extend(
             line(Span(f"  {words}", Tone.MUTED))
             for words in fold(clean(plan.engine_reason), width - 2)
