@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from prismctl.client import StackCondition, find_condition, is_running, start_daemon
+from prismctl.client import StackCondition, find_condition, is_running, start_daemon, sweep
 from prismctl.domain.plan import Port, plan_to_json
 from prismctl.domain.service import CheckType, HealthCheck
 from prismctl.errors import PrismError, RejectedError, UnavailableError
@@ -27,7 +27,7 @@ def kinds_of(events: list[dict[str, Any]], service: str) -> list[str]:
 
 def when(events: list[dict[str, Any]], kind: str, service: str) -> int:
     return next(
-        event["sequence"]
+        int(event["sequence"])
         for event in events
         if (event["kind"], event["service"]) == (kind, service)
     )
@@ -208,7 +208,7 @@ def test_services_outlive_a_killed_daemon_and_its_successor_knows_them(lab: Stac
     assert lab.pids(after) == lab.pids(before)
     assert after["state"] == "running"
     assert after["ready_seconds"] == before["ready_seconds"]
-    assert list(lab.client.events(after=sequence))[0]["sequence"] == sequence + 1
+    assert next(lab.client.events(after=sequence))["sequence"] == sequence + 1
     assert seconds < 5.0
 
 
@@ -242,8 +242,6 @@ def test_when_both_are_killed_the_next_command_says_so_and_a_sweep_ends_the_rest
 
     with pytest.raises(UnavailableError, match="were killed"):
         lab.client.status()
-    from prismctl.client import sweep
-
     swept = sweep(lab.paths)
 
     assert [process["key"] for process in swept["processes"]] == ["escapee#0"]
@@ -265,7 +263,7 @@ def test_a_start_after_both_were_killed_sweeps_first(
     status = lab.start_with(lab.service("one"))
 
     assert status["state"] == "running"
-    assert [event["kind"] for event in lab.client.events()][0] == "swept"
+    assert next(lab.client.events())["kind"] == "swept"
 
 
 def test_two_starts_at_once_share_one_daemon_and_one_operation(lab: StackLab) -> None:

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from prismctl.daemon import event_log
+from prismctl.daemon.event_log import EventLog
+from prismctl.domain.events import EventKind
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+
+def messages(log: EventLog, after: int = 0) -> list[str]:
+    return [event.message for event in log.after(after)]
+
+
+def test_the_sequence_goes_on_with_the_next_daemon(tmp_path: Path) -> None:
+    path = tmp_path / "events.ndjson"
+    EventLog(path).append(EventKind.STACK_READY, message="one")
+
+    second = EventLog(path)
+    second.append(EventKind.STACK_READY, message="two")
+
+    assert [event.sequence for event in second.after(0)] == [1, 2]
+    assert messages(second) == ["one", "two"]
+
+
+def test_a_torn_line_is_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "events.ndjson"
+    EventLog(path).append(EventKind.STACK_READY, message="one")
+    with path.open("a") as file:
+        file.write('{"sequence": 2, "ti')
+
+    assert messages(EventLog(path)) == ["one"]
+
+
+def test_events_are_found_beyond_what_is_in_memory_and_across_rotation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_log, "MAX_FILE_BYTES", 3000)
+    monkeypatch.setattr(event_log, "MAX_KEPT", 5)
+    path = tmp_path / "events.ndjson"
+    log = EventLog(path)
+    for number in range(30):
+        log.append(EventKind.SERVICE_EXITED, message=str(number))
+
+    assert messages(log, after=20) == [str(number) for number in range(20, 30)]
+    assert path.with_name("events.ndjson.1").exists()
+    assert path.stat().st_size < 3000
+
+
+def test_a_new_life_counts_from_one_and_keeps_the_last_one_aside(tmp_path: Path) -> None:
+    path = tmp_path / "events.ndjson"
+    log = EventLog(path)
+    log.append(EventKind.STACK_READY, message="old")
+
+    log.begin()
+    event = log.append(EventKind.STACK_READY, message="new")
+
+    assert event.sequence == 1
+    assert messages(EventLog(path)) == ["new"]
+    assert "old" in path.with_name("events.ndjson.last").read_text()
+
+
+async def test_a_follower_gets_what_was_and_what_comes(tmp_path: Path) -> None:
+    log = EventLog(tmp_path / "events.ndjson")
+    log.append(EventKind.STACK_READY, message="0")
+    seen = []
+
+    async def follow() -> None:
+        async for event in log.follow(0):
+            seen.append(event.message)
+            if len(seen) == 3:
+                return
+
+    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+        group.create_task(follow())
+        await asyncio.sleep(0)
+        for number in (1, 2):
+            log.append(EventKind.STACK_READY, message=str(number))
+
+    assert seen == ["0", "1", "2"]
+
+
+def test_a_disk_that_takes_nothing_is_said_once_and_events_go_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "events.ndjson"
+    path.mkdir()
+    log = EventLog(path)
+
+    for number in range(3):
+        log.append(EventKind.STACK_READY, message=str(number))
+
+    assert messages(log) == ["0", "1", "2"]
+    assert capsys.readouterr().err.count("cannot write") == 1
