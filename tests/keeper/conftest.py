@@ -45,6 +45,7 @@ class RunningKeeper:
         self.told: list[tuple[KeeperEvent, ProcessStatus]] = []
         self._new: deque[tuple[KeeperEvent, ProcessStatus]] = deque()
         self._arrived = asyncio.Condition()
+        self.is_watching = asyncio.Event()
 
     def spec(self, key: str, *argv: str, **changes: Any) -> ProcessSpec:
         values: dict[str, Any] = {
@@ -77,7 +78,7 @@ class RunningKeeper:
 
     async def collect(self) -> None:
         with contextlib.suppress(PrismError):
-            async for change in self.client.watch():
+            async for change in self.client.watch(registered=self.is_watching):
                 async with self._arrived:
                     self.told.append(change)
                     self._new.append(change)
@@ -139,7 +140,8 @@ async def keeper(place: KeeperPlace) -> AsyncIterator[RunningKeeper]:
     client = await KeeperClient.connect(place.socket_path)
     running = RunningKeeper(place, pid, client)
     collecting = asyncio.create_task(running.collect())
-    await client.list()
+    async with asyncio.timeout(_PATIENCE_SECONDS):
+        await running.is_watching.wait()
     try:
         yield running
     finally:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from prismctl.keeper import tree
+from prismctl.keeper.lineage import Lineage
 from prismctl.keeper.spawn import Command, explain_failure
 from prismctl.keeper.tree import ProcessFacts
 
@@ -71,3 +72,17 @@ def test_a_passing_shortage_is_tried_again_and_a_wrong_path_is_not() -> None:
     assert not explain_failure(command, stage="fork", number=errno.EAGAIN).is_permanent
     missing = explain_failure(command, stage="exec", number=errno.ENOENT)
     assert missing == ("prog is not on the PATH (/a:/b)", True)
+
+
+def test_a_child_handed_over_while_orphans_are_counted_is_not_missed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # 11 is in the first list, ends before it is looked at, and leaves 12 behind.
+    lists = iter([[11], [11, 12], [11, 12]])
+    facts = {
+        11: ProcessFacts(11, 1, 11, 11, 5, is_gone=True),
+        12: ProcessFacts(12, 1, 12, 99, 6, is_gone=False),
+    }
+    monkeypatch.setattr(tree, "read_children", lambda _pid: next(lists))
+    monkeypatch.setattr(tree, "read_facts", facts.get)
+    assert Lineage("id").orphans({99: "a"}) == {12: "a"}

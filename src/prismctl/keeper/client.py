@@ -134,16 +134,21 @@ class KeeperClient:
         """Leave on purpose: the keeper does not start this daemon again."""
         await self._ask({"do": "goodbye"})
 
-    async def watch(self) -> AsyncIterator[tuple[KeeperEvent, ProcessStatus]]:
+    async def watch(
+        self, *, registered: asyncio.Event | None = None
+    ) -> AsyncIterator[tuple[KeeperEvent, ProcessStatus]]:
         """The present state (``KeeperEvent.PRESENT``, one a process), then every change as it happens.
 
-        Uses a connection of its own. A consumer that falls megabytes behind is disconnected by the keeper:
+        ``registered`` is set once the present state is taken: no change after that is missed, while one
+        before it only shows as part of that state. Uses a connection of its own. A consumer that falls megabytes behind is disconnected by the keeper:
         that is an ``UnavailableError`` here, and the next ``watch`` begins with the present state again.
         """
         reader, writer = await _open(self._socket_path)
         try:
             writer.write(b'{"id":1,"do":"watch"}\n')
             reply = _checked(await self._read(reader))
+            if registered is not None:
+                registered.set()
             for status in _statuses(reply["processes"]):
                 yield KeeperEvent.PRESENT, status
             while True:

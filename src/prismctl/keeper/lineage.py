@@ -49,10 +49,23 @@ class Lineage:
         ``mains`` are the main processes by PID, those that ended just now included.
         """
         found: dict[int, str | None] = {}
-        for pid in tree.read_children(self._own_pid):
-            if pid in mains:
-                continue
-            facts = tree.read_facts(pid)
+        looked_at: set[int] = set()
+        # A child that ends between the list and the look hands its own children over in that moment:
+        # only a list without anybody new is complete.
+        while new := [pid for pid in tree.read_children(self._own_pid) if pid not in looked_at]:
+            looked_at.update(new)
+            self._look_at(new, mains, found)
+        return found
+
+    def forget(self, pid: int) -> None:
+        """The process was reaped."""
+        self._owners.pop(pid, None)
+
+    def _look_at(
+        self, pids: list[int], mains: dict[int, str], found: dict[int, str | None]
+    ) -> None:
+        for pid in pids:
+            facts = None if pid in mains else tree.read_facts(pid)
             if facts is None or facts.is_gone:
                 continue
             known = self._owners.get(pid)
@@ -61,11 +74,6 @@ class Lineage:
                 known = (facts.start_ticks, self._find_owner(facts, mains))
                 self._owners[pid] = known
             found[pid] = known[1]
-        return found
-
-    def forget(self, pid: int) -> None:
-        """The process was reaped."""
-        self._owners.pop(pid, None)
 
     def _find_owner(self, facts: tree.ProcessFacts, mains: dict[int, str]) -> str | None:
         if facts.session in mains:
