@@ -11,7 +11,9 @@ import pytest
 
 from prismctl.engine.nomad.layout import AgentLayout
 from prismctl.engine.nomad.ports import (
+    NAMES,
     AgentPorts,
+    PortReservations,
     choose_agent_ports,
     ensure_agent_ports,
     is_free,
@@ -146,12 +148,26 @@ def test_a_port_held_for_udp_alone_is_not_free() -> None:
 def test_ports_stay_the_same_until_somebody_takes_one(tmp_path: Path) -> None:
     record = tmp_path / "ports.json"
     assert load_agent_ports(record) is None
-    first = ensure_agent_ports(record)
-    assert ensure_agent_ports(record) == first
+    reservations = PortReservations()
+    first = ensure_agent_ports(record, reservations)
+    assert ensure_agent_ports(record, reservations) == first
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", first.consul_http))
         holder.listen()
-        assert ensure_agent_ports(record).consul_http != first.consul_http
+        assert ensure_agent_ports(record, reservations).consul_http != first.consul_http
+    reservations.keep_only(None)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="nothing can be reserved elsewhere")
+def test_what_one_stack_has_chosen_another_does_not_choose(tmp_path: Path) -> None:
+    mine, others = PortReservations(), PortReservations()
+    first = ensure_agent_ports(tmp_path / "a.json", mine)
+    second = ensure_agent_ports(tmp_path / "b.json", others)
+    numbers = [{getattr(one, name) for name in NAMES} for one in (first, second)]
+    assert not numbers[0] & numbers[1]
+    mine.keep_only(None)
+    assert others.reserve(first.nomad_http)
+    others.keep_only(None)
 
 
 def test_a_damaged_record_is_as_good_as_none(tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ from prismctl.engine.nomad.credentials import Credentials, ensure_credentials
 from prismctl.engine.nomad.layout import AgentLayout
 from prismctl.engine.nomad.ports import (
     AgentPorts,
+    PortReservations,
     ensure_agent_ports,
     find_taken_ports,
     load_agent_ports,
@@ -60,7 +61,15 @@ POLL_SECONDS: Final = 0.02
 END_SECONDS: Final = 10.0
 """How long an agent may take to end beyond what its services were promised."""
 
+PORT_ATTEMPTS: Final = 5
+"""Between finding a port free and an agent's taking it, somebody else may: then other ports are chosen."""
+_LAST_LINES: Final = 20
+
 TITLES: Final = {CONSUL_KEY: "Consul", NOMAD_KEY: "Nomad"}
+
+
+class PortTakenError(UnavailableError):
+    """An agent could not have a port that was free a moment before."""
 
 
 class Agents:
@@ -75,6 +84,7 @@ class Agents:
         self._tools = tools
         self._processes: dict[str, ProcessId] = {}
         self._ports: AgentPorts | None = None
+        self._reservations = PortReservations()
         self._credentials: Credentials | None = None
         self._nomad: NomadClient | None = None
         self._consul: ConsulClient | None = None
@@ -164,15 +174,24 @@ class Agents:
 
     async def _start_afresh(self) -> None:
         await self.end_now()
-        ports = await asyncio.to_thread(ensure_agent_ports, self.layout.ports)
-        await self._connect(ports)
-        try:
-            await self.start_consul()
-            await self.start_nomad()
-        except BaseException:
-            # A cancelled start leaves as little behind as a failed one.
-            await asyncio.shield(self._give_up())
-            raise
+        for attempt in range(PORT_ATTEMPTS):
+            ports = await asyncio.to_thread(
+                ensure_agent_ports, self.layout.ports, self._reservations
+            )
+            await self._connect(ports)
+            try:
+                await self.start_consul()
+                await self.start_nomad()
+            except PortTakenError:
+                await self._give_up()
+                if attempt + 1 == PORT_ATTEMPTS:
+                    raise
+            except BaseException:
+                # A cancelled start leaves as little behind as a failed one.
+                await asyncio.shield(self._give_up())
+                raise
+            else:
+                return
 
     async def _give_up(self) -> None:
         with contextlib.suppress(PrismError):
@@ -258,7 +277,7 @@ class Agents:
         try:
             await asyncio.wait({ready, gone}, return_when=asyncio.FIRST_COMPLETED)
             if not ready.done():
-                raise self._ended_while_starting(spec.key)
+                raise await self._ended_while_starting(spec.key)
             await ready
         finally:
             for task in (ready, gone):
@@ -266,10 +285,14 @@ class Agents:
             await asyncio.gather(ready, gone, return_exceptions=True)
         self._observe(spec.key, ComponentState.READY, seconds=time.monotonic() - began_at)
 
-    def _ended_while_starting(self, key: str) -> UnavailableError:
+    async def _ended_while_starting(self, key: str) -> UnavailableError:
+        # Once the keeper has let go of it, all that it said is in the log.
+        await self._settle(key)
         log = self.layout.consul_log if key == CONSUL_KEY else self.layout.nomad_log
-        return UnavailableError(
-            f"{TITLES[key]} ended while starting: {_last_words(log)}",
+        words = _last_words(log)
+        kind = PortTakenError if "address already in use" in words else UnavailableError
+        return kind(
+            f"{TITLES[key]} ended while starting: {words}",
             hint=f"`tail {log}` shows all of what it said",
         )
 
@@ -385,6 +408,7 @@ class Agents:
         for key in TITLES:
             self._observe(key, ComponentState.STOPPED)
         taken = find_taken_ports(self.ports) if self._ports else []
+        self.release_ports()
         if taken:
             numbers = ", ".join(map(str, taken))
             raise PrismError(
@@ -397,6 +421,10 @@ class Agents:
         for client in (self._nomad, self._consul):
             if client is not None:
                 await client.close()
+
+    def release_ports(self) -> None:
+        """Let others have the agents' ports."""
+        self._reservations.keep_only(None)
 
     def _observe(
         self, key: str, state: ComponentState, *, message: str = "", seconds: float | None = None
@@ -418,14 +446,14 @@ def _save(path: Path, configuration: object) -> None:
 
 
 def _last_words(log: Path) -> str:
-    """The last line an agent wrote, without its time stamps."""
+    """The last error an agent wrote, else its last line, without the keeper's time stamp."""
     try:
         lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
     except OSError:
         lines = []
-    if not lines:
-        return "it said nothing"
-    return lines[-1].split(" ", 3)[-1].strip()
+    texts = [line.split(" ", 3)[-1].strip() for line in lines[-_LAST_LINES:]]
+    errors = [text for text in texts if "[ERROR]" in text or "==> Error" in text]
+    return next(reversed(errors or texts), "it said nothing")
 
 
 def _not_open() -> UnavailableError:

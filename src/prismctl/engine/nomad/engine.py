@@ -175,6 +175,7 @@ class NomadEngine:
         await self._stop_watching()
         await self._close_pump()
         await self._agents.close()
+        self._agents.release_ports()
         self._is_open = False
 
     async def login_url(self, ui: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import sys
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -59,6 +60,35 @@ def is_free(number: int, *, udp: bool) -> bool:
     return True
 
 
+class PortReservations:
+    """Ports that this process has chosen and nobody may have bound yet, so that two stacks never choose the same.
+
+    Held as names of unix sockets that exist in the kernel only (Linux): gone with the process, leaving no file.
+    """
+
+    def __init__(self) -> None:
+        self._held: dict[int, socket.socket] = {}
+
+    def reserve(self, number: int) -> bool:
+        """Whether the port is this process's to use."""
+        if number in self._held or sys.platform != "linux":
+            return True
+        holder = socket.socket(socket.AF_UNIX)
+        try:
+            holder.bind(f"\0prismctl-port-{number}")
+        except OSError:
+            holder.close()
+            return False
+        self._held[number] = holder
+        return True
+
+    def keep_only(self, ports: AgentPorts | None) -> None:
+        """Give back what was reserved and is not one of these."""
+        kept = {getattr(ports, name) for name in NAMES} if ports else set()
+        for number in set(self._held) - kept:
+            self._held.pop(number).close()
+
+
 def choose_agent_ports(is_usable: Callable[[str, int], bool]) -> AgentPorts:
     """The usual ports when all of one agent's are usable, else a free one for each that is not."""
     usual = AgentPorts()
@@ -71,18 +101,21 @@ def choose_agent_ports(is_usable: Callable[[str, int], bool]) -> AgentPorts:
     return AgentPorts(**chosen)
 
 
-def ensure_agent_ports(path: Path) -> AgentPorts:
-    """The recorded ports while all of them can still be had; else new ones, recorded.
+def ensure_agent_ports(path: Path, reservations: PortReservations) -> AgentPorts:
+    """The recorded ports while all of them can still be had; else new ones, recorded; reserved either way.
 
     Raises:
         PrismError: the record cannot be written.
     """
+
+    def is_usable(name: str, number: int) -> bool:
+        return reservations.reserve(number) and is_free(number, udp=name in UDP_TOO)
+
     recorded = load_agent_ports(path)
-    if recorded is not None and all(
-        is_free(getattr(recorded, name), udp=name in UDP_TOO) for name in NAMES
-    ):
+    if recorded is not None and all(is_usable(name, getattr(recorded, name)) for name in NAMES):
         return recorded
-    ports = choose_agent_ports(lambda name, number: is_free(number, udp=name in UDP_TOO))
+    ports = choose_agent_ports(is_usable)
+    reservations.keep_only(ports)
     write_atomically(path, json.dumps(asdict(ports), indent=1) + "\n")
     return ports
 
