@@ -224,7 +224,7 @@ async def test_the_launcher_is_ready_once_registered_and_again_after_admin_was_k
         database = f"sqlite://{tmp_path}/{round_}.db"
         admin = await spawn("admin", *admin_arguments, "--db", database)
         await admin.line_with("launcher registered")
-        await launcher.line_with(" registered ")
+        await launcher.line_with("INFO  registered ")
         assert await get(launcher.url("health", "/ready")) == (200, "registered\n")
         async with grpc.aio.insecure_channel(admin.grpc) as channel:
             answer = await AdminQueryStub(channel).ListLaunchers(query.ListLaunchersRequest())
