@@ -413,6 +413,7 @@ def test_runtime_native_needs_a_command() -> None:
         ("a: 1\n---\nb: 2\n", "a second document begins here; one file holds one"),
         ("a: *b\n", "services.yaml:1:4: "),
         ("a: &a [*a]\n", "alias `*a` names nothing above it"),
+        ("a: &a 1\nb: &a [*a]\n", "alias `*a` names nothing above it"),
         ("a: !!python/object:os.system x\n", "is not understood"),
         ("? [a]\n: 1\n", "a key has to be a single word"),
         ("a: \x07\n", "has a character that YAML does not allow"),

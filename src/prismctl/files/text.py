@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 from typing import Final
@@ -49,11 +50,11 @@ def read_text(path: Path) -> str:
 
 def name_for_people(path: Path) -> str:
     """A path as somebody standing in the working directory would type it."""
-    absolute = path.absolute()
-    for parent, prefix in ((Path.cwd(), ""), (Path.home(), "~/")):
-        if absolute.is_relative_to(parent):
-            return f"{prefix}{absolute.relative_to(parent)}"
-    return str(absolute)
+    for find_parent, prefix in ((Path.cwd, ""), (Path.home, "~/")):
+        # A directory that was removed under our feet, an account without a home: then there is no short name.
+        with contextlib.suppress(OSError, RuntimeError, ValueError):
+            return f"{prefix}{path.absolute().relative_to(find_parent())}"
+    return str(path)
 
 
 def _megabytes(size: int) -> str:
