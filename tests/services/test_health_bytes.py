@@ -51,3 +51,11 @@ def test_a_list_is_what_the_generated_code_reads() -> None:
         "": health_pb2.HealthCheckResponse.SERVING,
         "prism.ControlPlane": health_pb2.HealthCheckResponse.NOT_SERVING,
     }
+
+
+@pytest.mark.parametrize(
+    "data", [b"\x0a", b"\x0a\x05a", b"\x0d\x00", b"\x0a\x01\xff", b"\x0b", b"\xff" * 11]
+)
+def test_bytes_that_are_cut_short_or_no_message_are_refused(data: bytes) -> None:
+    with pytest.raises(Refusal):
+        requested_service(data)

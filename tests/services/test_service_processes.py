@@ -257,6 +257,13 @@ async def test_a_taken_port_is_one_line_and_a_hint(name: str, flag: str, tmp_pat
     assert len(lines) == 2
 
 
+async def test_two_services_cannot_share_a_port(spawn: Spawn) -> None:
+    service = await spawn("memstore")
+    code, _, err = await run("memstore", "--grpc-port", str(service.ports["grpc"]))
+    assert code == 1
+    assert f"port {service.ports['grpc']} on 127.0.0.1 is already in use" in err
+
+
 async def test_a_wrong_flag_ends_with_2_and_no_traceback() -> None:
     code, out, err = await run("admin", "serve", "--db", "postgres://x")
     assert (code, out) == (2, "")
