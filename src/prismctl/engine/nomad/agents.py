@@ -144,7 +144,10 @@ class Agents:
             for status in await self._keeper.list()
             if status.state is ProcessState.RUNNING and status.pid is not None
         }
-        self._processes = {key: running[key] for key in TITLES if key in running}
+        # The keeper may not have taken note yet of an end that the kernel already knows.
+        self._processes = {
+            key: running[key] for key in TITLES if key in running and is_alive(running[key])
+        }
         recorded = load_agent_ports(self.layout.ports)
         if self._processes and recorded is not None:
             await self._connect(recorded)
@@ -320,9 +323,15 @@ class Agents:
     def forget_lost(self, keys: set[str]) -> None:
         """Take note that agents are gone, and say so."""
         for key in keys:
-            self._processes.pop(key, None)
+            if self._processes.pop(key, None) is None:
+                continue
             self._observe(key, ComponentState.LOST, message=f"{TITLES[key]} ended unexpectedly")
             self._reporter.note(EventKind.COMPONENT_LOST, key, f"{TITLES[key]} ended unexpectedly")
+
+    def report_lost(self, keys: set[str], message: str) -> None:
+        """Say why agents that are gone stay gone."""
+        for key in keys:
+            self._observe(key, ComponentState.LOST, message=message)
 
     async def bring_back(self) -> None:
         """Start the agents that are gone, on the ports they had; Nomad starts with nothing.

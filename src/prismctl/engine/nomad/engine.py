@@ -548,18 +548,24 @@ class NomadEngine:
             if time.monotonic() - began_at > STABLE_SECONDS:
                 attempt = 0
             async with self._lock:
-                lost |= self._agents.find_lost()
-                self._agents.forget_lost(lost)
-                if NOMAD_KEY in lost:
-                    self._is_nomad_lost = True
-                    self._allocations = []
-                    self._wake.set()
+                self._take_note_of_loss(lost)
                 while not await self._recover(lost, RECOVERY_DELAYS[attempt]):
                     attempt += 1
                     if attempt == len(RECOVERY_DELAYS):
                         self._give_up(lost)
                         return
+                    # The other one may have died meanwhile, or what was brought back again.
+                    more = self._agents.find_lost()
+                    self._take_note_of_loss(more)
+                    lost |= more
             attempt = min(attempt + 1, len(RECOVERY_DELAYS) - 1)
+
+    def _take_note_of_loss(self, lost: set[str]) -> None:
+        self._agents.forget_lost(lost)
+        if NOMAD_KEY in lost:
+            self._is_nomad_lost = True
+            self._allocations = []
+            self._wake.set()
 
     async def _recover(self, lost: set[str], delay_seconds: float) -> bool:
         began_at = time.monotonic()
@@ -593,13 +599,12 @@ class NomadEngine:
         return True
 
     def _give_up(self, lost: set[str]) -> None:
-        self._agents.forget_lost(lost)
-        self._reporter.note(
-            EventKind.COMPONENT_LOST,
-            _names(lost),
+        message = (
             f"gave up bringing it back after {len(RECOVERY_DELAYS)} attempts; "
-            "`prismctl dev restart` tries again",
+            "`prismctl dev restart` tries again"
         )
+        self._agents.report_lost(lost, message)
+        self._reporter.note(EventKind.COMPONENT_LOST, _names(lost), message)
 
     def _load_registration(self) -> int:
         try:
