@@ -155,6 +155,7 @@ class StackClient:
     def stop(self, *, kill: bool = False) -> Iterator[dict[str, Any]]:
         """Take everything down, the daemon at last; the stream is that of `apply`."""
         yield from self._operate("/v1/stop", {"kill": kill})
+        _wait_until_free(self._paths.daemon_lock)
         _reap()
 
     def login(self, ui: str) -> str:
@@ -383,6 +384,27 @@ def _spawn(
             start_new_session=True,
         )
     _children.append(child)
+
+
+def _wait_until_free(lock: Path) -> None:
+    """Return once the daemon that said its last word is gone, and its lock with it; nothing notifies."""
+    import fcntl
+
+    deadline = time.monotonic() + RETURN_SECONDS
+    try:
+        descriptor = os.open(lock, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return
+    try:
+        while time.monotonic() < deadline:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except OSError:
+                time.sleep(_POLL_SECONDS)
+            else:
+                return
+    finally:
+        os.close(descriptor)
 
 
 def _reap() -> None:

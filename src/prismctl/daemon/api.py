@@ -159,13 +159,17 @@ class Api:
             raise RequestError(400, f"this is not a plan: {error!r}") from error
         if plan.stack != self._stack.paths.name:
             raise RequestError(400, f"the plan is for stack `{plan.stack}`")
-        subject = subject_of(plan)
+        subject = subject_of(body["plan"])
         after = self._stack.events.last_sequence
         operations = self._stack.operations
         operation = operations.find(subject) or operations.start(
             subject,
             lambda: apply(
-                self._stack, plan, began_at=began_at, on_failure=on_failure, log_file=log_file
+                self._stack,
+                body["plan"],
+                began_at=began_at,
+                on_failure=on_failure,
+                log_file=log_file,
             ),
         )
         return self._follow_operation(operation, after)

@@ -39,13 +39,15 @@ if TYPE_CHECKING:
 
     from prismctl.daemon.event_log import EventLog
     from prismctl.domain.observation import InstanceKey, Observation, ProbeResult, UsageSample
-    from prismctl.domain.plan import StackPlan
+    from prismctl.domain.plan import ServicePlan, StackPlan
     from prismctl.domain.service import ServiceName
     from prismctl.files.paths import StackPaths
     from prismctl.probes.scheduler import ProbeScheduler
 
 COALESCE_SECONDS: Final = 0.004
 """Facts that come this close together make one snapshot."""
+FOLD_SHARE: Final = 4
+"""A snapshot that takes long to make is made less often: this many times its own time lies between two."""
 UNSETTLED_SECONDS: Final = 0.5
 """While something is waited for, time itself changes what is to be said (start periods, next tries)."""
 _LIVE_PHASES: Final = frozenset({Phase.RUNNING, Phase.STOPPING})
@@ -59,12 +61,14 @@ class Monitor:
         self._events = events
         self._stack = StackName(paths.name)
         self._plan: StackPlan | None = None
+        self._services: dict[ServiceName, ServicePlan] = {}
         self._engine_name = ""
         self._history = StackHistory(memory_limit_bytes=_machine_memory_bytes())
         self._world = WorldView()
         self._probes: ProbeScheduler | None = None
         self._endpoints: Callable[[], dict[str, str]] = dict
         self._is_dirty = False
+        self._fold_seconds = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._on_progress: Callable[[], None] = lambda: None
         self.snapshots: LatestValue[StackSnapshot] = LatestValue(self._fold())
@@ -95,6 +99,7 @@ class Monitor:
     def begin(self, plan: StackPlan, history: StackHistory) -> None:
         """This is the plan from now on; instances it does not have are forgotten once they are gone."""
         self._plan = plan
+        self._services = {service.name: service for service in plan.services}
         self._history = replace(
             history,
             memory_limit_bytes=self._history.memory_limit_bytes,
@@ -114,6 +119,7 @@ class Monitor:
         for key in list(self._world.instances):
             self._forget(key)
         self._plan = None
+        self._services = {}
         self._history = StackHistory(memory_limit_bytes=self._history.memory_limit_bytes)
         self._world = WorldView()
         self._touch()
@@ -233,8 +239,11 @@ class Monitor:
         self._tell(told)
         if any(each.kind is EventKind.SERVICE_EXITED for each in told):
             self._remember_error(key.service, describe_exit(after.exit_code, after.exit_signal))
-        is_planned = self._plan is not None and key.service in self._plan.names
-        if not is_planned and after.phase in {Phase.STOPPED, Phase.COMPLETED, Phase.FAILED}:
+        if key.service not in self._services and after.phase in {
+            Phase.STOPPED,
+            Phase.COMPLETED,
+            Phase.FAILED,
+        }:
             self._forget(key)
         else:
             self._question(after)
@@ -242,7 +251,10 @@ class Monitor:
     def _question(self, seen: InstanceObservation) -> None:
         if self._probes is None or self._plan is None:
             return
-        question = find_question(seen, self._plan, self._paths)
+        service = self._services.get(seen.key.service)
+        question = None
+        if service is not None:
+            question = find_question(seen, service, self._plan, self._paths)
         if question is None:
             self._probes.forget(seen.key)
         else:
@@ -276,7 +288,7 @@ class Monitor:
     def _touch(self) -> None:
         if not self._is_dirty:
             self._is_dirty = True
-            self._schedule(COALESCE_SECONDS)
+            self._schedule(max(COALESCE_SECONDS, FOLD_SHARE * self._fold_seconds))
 
     def _schedule(self, seconds: float) -> None:
         if self._timer is not None:
@@ -287,7 +299,9 @@ class Monitor:
         self.close()
         self._is_dirty = False
         before = self.snapshots.value
+        began = time.perf_counter()
         after = self._fold()
+        self._fold_seconds = time.perf_counter() - began
         if self._advance_history(after):
             after = self._fold()
             self._on_progress()

@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from prismctl.files.paths import StackPaths
 
 
-def find_question(seen: InstanceObservation, plan: StackPlan, paths: StackPaths) -> Question | None:
+def find_question(
+    seen: InstanceObservation, service: ServicePlan, plan: StackPlan, paths: StackPaths
+) -> Question | None:
     """The question for the present run; ``None`` when there is no run, or only its end will tell."""
-    service = next((each for each in plan.services if each.name == seen.key.service), None)
-    if service is None or service.one_shot or seen.phase is not Phase.RUNNING or not seen.run:
+    if service.one_shot or seen.phase is not Phase.RUNNING or not seen.run:
         return None
     data = paths.data / (service.name if seen.key.replica == 0 else str(seen.key))
     own = service

@@ -18,7 +18,6 @@ from prismctl.daemon.state_file import (
     load_plan,
     load_state,
     remove_files,
-    save_plan,
     save_state,
 )
 from prismctl.daemon.sweep import end_leftovers
@@ -40,6 +39,8 @@ FRESH_SECONDS: Final = 0.5
 """A usage sample this young answers a request; over less, CPU cannot be measured."""
 WATCHED_SECONDS: Final = 1.0
 UNWATCHED_SECONDS: Final = 15.0
+REMEMBER_SECONDS: Final = 0.1
+"""What is learnt this close together is written down at once: each writing waits for the disk."""
 IDLE_SECONDS: Final = 30.0
 """A daemon without a plan, a client and anything to do ends after this long."""
 KEEPER_END_SECONDS: Final = 2.0
@@ -78,6 +79,7 @@ class Stack:
         self._log_file = ""
         self._clients = 0
         self._idle_timer: asyncio.TimerHandle | None = None
+        self._memory_timer: asyncio.TimerHandle | None = None
 
     # Its life.
 
@@ -109,6 +111,7 @@ class Stack:
     async def close(self) -> None:
         """Let go of everything; what runs goes on, and the keeper does not start this daemon again."""
         self.is_ending = True
+        self.write_down()
         await self.operations.close()
         for task in self._background.values():
             task.cancel()
@@ -164,9 +167,11 @@ class Stack:
             async with self._engine_turn:
                 engine = await self._ensure_engine(plan.engine)
                 await engine.apply(plan)
-        except UnavailableError:
+        except UnavailableError as error:
             # When it was the keeper that died under our hands, the recovery applies the plan.
-            await self._await_keeper()
+            if not await self._has_lost_keeper():
+                raise
+            await self._await_keeper(error)
 
     async def restart_services(self, names: Sequence[ServiceName]) -> None:
         """Restart services.
@@ -221,7 +226,17 @@ class Stack:
             self._begin("log copy", copy_logs(self.paths, target))
 
     def remember(self) -> None:
-        """Write down what a new daemon could not see for itself; what cannot be written is not remembered."""
+        """Write down soon what a new daemon could not see for itself."""
+        if self._memory_timer is None:
+            self._memory_timer = asyncio.get_running_loop().call_later(
+                REMEMBER_SECONDS, self.write_down
+            )
+
+    def write_down(self) -> None:
+        """Write down now what a new daemon could not see for itself; what cannot be written is not remembered."""
+        if self._memory_timer is not None:
+            self._memory_timer.cancel()
+            self._memory_timer = None
         if self.monitor.plan is None:
             return
         state = RememberedState(history=self.monitor.history, log_file=self._log_file)
@@ -325,20 +340,22 @@ class Stack:
         await engine.close()
         self.monitor.use_engine("", dict)
 
-    async def _await_keeper(self) -> None:
-        """Return once the plan was applied by the recovery; raise again when the keeper is well."""
+    async def _has_lost_keeper(self) -> bool:
         try:
             if self._link is not None:
                 await self._link.client.list()
         except UnavailableError:
             self._keeper_is_there.clear()
-        else:
-            raise UnavailableError("the engine did not answer")
+            return True
+        return False
+
+    async def _await_keeper(self, cause: UnavailableError) -> None:
+        """Return once the recovery has applied the plan."""
         try:
             async with asyncio.timeout(RECOVERY_SECONDS):
                 await self._keeper_is_there.wait()
         except TimeoutError as error:
-            raise UnavailableError("the keeper is gone and could not be replaced") from error
+            raise UnavailableError(f"the keeper could not be replaced: {cause.message}") from error
 
     async def _guard_keeper(self) -> None:
         """Replace a keeper that died, and apply the plan again."""
@@ -385,7 +402,6 @@ class Stack:
             self._link = await open_keeper(self.paths)
             plan = self.monitor.plan
             if plan is not None:
-                save_plan(self.paths, plan)
                 engine = await self._ensure_engine(plan.engine)
                 await engine.apply(plan)
             elif engine_name is not None:

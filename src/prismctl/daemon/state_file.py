@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from prismctl.domain.fold import StackHistory
-from prismctl.domain.plan import StackPlan, plan_from_json, plan_to_json
+from prismctl.domain.plan import StackPlan, plan_from_json
 from prismctl.domain.service import ServiceName
 from prismctl.files.atomic import write_atomically
 
@@ -24,13 +24,13 @@ class RememberedState:
     """Where all output is appended; empty: nowhere."""
 
 
-def save_plan(paths: StackPaths, plan: StackPlan) -> None:
-    """Write the plan down, secrets included (0600).
+def save_plan(paths: StackPaths, document: dict[str, Any]) -> None:
+    """Write a plan in its JSON form down, secrets included (0600).
 
     Raises:
         PrismError: it cannot be written.
     """
-    write_atomically(paths.plan, json.dumps(plan_to_json(plan)))
+    write_atomically(paths.plan, json.dumps(document))
 
 
 def load_plan(paths: StackPaths) -> StackPlan | None:

@@ -18,7 +18,7 @@ from prismctl.domain.snapshot import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from prismctl.domain.observation import InstanceObservation, WorldView
     from prismctl.domain.plan import ServicePlan, StackPlan
@@ -55,6 +55,8 @@ class _Moment(NamedTuple):
     history: StackHistory
     folded: Mapping[ServiceName, ServiceSnapshot]
     """The services that come before the one at hand, and so all it depends on."""
+    present: Mapping[ServiceName, Sequence[InstanceKey]]
+    """The instances of which something is known, by service."""
 
 
 _SETTLED_PHASES: Final = {
@@ -85,9 +87,12 @@ def fold_snapshot(
         history: what led here.
     """
     services: dict[ServiceName, ServiceSnapshot] = {}
+    present: dict[ServiceName, list[InstanceKey]] = {}
+    for key in world.instances:
+        present.setdefault(key.service, []).append(key)
     # The plan's order puts every service after what it depends on: a failure travels down in one pass.
     for service in plan.services:
-        moment = _Moment(world, now, history, services)
+        moment = _Moment(world, now, history, services, present)
         services[service.name] = _fold_service(service, moment)
     folded = tuple(services.values())
     return StackSnapshot(
@@ -131,10 +136,9 @@ def _fold_service(service: ServicePlan, moment: _Moment) -> ServiceSnapshot:
     wanted = [InstanceKey(service.name, replica) for replica in range(service.replicas)]
     surplus = sorted(
         key
-        for key, observation in world.instances.items()
-        if key.service == service.name
-        and key.replica >= service.replicas
-        and observation.phase not in {Phase.STOPPED, Phase.COMPLETED}
+        for key in moment.present.get(service.name, ())
+        if key.replica >= service.replicas
+        and world.instances[key].phase not in {Phase.STOPPED, Phase.COMPLETED}
     )
     instances = tuple(_fold_instance(service, key, moment) for key in (*wanted, *surplus))
     counted = instances[: len(wanted)]

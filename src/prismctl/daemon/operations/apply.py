@@ -14,7 +14,7 @@ from prismctl.daemon.operations.stop import take_down
 from prismctl.daemon.state_file import remove_files, save_plan
 from prismctl.domain.events import EventKind
 from prismctl.domain.fold import StackHistory
-from prismctl.domain.plan import FailurePolicy, compare_plans, plan_to_json
+from prismctl.domain.plan import FailurePolicy, compare_plans, plan_from_json, plan_to_json
 from prismctl.errors import PrismError
 
 if TYPE_CHECKING:
@@ -22,20 +22,26 @@ if TYPE_CHECKING:
     from prismctl.domain.plan import StackPlan
 
 
-def subject_of(plan: StackPlan) -> str:
+def subject_of(document: dict[str, Any]) -> str:
     """The same for two requests that want the same."""
-    text = json.dumps(plan_to_json(plan), sort_keys=True)
+    text = json.dumps(document, sort_keys=True)
     return f"apply {hashlib.sha256(text.encode()).hexdigest()}"
 
 
 async def apply(
-    stack: Stack, plan: StackPlan, *, began_at: float, on_failure: FailurePolicy, log_file: str
+    stack: Stack,
+    document: dict[str, Any],
+    *,
+    began_at: float,
+    on_failure: FailurePolicy,
+    log_file: str,
 ) -> dict[str, Any]:
-    """Carry a plan out.
+    """Carry a plan, given in its JSON form, out.
 
     Raises:
         PrismError: it could not be handed to its engine; what ran before it runs on.
     """
+    plan = plan_from_json(document)
     before = stack.monitor.plan
     if before is not None and before.engine is not plan.engine:
         await stack.leave_engine()
@@ -46,7 +52,7 @@ async def apply(
         fresh, kept = discard_data(stack.paths, plan)
         details |= {"fresh": fresh, "kept": kept}
     stack.events.append(EventKind.PLAN_ACCEPTED, message=plan.origin, details=details)
-    save_plan(stack.paths, plan)
+    save_plan(stack.paths, document)
     stack.monitor.begin(plan, _next_history(stack, before, plan, began_at))
     stack.copy_logs_to(log_file)
     try:
@@ -54,10 +60,11 @@ async def apply(
     except PrismError:
         await _undo(stack, before)
         raise
-    stack.remember()
+    stack.write_down()
     snapshot = await stack.monitor.wait_until_settled(
         until_failure=on_failure is FailurePolicy.STOP
     )
+    stack.write_down()
     result = render_result(snapshot)
     if result["failed"] and on_failure is FailurePolicy.STOP:
         await take_down(stack, kill=False)
@@ -67,7 +74,7 @@ async def apply(
 
 async def _undo(stack: Stack, before: StackPlan | None) -> None:
     if before is not None:
-        save_plan(stack.paths, before)
+        save_plan(stack.paths, plan_to_json(before))
         stack.monitor.begin(before, stack.monitor.history)
         return
     remove_files(stack.paths)

@@ -10,6 +10,7 @@ from prismctl.daemon.operations.result import render_stopped
 from prismctl.daemon.state_file import remove_files
 from prismctl.daemon.sweep import end_leftovers
 from prismctl.domain.events import EventKind
+from prismctl.errors import PrismError
 
 if TYPE_CHECKING:
     from prismctl.daemon.stack import Stack
@@ -26,16 +27,24 @@ async def stop(stack: Stack, *, kill: bool) -> dict[str, Any]:
 
 
 async def take_down(stack: Stack, *, kill: bool) -> None:
-    """End the services in reverse dependency order, then the agents, then the keeper."""
+    """End the services in reverse dependency order, then the agents, then the keeper, then this daemon.
+
+    Raises:
+        PrismError: something could not be ended; the plan stays, so that the next command sweeps.
+    """
     stack.events.append(EventKind.STACK_STOPPING, message="killed" if kill else "")
     stack.monitor.mark_stopping()
     stack.copy_logs_to("")
     stack.is_ending = True
-    await stack.stop_everything(kill=kill)
-    # The keeper ends what it kept; this is for what got away from it while it was itself being killed.
-    ended = await asyncio.to_thread(
-        end_leftovers, stack.paths.keeper_id, spare=(os.getpid(),), grace_seconds=0.0
-    )
+    try:
+        await stack.stop_everything(kill=kill)
+        # The keeper ends what it kept; this is for what got away from it while it was itself being killed.
+        ended = await asyncio.to_thread(
+            end_leftovers, stack.paths.keeper_id, spare=(os.getpid(),), grace_seconds=0.0
+        )
+    except PrismError:
+        stack.end()
+        raise
     if ended:
         stack.events.append(EventKind.SWEPT, message=f"ended {len(ended)} leftover processes")
     remove_files(stack.paths)
