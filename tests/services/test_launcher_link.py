@@ -158,7 +158,7 @@ async def test_it_registers_again_soon_after_admin_is_back(admin: Admin, host: s
             await admin.start()
             back = loop.time()
             assert isinstance(await admin.hears(), cp.LauncherRegistration)
-            assert loop.time() - back < 5
+            assert loop.time() - back < 15
         assert link.registered
         running.cancel()
 
