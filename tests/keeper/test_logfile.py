@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+import os
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -197,3 +199,50 @@ def test_one_file_only_is_begun_again(tmp_path: Path) -> None:
     write(tmp_path / "a.log", range(100), max_files=1).close()
     assert [path.name for path in tmp_path.iterdir()] == ["a.log"]
     assert numbers(read_tail(tmp_path / "a.log", 1)) == [99]
+
+
+def test_a_disk_that_fills_within_a_line_leaves_only_whole_lines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, room = os.write, [len(entry(0)) + 10]
+
+    def write_until_full(descriptor: int, data: memoryview) -> int:
+        if not room[0]:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        count = real(descriptor, data[: room[0]])
+        room[0] -= count
+        return count
+
+    path = tmp_path / "a.log"
+    log = LogFile(str(path), max_bytes=1 << 20, max_files=2)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "write", write_until_full)
+        log.write(entry(0) + entry(1) + entry(2))
+    assert (log.lost_lines, log.is_losing) == (2, True)
+    log.write(entry(3))
+    assert (log.lost_lines, log.is_losing) == (2, False)
+    assert path.read_bytes() == entry(0) + entry(3)
+    log.close()
+
+
+def test_what_is_written_between_the_end_and_a_rotation_is_read_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.log"
+    log = write(path, range(5), max_bytes=5000)
+    monkeypatch.setattr("prismctl.keeper.logfile.READ_BYTES", 100)
+    look = LogReader._following
+    pending = [range(5, 150)]
+
+    def write_then_look(reader: LogReader) -> object:
+        for number in pending.pop() if pending else ():
+            log.write(entry(number))
+        return look(reader)
+
+    with LogReader(path) as reader:
+        seen = numbers(reader.read_new(1 << 20))
+        monkeypatch.setattr(LogReader, "_following", write_then_look)
+        while new := reader.read_new(1 << 20):
+            seen += numbers(new)
+    assert seen == list(range(150))
+    log.close()
