@@ -5,6 +5,7 @@ Metrics carry the names that Prometheus dashboards for gRPC servers expect.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import time
 from dataclasses import dataclass
@@ -54,6 +55,8 @@ class CallWatch(grpc.aio.ServerInterceptor):
         self._seconds = Histogram(
             "grpc_server_handling_seconds", "How long calls took.", METHOD_LABELS
         )
+        self.first_call = asyncio.Event()
+        """Set once a call has ended."""
         self._wrapped: dict[str, tuple[Handler, Handler]] = {}
         metrics.add(self._started, self._handled, self._seconds)
 
@@ -93,6 +96,7 @@ class CallWatch(grpc.aio.ServerInterceptor):
 
     def end(self, labels: tuple[str, str], began: float, code: str) -> None:
         """Count a call that ended with ``code``."""
+        self.first_call.set()
         self._handled.add((*labels, code))
         self._seconds.observe(time.perf_counter() - began, labels)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import os
 import signal
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 GRACE_SECONDS: Final = 2.0
 """How long calls in flight have to finish once the service is asked to end."""
+LOAD_AFTER_SECONDS: Final = 0.25
+"""When deferred services are imported at the latest; at the earliest, after the first call."""
 MOST_CALLS: Final = 1000
 """Calls in progress at a time; more are refused with RESOURCE_EXHAUSTED."""
 OPTIONS: Final = (
@@ -68,6 +71,7 @@ class ServiceHost:
         self._page_servers: list[PageServer] = []
         self.health = Health(name for service in services for name in service.names)
         self.metrics = Metrics()
+        self._calls = CallWatch(self.metrics, journal)
         self.grpc_port = 0
         """The port gRPC listens on, once it does."""
         started = self._started
@@ -115,7 +119,7 @@ class ServiceHost:
         mirror = reflection(self._services, also=(HEALTH_SERVICE,))
         return grpc.aio.server(
             handlers=(self.health, *self._services, mirror),
-            interceptors=(CallWatch(self.metrics, self._journal),),
+            interceptors=(self._calls,),
             options=OPTIONS,
             maximum_concurrent_rpcs=MOST_CALLS,
         )
@@ -138,6 +142,10 @@ class ServiceHost:
         return ports
 
     async def _load(self) -> None:
+        # Whoever waits for the first SERVING gets it before the imports take the interpreter.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LOAD_AFTER_SECONDS):
+                await self._calls.first_call.wait()
         for service in self._services:
             await asyncio.to_thread(service.load)
         gc.freeze()
