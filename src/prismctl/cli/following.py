@@ -55,13 +55,16 @@ def follow(
     progress: Progress,
     deadline: float | None,
     read_status: Callable[[], dict[str, Any]] | None = None,
+    check: Callable[[], None] = lambda: None,
 ) -> Outcome:
     """Tell each event until the result comes or ``time.monotonic()`` passes ``deadline``.
 
-    ``read_status`` is asked once a second for the reasons that events do not carry.
+    ``read_status`` is asked once a second for the reasons that events do not carry; ``check`` is called between
+    messages and may raise.
     """
     reasons_due = time.monotonic() + _REASON_SECONDS
     for message in tick(messages, seconds=REDRAW_SECONDS, deadline=deadline):
+        check()
         if message is None:
             if read_status is not None and time.monotonic() >= reasons_due and culprit_of(progress):
                 progress = fold_status(progress, read_status())

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 PROGRAM_NAME: Final = "prismctl"
 COMPLETION_VARIABLE: Final = "_PRISMCTL_COMPLETE"
+_FIRST_SIGNAL_CODE: Final = 129
 
 
 def main() -> int:
@@ -36,6 +37,10 @@ def main() -> int:
         return _complete(arguments)
     code = run(arguments)
     _flush_stdout()
+    if code >= _FIRST_SIGNAL_CODE:
+        # An interrupt that hit `exec` (a dataclass being defined) makes the interpreter end itself by that signal
+        # on its way out, although it was answered.
+        os._exit(code)
     return code
 
 
@@ -43,7 +48,11 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command line in this process and return its exit code."""
     import click
 
-    from prismctl.cli.interrupts import Terminated, termination_as_exception
+    from prismctl.cli.interrupts import (
+        Terminated,
+        is_caused_by_interrupt,
+        termination_as_exception,
+    )
     from prismctl.errors import ExitCode, PrismError
 
     try:
@@ -65,7 +74,11 @@ def run(arguments: Sequence[str]) -> int:
         _abandon_stdout()
         code = ExitCode.DONE
     except Exception as error:  # noqa: BLE001 - the outermost boundary: what gets here is a bug, and is told as one
-        code = _report_bug(error, arguments)
+        if is_caused_by_interrupt(error):
+            _write_line("interrupted")
+            code = ExitCode.INTERRUPTED
+        else:
+            code = _report_bug(error, arguments)
     return code
 
 

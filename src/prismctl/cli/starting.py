@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from prismctl.cli.endings import conclude
 from prismctl.cli.following import follow, with_earlier_events
-from prismctl.cli.interrupts import Terminated, interruption_error
+from prismctl.cli.interrupts import Terminated, held_interrupts, interruption_error
 from prismctl.cli.narrators import choose_narrator
 from prismctl.cli.process_clock import process_began_at
 from prismctl.cli.stack import find_stack, option_of
@@ -27,7 +27,7 @@ from prismctl.present.text import Span, Tone, line
 from prismctl.present.units import render_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from prismctl.cli.invocation import Invocation
     from prismctl.client import StartingDaemon
@@ -165,11 +165,16 @@ def _begin(call: Invocation, options: StartOptions, *, began_at: float, deadline
         call.report(
             [line(f"the last run ended without being stopped; swept {what}") for what in swept]
         )
-    daemon = start_daemon(call.paths, guess_engine(call, options))
-    client = StackClient(call.paths)
+    daemon: StartingDaemon | None = None
     try:
-        _plan_and_apply(call, options, daemon, client, began_at=began_at, deadline=deadline)
+        with held_interrupts() as check:
+            daemon = start_daemon(call.paths, guess_engine(call, options))
+            _plan_and_apply(
+                call, options, daemon, began_at=began_at, deadline=deadline, check=check
+            )
     except (KeyboardInterrupt, Terminated) as interrupt:
+        if daemon is None:
+            raise
         how = stop_after_interrupt(call, daemon)
         raise interruption_error(
             interrupt,
@@ -182,17 +187,20 @@ def _plan_and_apply(
     call: Invocation,
     options: StartOptions,
     daemon: StartingDaemon,
-    client: StackClient,
     *,
     began_at: float,
     deadline: float,
+    check: Callable[[], None],
 ) -> None:
     """A daemon that has nothing to look after in the end is not left behind."""
+    client = StackClient(call.paths)
     try:
         plan = plan_for(call, options, running=None)
+        check()
         with choose_narrator(call, began_at=began_at) as narrator:
             narrator.tell_plan(plan)
             daemon.wait()
+            check()
             messages = _request(client, plan, options, began_at)
             outcome = follow(
                 with_earlier_events(messages, client, since=began_at),
@@ -200,6 +208,7 @@ def _plan_and_apply(
                 progress=begin_progress(_dependencies(plan), AGENTS[plan.engine]),
                 deadline=deadline,
                 read_status=client.status,
+                check=check,
             )
         conclude(call, client, outcome, seconds=options.wait_seconds)
     except PrismError:
