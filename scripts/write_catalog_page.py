@@ -1,0 +1,93 @@
+"""Writes docs/reference/catalog.md from the catalog's own description, so that the page cannot say anything else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from prismctl.domain.catalog import catalog_schema
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+PAGE: Final = Path(__file__).parents[1] / "docs" / "reference" / "catalog.md"
+
+HEAD: Final = """\
+# The catalog
+
+`~/.prism/services.yaml`, or the file given with `--services`. It is made on the first start and yours from then on.
+`prismctl dev catalog validate FILE` tells every mistake at once, by line and column; `prismctl dev catalog schema` prints the JSON Schema
+from which this page is made.
+
+- A service with `command` runs a program of this machine, one with `container` an image; one with neither is a service that
+  ships with prismctl, or a program of its name in `build/binaries` or on PATH.
+- A catalog that doesn't name the core services gets the packaged ones; `core: false` leaves them out. An entry with the name of a packaged
+  service completes it: what the entry doesn't say stays as packaged.
+- Relative paths are relative to the catalog's file. Durations are `500ms`, `10s`, `2m`, or seconds.
+
+## Values from elsewhere
+
+Replaced once, when the plan is made. Only `${` is special; `$${` writes it, a lone `$` is a dollar.
+
+| written | becomes |
+| --- | --- |
+| `${self.port}`, `${self.ports.NAME}`, `${self.host}` | where the service itself listens |
+| `${self.data}` | its data directory |
+| `${NAME.host}`, `${NAME.port}`, `${NAME.ports.PORT}` | where another service of the plan listens |
+| `${VAR}`, `${VAR:-default}` | a variable of the shell that starts the stack |
+"""
+
+
+def render_page() -> str:
+    """The page as text."""
+    schema = catalog_schema()
+    parts = [HEAD, "\n## Keys of the file\n", *_table(schema["properties"])]
+    service = _object_in(schema["properties"]["services"])
+    parts += ["\n## Keys of a service\n", *_table(service["properties"])]
+    for name, key in service["properties"].items():
+        inner = _object_in(key)
+        if inner.get("properties"):
+            parts += [f"\n### Keys of `{name}`\n", *_table(inner["properties"])]
+    return "\n".join(part.rstrip("\n") if part is HEAD else part for part in parts) + "\n"
+
+
+def _table(keys: Mapping[str, Any]) -> Iterator[str]:
+    yield "| key | takes | means |"
+    yield "| --- | --- | --- |"
+    for name, key in keys.items():
+        yield f"| `{name}` | {_takes(key)} | {key.get('description', '')} |"
+
+
+def _takes(key: Mapping[str, Any]) -> str:
+    if "enum" in key:
+        return " ".join(f"`{choice}`" for choice in key["enum"] if choice is not None)
+    if "anyOf" in key:
+        kinds = [_takes(each) for each in key["anyOf"]]
+        return " or ".join(dict.fromkeys(kind for kind in kinds if kind))
+    kind = key.get("type", "")
+    if isinstance(kind, list):
+        if {"string", "integer", "boolean"} <= set(kind):
+            return "text"
+        return " or ".join(_takes({"type": each}) for each in kind if each != "null")
+    if kind == "null":
+        return ""
+    names = {"string": "text", "integer": "number", "boolean": "true or false", "object": "keys"}
+    if kind == "array":
+        items = _takes(key.get("items", {}))
+        return f"list of {items}" if items else "list"
+    return names.get(kind, str(kind))
+
+
+def _object_in(key: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The object that a key takes, alone or in a list; empty where it takes none."""
+    for each in (key, *key.get("anyOf", ())):
+        if "properties" in each:
+            found: Mapping[str, Any] = each
+            return found
+        if "items" in each:
+            return _object_in(each["items"])
+    return {}
+
+
+if __name__ == "__main__":
+    PAGE.write_text(render_page(), encoding="utf-8")
