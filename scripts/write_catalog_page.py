@@ -66,12 +66,16 @@ def _takes(key: Mapping[str, Any]) -> str:
         return " or ".join(dict.fromkeys(kind for kind in kinds if kind))
     kind = key.get("type", "")
     if isinstance(kind, list):
-        if {"string", "integer", "boolean"} <= set(kind):
-            return "text"
-        return " or ".join(_takes({"type": each}) for each in kind if each != "null")
-    if kind == "null":
-        return ""
-    names = {"string": "text", "integer": "number", "boolean": "true or false", "object": "keys"}
+        is_scalar = {"string", "integer", "boolean"} <= set(kind)
+        kinds = ["string"] if is_scalar else kind
+        return " or ".join(_takes({"type": each}) for each in kinds if each != "null")
+    names = {
+        "string": "text",
+        "integer": "number",
+        "boolean": "true or false",
+        "object": "keys",
+        "null": "",
+    }
     if kind == "array":
         items = _takes(key.get("items", {}))
         return f"list of {items}" if items else "list"
