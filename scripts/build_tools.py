@@ -1,4 +1,4 @@
-# ruff: noqa: INP001 - a script, not part of a package
+
 """Builds Nomad and Consul from the Go module proxy, once a machine: `make tools`.
 
 Each is an ordinary dependency of a small module under toolchain/. The result is kept outside the checkout, in
