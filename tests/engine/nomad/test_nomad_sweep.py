@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -29,6 +32,9 @@ from prismctl.engine.nomad.processes import (
 )
 from prismctl.engine.nomad.sweep import find_leftovers, find_mounts, sweep
 from prismctl.files.paths import StackPaths
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 LAYOUT = AgentLayout(StackPaths(Path("/home/u/.prism/run/default"), "default"))
 DATA = "/home/u/.prism/run/default/agents/nomad/data"
@@ -145,29 +151,54 @@ def test_a_port_held_for_udp_alone_is_not_free() -> None:
         assert not is_free(number, udp=True)
 
 
-def test_ports_stay_the_same_until_somebody_takes_one(tmp_path: Path) -> None:
+@pytest.fixture
+def reservations() -> Iterator[PortReservations]:
+    made = PortReservations()
+    yield made
+    made.keep_only(None)
+
+
+@pytest.fixture
+def others() -> Iterator[PortReservations]:
+    made = PortReservations()
+    yield made
+    made.keep_only(None)
+
+
+def record_unusual_ports(record: Path) -> AgentPorts:
+    usual = {getattr(AgentPorts(), name) for name in NAMES}
+    ports = choose_agent_ports(
+        lambda _name, number: number not in usual and is_free(number, udp=True)
+    )
+    record.write_text(json.dumps(asdict(ports)), encoding="utf-8")
+    return ports
+
+
+def test_ports_stay_the_same_until_somebody_takes_one(
+    tmp_path: Path, reservations: PortReservations
+) -> None:
     record = tmp_path / "ports.json"
     assert load_agent_ports(record) is None
-    reservations = PortReservations()
-    first = ensure_agent_ports(record, reservations)
+    first = record_unusual_ports(record)
     assert ensure_agent_ports(record, reservations) == first
-    with socket.socket() as holder:
-        holder.bind(("127.0.0.1", first.consul_http))
-        holder.listen()
-        assert ensure_agent_ports(record, reservations).consul_http != first.consul_http
-    reservations.keep_only(None)
+    with socket.create_server(("127.0.0.1", first.consul_http)):
+        second = ensure_agent_ports(record, reservations)
+    assert second.consul_http != first.consul_http
+    assert load_agent_ports(record) == second
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="nothing can be reserved elsewhere")
-def test_what_one_stack_has_chosen_another_does_not_choose(tmp_path: Path) -> None:
-    mine, others = PortReservations(), PortReservations()
-    first = ensure_agent_ports(tmp_path / "a.json", mine)
-    second = ensure_agent_ports(tmp_path / "b.json", others)
+def test_what_one_stack_has_chosen_another_does_not_choose(
+    tmp_path: Path, reservations: PortReservations, others: PortReservations
+) -> None:
+    record = tmp_path / "ports.json"
+    first = record_unusual_ports(record)
+    assert ensure_agent_ports(record, reservations) == first
+    second = ensure_agent_ports(record, others)
     numbers = [{getattr(one, name) for name in NAMES} for one in (first, second)]
     assert not numbers[0] & numbers[1]
-    mine.keep_only(None)
+    reservations.keep_only(None)
     assert others.reserve(first.nomad_http)
-    others.keep_only(None)
 
 
 def test_a_damaged_record_is_as_good_as_none(tmp_path: Path) -> None:
