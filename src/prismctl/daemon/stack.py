@@ -45,7 +45,7 @@ IDLE_SECONDS: Final = 30.0
 """A daemon without a plan, a client and anything to do ends after this long."""
 KEEPER_END_SECONDS: Final = 2.0
 """How long the keeper may take to go once it has said that nothing is left."""
-ADOPT_SECONDS: Final = 0.5
+ADOPT_SECONDS: Final = 3.0
 """How long a new daemon waits for its engine to tell what runs, before it answers anyway."""
 RECOVERY_DELAYS: Final = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0)
 RECOVERY_SECONDS: Final = 60.0
@@ -279,7 +279,7 @@ class Stack:
             return {"outcome": "ready"}
 
         self.operations.start("adopt", adopt)
-        # The first answer shall be true; agents that take longer to answer shall not hold it up for long.
+        # The first answer shall be true, even if it comes later on a busy machine; agents that do not answer shall not hold it up for ever.
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(ADOPT_SECONDS):
                 await is_adopted.wait()
