@@ -1,4 +1,3 @@
-
 """Builds Nomad and Consul from the Go module proxy, once a machine: `make tools`.
 
 Each is an ordinary dependency of a small module under toolchain/. The result is kept outside the checkout, in
