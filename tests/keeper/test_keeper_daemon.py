@@ -149,3 +149,10 @@ async def test_a_keeper_can_be_told_to_start_the_daemon_itself(
     process.terminate()
     assert await process.wait() == 0
     assert "is up" in (directory / "first.log").read_text()
+
+
+async def test_a_keeper_whose_daemon_never_came_does_not_stay(place: KeeperPlace) -> None:
+    argv = [*keeper_argv(place), "--patience-seconds", "0.05"]
+    keeper = await asyncio.create_subprocess_exec(*argv, stderr=subprocess.DEVNULL)
+    assert await asyncio.wait_for(keeper.wait(), 20) == 0
+    assert not place.socket_path.exists()

@@ -64,6 +64,11 @@ class DaemonWatch:
         self._supervisor = supervisor
         supervisor.on_foreign_exit = self._child_ended
 
+    @property
+    def has_daemon(self) -> bool:
+        """A daemon introduced itself, or is being kept up."""
+        return self._daemon is not None
+
     def introduce(self, connection: Connection, data: object) -> None:
         """The daemon is at the other end of ``connection``.
 

@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import sys
+import time
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from prismctl.keeper.listener import CannotListenError, HeldError, listen, take_lock
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 USAGE: Final = (
     "usage: python -m prismctl.keeper --socket PATH --lock PATH --id ID --log PATH"
-    " [--ready-fd N] [--daemon-argv JSON] [--daemon-log PATH]"
+    " [--ready-fd N] [--daemon-argv JSON] [--daemon-log PATH] [--patience-seconds S]"
 )
 MAX_LOG_BYTES: Final = 1024 * 1024
 _STDERR: Final = 2
@@ -38,6 +39,8 @@ class Arguments(NamedTuple):
     daemon_argv: str = ""
     """A JSON list: a daemon to start at once and keep up, with this process's environment."""
     daemon_log: str = os.devnull
+    patience_seconds: float = 30.0
+    """After this long without a daemon and without anything to keep, there is nobody to be here for."""
 
 
 def parse_arguments(words: Sequence[str]) -> Arguments:
@@ -60,13 +63,16 @@ def parse_arguments(words: Sequence[str]) -> Arguments:
     if missing:
         raise ValueError(f"missing --{', --'.join(missing)}")
     ready = found.pop("ready_fd", None)
+    patience = float(found.pop("patience_seconds", Arguments().patience_seconds))
     if found.get("daemon_argv"):
         import json
 
         argv = json.loads(found["daemon_argv"])
         if not isinstance(argv, list) or not argv or not all(isinstance(a, str) for a in argv):
             raise ValueError("--daemon-argv is not a list of words")
-    return Arguments(**found, ready_fd=None if ready is None else int(ready))
+    return Arguments(
+        **found, ready_fd=None if ready is None else int(ready), patience_seconds=patience
+    )
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -140,6 +146,13 @@ def _keep(arguments: Arguments, listening: socket.socket) -> int:
 
         argv = json.loads(arguments.daemon_argv)
         daemon.start(Daemon(tuple(argv), dict(os.environ), "/", arguments.daemon_log))
+
+    def end_if_alone() -> None:
+        if not daemon.has_daemon and not supervisor.statuses():
+            log.note("no daemon came, and there is nothing to keep")
+            server.shut_down()
+
+    loop.call_at(time.monotonic() + arguments.patience_seconds, end_if_alone)
     # What is there now stays: children need not copy the pages that a collection would touch.
     gc.collect()
     gc.freeze()
