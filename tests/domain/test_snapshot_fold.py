@@ -189,11 +189,13 @@ def test_dependents_of_a_failed_service_fail_at_once_and_name_the_root() -> None
     assert snapshot.state is StackState.FAILED
 
 
-def test_without_a_check_it_is_healthy_once_it_has_lived_long_enough() -> None:
+def test_without_a_check_it_is_healthy_once_it_was_found_alive_after_long_enough() -> None:
     bare = plan(service("job", check=None, ports=(), min_uptime_seconds=0.1))
-    view = world(seen("job", started_at=NOW))
-    assert fold(view, bare, now=NOW + 0.05).service("job").state is ServiceState.STARTING
-    assert fold(view, bare, now=NOW + 0.11).service("job").state is ServiceState.HEALTHY
+    assert fold(world(seen("job")), bare).service("job").state is ServiceState.STARTING
+    earlier = world(seen("job"), answer("job", is_ok=True, run="r0"))
+    assert fold(earlier, bare).service("job").state is ServiceState.STARTING
+    found = world(seen("job"), answer("job", is_ok=True))
+    assert fold(found, bare).service("job").state is ServiceState.HEALTHY
 
 
 def test_a_one_shot_is_completed_and_lets_its_dependents_go_on() -> None:

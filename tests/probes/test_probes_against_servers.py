@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import struct
 import sys
+import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -330,12 +332,20 @@ async def test_a_pattern_counts_only_in_the_output_of_the_present_run(tmp_path: 
             pass
 
 
-async def test_without_a_check_living_long_enough_is_ready() -> None:
-    import time
+async def test_without_a_check_what_has_ended_is_not_ready_however_long_ago_it_began() -> None:
+    process = await asyncio.create_subprocess_exec("true")
+    await process.wait()
 
+    answer = await ask_once(question(None, started_at=1.0, pid=process.pid))
+
+    assert (answer.is_ok, answer.message) == (False, "it has ended")
+
+
+async def test_without_a_check_living_long_enough_is_ready() -> None:
     began = time.time()
 
-    answer = await ask_once(question(None, started_at=began, min_uptime_seconds=0.1))
+    asked = question(None, started_at=began, min_uptime_seconds=0.1, pid=os.getpid())
+    answer = await ask_once(asked)
 
     assert answer.is_ok
     assert answer.at - began >= 0.1

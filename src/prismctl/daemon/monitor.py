@@ -184,6 +184,14 @@ class Monitor:
             if seen.pid is not None and seen.phase in _LIVE_PHASES
         }
 
+    def was_tried(self, service: ServiceName) -> bool:
+        """Whether a process of the service has ever run, as far as the newest facts tell."""
+        return any(
+            seen.pid is not None or seen.exit_code is not None or seen.exit_signal is not None
+            for key, seen in self._world.instances.items()
+            if key.service == service
+        )
+
     # Readiness, and waiting for it.
 
     async def wait_until_good(self, service: ServiceName) -> bool:
@@ -236,6 +244,10 @@ class Monitor:
             self._world.probes.pop(key, None)
             self._world.healthy_since.pop(key, None)
         told = narrate_instance(before, after)
+        service = self._services.get(key.service)
+        if told and self._is_dirty and service is not None and service.depends_on:
+            # That what it waited for is healthy comes before that it starts.
+            self._publish()
         self._tell(told)
         if any(each.kind is EventKind.SERVICE_EXITED for each in told):
             self._remember_error(key.service, describe_exit(after.exit_code, after.exit_signal))

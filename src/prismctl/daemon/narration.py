@@ -71,7 +71,8 @@ def narrate_instance(
                 details=details,
             )
         )
-    is_new_run = before is None or before.run != after.run
+    # An instance may have a run of its own while it still waits for others.
+    is_new_run = before is None or before.run != after.run or before.phase is Phase.WAITING
     if after.phase is Phase.RUNNING and is_new_run:
         told.append(
             Telling(

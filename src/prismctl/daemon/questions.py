@@ -35,6 +35,8 @@ def find_question(
             type=None,
             started_at=seen.started_at or 0.0,
             min_uptime_seconds=own.min_uptime_seconds,
+            pid=seen.pid,
+            start_ticks=seen.start_ticks,
         )
     is_exec = check.type is CheckType.EXEC
     return Question(

@@ -230,7 +230,9 @@ def _judge_running(
     if service.one_shot:
         return ServiceState.STARTING, "runs until it is done"
     if service.check is None:
-        is_up = age >= service.min_uptime_seconds
+        # Who asks sees to the time; age alone would call something healthy whose end is not known yet.
+        probe = moment.world.probes.get(seen.key)
+        is_up = probe is not None and probe.run == seen.run and probe.is_ok
         return (ServiceState.HEALTHY if is_up else ServiceState.STARTING), ""
     return _judge_answers(seen, moment, is_early=age < service.check.start_period_seconds)
 

@@ -175,7 +175,7 @@ class StackPaths:
             if not self.socket_pointer.exists():
                 sockets = choose_socket_directory(self.directory)
                 ensure_private_directory(sockets)
-                temporary = self.socket_pointer.with_suffix(f".{os.getpid()}")
+                temporary = self.socket_pointer.with_suffix(f".{os.urandom(6).hex()}")
                 temporary.write_text(f"{sockets}\n", encoding="utf-8")
                 temporary.replace(self.socket_pointer)
             else:

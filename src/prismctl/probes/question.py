@@ -24,7 +24,7 @@ class Question:
     run: str
     """Answers carry it, so that one about an earlier run is recognised."""
     type: CheckType | None
-    """``None``: nothing can be asked; living for ``min_uptime_seconds`` is enough."""
+    """``None``: nothing can be asked; to be alive after ``min_uptime_seconds`` is enough."""
     host: str = "127.0.0.1"
     port: int = 0
     path: str = "/"
@@ -39,6 +39,10 @@ class Question:
     started_at: float = 0.0
     """When the run began, in seconds since the epoch."""
     min_uptime_seconds: float = 0.1
+    pid: int | None = None
+    """Of its process, where that is on this machine."""
+    start_ticks: int | None = None
+    """Names the process together with the PID (Linux)."""
     interval_seconds: float = 10.0
     timeout_seconds: float = 2.0
     start_period_seconds: float = 30.0

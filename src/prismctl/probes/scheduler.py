@@ -70,8 +70,8 @@ class ProbeScheduler:
 
     async def _ask_for_ever(self, question: Question) -> None:
         if question.type is None:
-            await self._report_when_old_enough(question)
-            return
+            age = time.time() - question.started_at
+            await asyncio.sleep(max(0.0, question.min_uptime_seconds - age))
         probe = await _load_probe(question)
         was_ok = False
         failures = 0
@@ -95,7 +95,8 @@ class ProbeScheduler:
                     consecutive_failures=failures,
                 )
             )
-            if not message and question.type is CheckType.LOG:
+            if not message and question.type in {None, CheckType.LOG}:
+                # Once is for ever, as long as this run lasts.
                 return
             await asyncio.sleep(
                 next_delay(
@@ -113,13 +114,6 @@ class ProbeScheduler:
             self._fast.add(key)
         else:
             self._fast.discard(key)
-
-    async def _report_when_old_enough(self, question: Question) -> None:
-        age = time.time() - question.started_at
-        await asyncio.sleep(max(0.0, question.min_uptime_seconds - age))
-        self._report(
-            ProbeResult(key=question.key, run=question.run, is_ok=True, at=time.time()),
-        )
 
 
 async def _ask_once(probe: Callable[[], Awaitable[None]], question: Question) -> str:
@@ -142,6 +136,10 @@ def _place(question: Question) -> str:
 
 async def _load_probe(question: Question) -> Callable[[], Awaitable[None]]:
     """The way to ask; only what is used is imported."""
+    if question.type is None:
+        from prismctl.probes.alive import probe_alive
+
+        return lambda: probe_alive(question)
     if question.type is CheckType.TCP:
         from prismctl.probes.tcp import probe_tcp
 

@@ -65,7 +65,7 @@ async def apply(
         until_failure=on_failure is FailurePolicy.STOP
     )
     stack.write_down()
-    result = render_result(snapshot)
+    result = render_result(snapshot, stack.monitor.was_tried)
     if result["failed"] and on_failure is FailurePolicy.STOP:
         await take_down(stack, kill=False)
         return {**result, "outcome": "failed"}

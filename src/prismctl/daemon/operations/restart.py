@@ -35,4 +35,5 @@ async def restart(stack: Stack, names: Sequence[str]) -> dict[str, Any]:
         )
     stack.monitor.expect_settling()
     await stack.restart_services(wanted or list(plan.names))
-    return render_result(await stack.monitor.wait_until_settled())
+    snapshot = await stack.monitor.wait_until_settled()
+    return render_result(snapshot, stack.monitor.was_tried)

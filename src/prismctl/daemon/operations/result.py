@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from prismctl.domain.snapshot import ServiceState, render_status
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from prismctl.domain.service import ServiceName
     from prismctl.domain.snapshot import StackSnapshot
 
-_SKIPPED: Final = " can never be ready: "
-"""In the reason of a service that was not tried because of another."""
 
-
-def render_result(snapshot: StackSnapshot) -> dict[str, Any]:
-    """``ready``, ``partial`` or ``failed``, with the names behind it."""
+def render_result(
+    snapshot: StackSnapshot, was_tried: Callable[[ServiceName], bool]
+) -> dict[str, Any]:
+    """``ready``, ``partial`` or ``failed``, with the names behind it; who was never tried was skipped."""
     lost = [service for service in snapshot.services if service.state is ServiceState.FAILED]
-    skipped = [service.name for service in lost if _SKIPPED in service.reason]
+    names = {service.name for service in lost}
+    skipped = [
+        service.name
+        for service in lost
+        if not names.isdisjoint(service.depends_on) and not was_tried(service.name)
+    ]
     failed = [service.name for service in lost if service.name not in skipped]
     has_good = any(service.state.is_good for service in snapshot.services)
     outcome = "ready" if not lost else ("partial" if has_good else "failed")

@@ -1,0 +1,39 @@
+"""Ready when it has lived long enough: all that can be said of a service without a check."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from prismctl.probes.question import NotReadyError
+
+if TYPE_CHECKING:
+    from prismctl.probes.question import Question
+
+
+async def probe_alive(question: Question) -> None:
+    """Look whether the process is there; on another machine its engine's word has to do.
+
+    Raises:
+        NotReadyError: it has ended, and its engine is about to say so.
+    """
+    if question.pid is not None and not _is_alive(question.pid, question.start_ticks):
+        raise NotReadyError("it has ended")
+
+
+def _is_alive(pid: int, start_ticks: int | None) -> bool:
+    if sys.platform != "linux":
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return False
+        return True
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123 - one look at /proc
+            # The name is in parentheses and may contain anything.
+            fields = file.read().rpartition(b") ")[2].split()
+    except OSError:
+        return False
+    is_same = start_ticks is None or int(fields[19]) == start_ticks
+    return is_same and fields[0] not in {b"Z", b"X"}

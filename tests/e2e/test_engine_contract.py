@@ -1,0 +1,243 @@
+"""What every engine promises, through the daemon and its API: one suite, each engine."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from prismctl.client import StackCondition, find_condition
+from prismctl.domain.plan import EngineName
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from prismctl.domain.plan import ServicePlan
+    from tests.conftest import StackLab
+
+pytestmark = pytest.mark.timeout(180)
+
+
+class Trial:
+    """One stack on one engine, which takes note of every process it ever saw."""
+
+    def __init__(self, lab: StackLab, engine: EngineName) -> None:
+        self.lab = lab
+        self.engine = engine
+        self.seen: set[int] = set()
+
+    def run(self, *services: ServicePlan, **options: Any) -> dict[str, Any]:
+        """Start or change the stack; the result."""
+        if find_condition(self.lab.paths) is not StackCondition.RUNNING:
+            self.lab.start(self.engine.value)
+        result = self.lab.apply(self.lab.plan(*services, engine=self.engine), **options)[1]
+        self.note(result["status"])
+        return result
+
+    def note(self, status: dict[str, Any]) -> dict[str, int]:
+        pids = {}
+        for service in status["services"]:
+            found = [instance["pid"] for instance in service["instances"] if instance["pid"]]
+            self.seen.update(found)
+            pids[service["name"]] = service["pid"]
+        return pids
+
+    def pids(self) -> dict[str, int]:
+        return self.note(self.lab.client.status())
+
+    def states(self) -> dict[str, str]:
+        services = self.lab.client.status()["services"]
+        return {service["name"]: service["state"] for service in services}
+
+
+def find_tool(name: str) -> Path | None:
+    directory = os.environ.get("PRISM_TOOLS_DIR")
+    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"), "prismctl", "tools")
+    places = (Path(directory) / name if directory else cache / name, cache / name)
+    built = next((place for place in places if place.exists()), None)
+    found = shutil.which(name)
+    return built or (Path(found) if found else None)
+
+
+@pytest.fixture(
+    params=[
+        pytest.param(EngineName.LOCAL, id="local"),
+        pytest.param(EngineName.NOMAD, id="nomad", marks=pytest.mark.e2e),
+    ]
+)
+def trial(
+    request: pytest.FixtureRequest, lab: StackLab, wait_until: Callable[..., None]
+) -> Iterator[Trial]:
+    engine: EngineName = request.param
+    if engine is EngineName.NOMAD:
+        tools = lab.home / "bin"
+        tools.mkdir(parents=True)
+        for name in ("nomad", "consul"):
+            tool = find_tool(name)
+            if tool is None:
+                pytest.fail("Nomad and Consul are not there: `make tools` builds them")
+            (tools / name).symlink_to(tool.resolve())
+    trial = Trial(lab, engine)
+    yield trial
+    if find_condition(lab.paths) is StackCondition.RUNNING:
+        trial.pids()
+        list(lab.client.stop())
+    wait_until(lambda: not [pid for pid in trial.seen if is_alive(pid)])
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+    except OSError:
+        return False
+    return text.rpartition(")")[2].split()[0] not in {"Z", "X"}
+
+
+def time_of(events: list[dict[str, Any]], kind: str, service: str) -> float:
+    return next(
+        float(event["time"])
+        for event in events
+        if (event["kind"], event["service"]) == (kind, service)
+    )
+
+
+def test_a_plan_runs_in_dependency_order_and_is_told_truly(trial: Trial) -> None:
+    lab = trial.lab
+    result = trial.run(lab.http("base"), lab.http("top", needs=("base",)))
+
+    assert result["outcome"] == "ready"
+    assert (result["status"]["state"], result["status"]["engine"]) == ("running", trial.engine)
+    events = list(lab.client.events())
+    base_was_healthy = time_of(events, "service.healthy", "base")
+    # An engine may see for itself that a service is good, a moment before our own probe does.
+    assert time_of(events, "service.starting", "top") > base_was_healthy - 0.25
+    for service in result["status"]["services"]:
+        environment = Path(f"/proc/{service['pid']}/environ").read_bytes().split(b"\0")
+        assert f"PRISM_SERVICE={service['name']}".encode() in environment
+        assert f"PORT={service['ports'][0]['port']}".encode() in environment
+
+
+def test_a_killed_service_comes_back(trial: Trial) -> None:
+    trial.run(trial.lab.http("web"))
+    before = trial.pids()["web"]
+
+    os.kill(before, signal.SIGKILL)
+    status = trial.lab.wait_for_service(
+        "web", lambda service: service["restarts"] >= 1 and service["state"] == "healthy"
+    )
+
+    assert status["pid"] != before
+    assert status["last_error"] == "was killed by SIGKILL"
+
+
+def test_a_crash_loop_fails_and_its_dependents_are_skipped(trial: Trial) -> None:
+    lab = trial.lab
+    result = trial.run(
+        lab.shell("bad", "echo out of luck; exit 3"),
+        lab.service("after", needs=("bad",)),
+        lab.http("good"),
+    )
+
+    assert result["outcome"] == "partial"
+    assert (result["failed"], result["skipped"]) == (["bad"], ["after"])
+    assert "exited with code 3" in lab.service_status("bad")["reason"]
+    assert "bad" in lab.service_status("after")["reason"]
+    assert "out of luck" in {line["text"] for line in lab.client.logs(["bad"])}
+
+
+def test_a_one_shot_completes_and_lets_its_dependents_go_on(trial: Trial) -> None:
+    lab = trial.lab
+    trial.run(lab.shell("migrate", "exit 0", one_shot=True), lab.http("app", needs=("migrate",)))
+
+    assert trial.states() == {"migrate": "completed", "app": "healthy"}
+
+
+def test_a_restart_leaves_dependents_alone(trial: Trial) -> None:
+    lab = trial.lab
+    trial.run(lab.http("base"), lab.http("top", needs=("base",)))
+    before = trial.pids()
+
+    result = list(lab.client.restart(["base"]))[-1]["result"]
+
+    after = trial.note(result["status"])
+    assert result["outcome"] == "ready"
+    assert after["base"] != before["base"]
+    assert after["top"] == before["top"]
+
+
+def test_another_plan_touches_only_what_is_different(trial: Trial) -> None:
+    lab = trial.lab
+    same, changed, gone = lab.http("same"), lab.http("changed"), lab.http("gone")
+    trial.run(same, changed, gone)
+    before = trial.pids()
+
+    result = trial.run(same, replace(changed, env={"COLOUR": "blue"}), lab.http("new"))
+
+    after = trial.pids()
+    assert result["outcome"] == "ready"
+    assert set(after) == {"same", "changed", "new"}
+    assert after["same"] == before["same"]
+    assert after["changed"] != before["changed"]
+    assert not is_alive(before["gone"])
+
+
+def test_replicas_listen_on_ports_of_their_own(trial: Trial) -> None:
+    result = trial.run(replace(trial.lab.http("web"), replicas=2))
+
+    (web,) = result["status"]["services"]
+    ports = [instance["ports"][0]["port"] for instance in web["instances"]]
+    assert web["replicas"] == {"wanted": 2, "healthy": 2}
+    assert len(set(ports)) == 2
+
+
+def test_services_outlive_a_killed_daemon(trial: Trial, wait_until: Callable[..., None]) -> None:
+    lab = trial.lab
+    trial.run(lab.http("base"), lab.http("top", needs=("base",)))
+    before = trial.pids()
+    killed = lab.daemon_pid()
+
+    os.kill(killed, signal.SIGKILL)
+
+    wait_until(lambda: lab.client.status()["state"] == "running")
+    assert lab.daemon_pid() != killed
+    assert trial.pids() == before
+
+
+def test_a_killed_keeper_costs_a_restart_of_everything_and_no_more(
+    trial: Trial, wait_until: Callable[..., None]
+) -> None:
+    lab = trial.lab
+    trial.run(lab.http("base"), lab.http("top", needs=("base",)))
+    before = trial.pids()
+
+    os.kill(lab.keeper_pid(), signal.SIGKILL)
+
+    wait_until(lambda: "a new keeper runs" in str(list(lab.client.events())), seconds=60)
+    wait_until(lambda: set(trial.states().values()) == {"healthy"}, seconds=60)
+    assert not set(trial.pids().values()) & set(before.values())
+    wait_until(lambda: not [pid for pid in before.values() if is_alive(pid)])
+
+
+def test_a_stop_goes_in_reverse_order_and_leaves_nothing(trial: Trial) -> None:
+    lab = trial.lab
+
+    def slow_to_end(name: str, **fields: Any) -> ServicePlan:
+        said = lab.home / f"{name}-ended"
+        script = f"trap 'sleep 0.3; date +%s%N > {said}; exit 0' INT TERM; "
+        return lab.shell(name, script + "while :; do sleep 0.05; done", **fields)
+
+    trial.run(slow_to_end("base"), slow_to_end("top", needs=("base",)))
+    trial.pids()
+
+    items = list(lab.client.stop())
+
+    assert items[-1]["result"]["outcome"] == "stopped"
+    assert find_condition(lab.paths) is StackCondition.STOPPED
+    assert not [pid for pid in trial.seen if is_alive(pid)]
+    ended = {name: int((lab.home / f"{name}-ended").read_text()) for name in ("base", "top")}
+    assert ended["base"] - ended["top"] > 0.2e9
