@@ -9,8 +9,10 @@ import pytest
 from prism_services.admin.database import SCHEMA_VERSION, DatabaseThread, open_database
 from prism_services.admin.heartbeats import TOLERANCE_SECONDS, Deadlines, HeartbeatWatch
 from prism_services.admin.records import Liveness, Load, Member, MemberKind
+from prism_services.admin.serve import heartbeat_watch, watch_members
 from prism_services.admin.store import Store
 from prism_services.serving.failure import ServiceError
+from prism_services.serving.journal import Journal
 from prism_services.serving.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -174,3 +176,30 @@ def test_a_file_that_is_no_database_is_refused_and_left_alone(
         open_database(path)
     assert "--db" in error.value.hint
     assert path.read_bytes() == content
+
+
+async def test_members_known_from_before_a_restart_are_watched_too(tmp_path: Path) -> None:
+    with DatabaseThread(tmp_path / "a.db") as database:
+        await database.opened()
+        store = Store(database, Clock())
+        proxy = Member(kind=MemberKind.PROXY, id="p1")
+        await store.run(lambda state: state.register_proxy(proxy))
+        reported: asyncio.Queue[object] = asyncio.Queue(maxsize=4)
+        clock = asyncio.get_running_loop().time
+        watch = HeartbeatWatch(Deadlines(clock, tolerance=0.02), reported.put)
+        async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+            running = group.create_task(watch_members(store, watch))
+            assert await reported.get() == PROXY
+            running.cancel()
+
+
+async def test_a_silent_member_is_written_down_as_unhealthy(tmp_path: Path) -> None:
+    with DatabaseThread(tmp_path / "a.db") as database:
+        await database.opened()
+        store = Store(database, Clock())
+        proxy = Member(kind=MemberKind.PROXY, id="p1")
+        await store.run(lambda state: state.register_proxy(proxy))
+        watch = heartbeat_watch(store, Journal("tested"))
+        await watch._overdue(PROXY)
+        (record,) = await store.run(lambda state: state.members.all(MemberKind.PROXY))
+        assert not record.healthy

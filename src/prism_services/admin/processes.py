@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from prism_services.admin.naming import check_name, check_version, outdated
-from prism_services.admin.records import Liveness, MemberKind, Outcome, ProcessRecord
+from prism_services.admin.records import MemberKind, Outcome, ProcessRecord
 from prism_services.serving.refusal import Refusal, RefusalCode
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class Processes:
         suitable = [
             record.member
             for record in self._members.all(MemberKind.LAUNCHER)
-            if record.status is Liveness.HEALTHY
+            if record.healthy
             and (not record.member.process_types or process_type in record.member.process_types)
         ]
         if not suitable:

@@ -61,6 +61,11 @@ class MemberRecord:
     last_seen: int
     load: Load
 
+    @property
+    def healthy(self) -> bool:
+        """Whether its heartbeats come."""
+        return self.status is Liveness.HEALTHY
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamespaceRecord:

@@ -6,7 +6,6 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from prism_services.admin.heartbeats import Deadlines, HeartbeatWatch
-from prism_services.admin.records import Liveness
 from prism_services.admin.store import Store
 from prism_services.serving.deferred import DeferredService, handlers_of
 from prism_services.serving.host import PagePort, ServiceHost
@@ -31,7 +30,7 @@ async def serve(options: ServeOptions, database: DatabaseThread) -> None:
     if options.ignored:
         journal.info("flags without effect: this is a single node", flags=",".join(options.ignored))
     store = Store(database, time.time)
-    watch = await heartbeat_watch(store, journal)
+    watch = heartbeat_watch(store, journal)
     host = ServiceHost(
         name=NAME,
         listen=options.listen,
@@ -39,22 +38,30 @@ async def serve(options: ServeOptions, database: DatabaseThread) -> None:
         services=[control_plane(store, watch, journal, str(database.path))],
     )
     metrics = PagePort(name="metrics", port=options.metrics_port, flag="--metrics-port")
-    await host.run(grpc_port=options.grpc_port, page_ports=[metrics], jobs=[watch.run])
+    await host.run(
+        grpc_port=options.grpc_port,
+        page_ports=[metrics],
+        jobs=[lambda: watch_members(store, watch)],
+    )
 
 
-async def heartbeat_watch(store: Store, journal: Journal) -> HeartbeatWatch:
-    """Watch over every member; those known from before have as long as if they had just been heard."""
+def heartbeat_watch(store: Store, journal: Journal) -> HeartbeatWatch:
+    """Watch over members, writing down whoever is not heard of any more."""
 
     async def overdue(member: tuple[MemberKind, str]) -> None:
         kind, member_id = member
         if await store.run(lambda state: state.members.mark_unhealthy(kind, member_id)):
             journal.warning(f"{kind} missed its heartbeats", id=member_id)
 
-    watch = HeartbeatWatch(Deadlines(time.monotonic), overdue)
+    return HeartbeatWatch(Deadlines(time.monotonic), overdue)
+
+
+async def watch_members(store: Store, watch: HeartbeatWatch) -> None:
+    """Watch until cancelled; members known from before have as long as if they had just been heard."""
     for record in await store.run(lambda state: [*state.members.everyone()]):
-        if record.status is Liveness.HEALTHY:
+        if record.healthy:
             watch.expect((record.member.kind, record.member.id))
-    return watch
+    await watch.run()
 
 
 def control_plane(

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from prism_services.admin.state import State, state_at
-
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable
 
     from prism_services.admin.database import DatabaseThread
+    from prism_services.admin.state import State
 
 Result = TypeVar("Result")
 
@@ -26,6 +25,9 @@ class Store:
         """Do ``work`` completely, or (when it refuses) not at all."""
 
         def transaction(connection: sqlite3.Connection) -> Result:
+            # The rules are not needed to listen: the first to ask for something waits for their import.
+            from prism_services.admin.state import state_at
+
             return work(state_at(connection, self._clock))
 
         return await self._database.run(transaction)
