@@ -1,4 +1,3 @@
-
 """Write ``src/prism_proto`` from ``proto/``: messages, their types, and gRPC stubs with types.
 
 The generators write imports that assume the output directory is on ``sys.path``; they are rewritten so
