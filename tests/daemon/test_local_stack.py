@@ -3,6 +3,8 @@ from __future__ import annotations
 import os
 import signal
 import stat
+import subprocess
+import sys
 import threading
 import time
 from dataclasses import replace
@@ -508,3 +510,44 @@ def test_a_watcher_is_told_of_each_change_and_may_be_slow(lab: StackLab) -> None
         if status["state"] == "running":
             break
     assert states[-1] == "running"
+
+
+def test_a_service_that_never_comes_up_holds_up_no_other_change(lab: StackLab) -> None:
+    lab.start()
+    sick = lab.http("sick", env={"STATUS": "503"})
+    stream = lab.client.apply(plan_to_json(lab.plan(sick)), time.time())
+    next(stream)
+
+    result = lab.apply(lab.plan(lab.http("well")))[1]
+
+    assert result["outcome"] == "ready"
+    assert list(stream)[-1]["result"]["outcome"] == "ready"
+
+
+def test_a_daemon_that_nobody_wants_ends_by_itself(
+    lab: StackLab, wait_until: Callable[..., None]
+) -> None:
+    lab.paths.ensure()
+    argv = [sys.executable, "-m", "prismctl.daemon", "--home", str(lab.home)]
+    argv += ["--stack", "default", "--idle-seconds", "0.2"]
+
+    with subprocess.Popen(argv) as daemon:
+        assert daemon.wait(timeout=30) == 0
+
+    assert find_condition(lab.paths) is StackCondition.STOPPED
+    wait_until(lambda: not lab.own_processes())
+
+
+def test_a_daemon_that_is_watched_stays(lab: StackLab, wait_until: Callable[..., None]) -> None:
+    lab.paths.ensure()
+    argv = [sys.executable, "-m", "prismctl.daemon", "--home", str(lab.home)]
+    argv += ["--stack", "default", "--idle-seconds", "0.3"]
+
+    with subprocess.Popen(argv) as daemon:
+        wait_until(lambda: is_running(lab.paths))
+        watching = lab.client.watch_status()
+        next(watching)
+        with pytest.raises(subprocess.TimeoutExpired):
+            daemon.wait(timeout=1.0)
+        del watching
+        assert daemon.wait(timeout=30) == 0

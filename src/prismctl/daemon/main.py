@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 USAGE: Final = (
     "usage: python -m prismctl.daemon --home DIR --stack NAME"
-    " [--engine NAME] [--ready-fd N] [--keeper-fd N] [--sweep]"
+    " [--engine NAME] [--ready-fd N] [--keeper-fd N] [--idle-seconds N] [--sweep]"
 )
 FAREWELL_SECONDS: Final = 1.0
 """How long clients have to take their last answer."""
@@ -50,6 +50,8 @@ class Arguments:
     """Gets one line, ``ready PID``, ``held REASON`` or ``error REASON``, and is closed."""
     keeper_fd: int | None = None
     """Says when the keeper that was started beside this daemon listens."""
+    idle_seconds: float = 30.0
+    """How long it stays without a plan, a client and anything to do."""
     is_sweep: bool = False
     """Sweep what a killed stack left behind, print what that was, and end."""
 
@@ -60,7 +62,7 @@ def parse_arguments(words: Sequence[str]) -> Arguments:
     Raises:
         ValueError: something is missing or unknown.
     """
-    known = {"--home", "--stack", "--engine", "--ready-fd", "--keeper-fd"}
+    known = {"--home", "--stack", "--engine", "--ready-fd", "--keeper-fd", "--idle-seconds"}
     found: dict[str, str] = {}
     is_sweep = False
     waiting = iter(words)
@@ -80,6 +82,7 @@ def parse_arguments(words: Sequence[str]) -> Arguments:
         engine=found.get("--engine", ""),
         ready_fd=_descriptor(found.get("--ready-fd")),
         keeper_fd=_descriptor(found.get("--keeper-fd")),
+        idle_seconds=float(found.get("--idle-seconds", "30")),
         is_sweep=is_sweep,
     )
 
@@ -176,7 +179,7 @@ async def _run(paths: StackPaths, arguments: Arguments, ready: ReadyPipe) -> Non
     from prismctl.daemon.stack import Stack
 
     loop = asyncio.get_running_loop()
-    stack = Stack(paths)
+    stack = Stack(paths, idle_seconds=arguments.idle_seconds)
     leaving = asyncio.Event()
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, leaving.set)

@@ -55,8 +55,9 @@ RECOVERY_SECONDS: Final = 60.0
 class Stack:
     """Everything about one stack; an operation is the only thing that changes what runs."""
 
-    def __init__(self, paths: StackPaths) -> None:
+    def __init__(self, paths: StackPaths, *, idle_seconds: float = IDLE_SECONDS) -> None:
         self.paths = paths
+        self._idle_seconds = idle_seconds
         self.stop_listening: Callable[[], None] = lambda: None
         """Called before it is told that everything is down: the next command must not find this daemon."""
         self.events = EventLog(paths.events)
@@ -147,7 +148,7 @@ class Stack:
             self._idle_timer = None
         if is_idle and not self.is_ending:
             self._idle_timer = asyncio.get_running_loop().call_later(
-                IDLE_SECONDS, self._give_up_idling
+                self._idle_seconds, self._give_up_idling
             )
 
     def _give_up_idling(self) -> None:
@@ -190,7 +191,7 @@ class Stack:
         Raises:
             PrismError: it did not come up.
         """
-        async with self._engine_turn:
+        async with self.operations.turn, self._engine_turn:
             if self.monitor.plan is None:
                 await self._ensure_engine(name)
         return {"engine": name.value}
@@ -273,7 +274,8 @@ class Stack:
 
         async def adopt() -> dict[str, Any]:
             try:
-                await self.hand_over(plan)
+                async with self.operations.turn:
+                    await self.hand_over(plan)
             finally:
                 is_adopted.set()
             return {"outcome": "ready"}

@@ -42,6 +42,26 @@ async def apply(
         PrismError: it could not be handed to its engine; what ran before it runs on.
     """
     plan = plan_from_json(document)
+    async with stack.operations.turn:
+        await _change(stack, plan, document, began_at=began_at, log_file=log_file)
+    snapshot = await stack.monitor.wait_until_settled(
+        until_failure=on_failure is FailurePolicy.STOP
+    )
+    stack.write_down()
+    result = render_result(snapshot, stack.monitor.was_tried)
+    # A plan that took this one's place meanwhile has a policy of its own.
+    is_current = stack.monitor.plan is plan
+    if result["failed"] and on_failure is FailurePolicy.STOP and is_current:
+        async with stack.operations.turn:
+            await take_down(stack, kill=False)
+        return {**result, "outcome": "failed"}
+    return result
+
+
+async def _change(
+    stack: Stack, plan: StackPlan, document: dict[str, Any], *, began_at: float, log_file: str
+) -> None:
+    """Everything up to the plan being in its engine's hands."""
     before = stack.monitor.plan
     if before is not None and before.engine is not plan.engine:
         await stack.leave_engine()
@@ -61,15 +81,6 @@ async def apply(
         await _undo(stack, before)
         raise
     stack.write_down()
-    snapshot = await stack.monitor.wait_until_settled(
-        until_failure=on_failure is FailurePolicy.STOP
-    )
-    stack.write_down()
-    result = render_result(snapshot, stack.monitor.was_tried)
-    if result["failed"] and on_failure is FailurePolicy.STOP:
-        await take_down(stack, kill=False)
-        return {**result, "outcome": "failed"}
-    return result
 
 
 async def _undo(stack: Stack, before: StackPlan | None) -> None:

@@ -1,4 +1,4 @@
-"""One operation at a time; the next waits, the same one is shared, and a stop goes before all."""
+"""What is being done: one change at a time, the same one is shared, and a stop goes before all."""
 
 from __future__ import annotations
 
@@ -38,7 +38,8 @@ class OperationQueue:
     def __init__(self, events: EventLog, on_idle: Callable[[], None]) -> None:
         self._events = events
         self._on_idle = on_idle
-        self._turn = asyncio.Lock()
+        self.turn = asyncio.Lock()
+        """Held while something is changed, not while it is waited for what comes of it."""
         self._tasks: dict[Operation, asyncio.Task[None]] = {}
 
     @property
@@ -52,7 +53,7 @@ class OperationQueue:
         return newest if newest is not None and newest.subject == subject else None
 
     def start(self, subject: str, work: Callable[[], Awaitable[dict[str, Any]]]) -> Operation:
-        """Do something once everything before it is done."""
+        """Do something; where it changes what runs, it takes its turn."""
         operation = Operation(subject)
         task = asyncio.get_running_loop().create_task(
             self._carry_out(operation, work), name=subject
@@ -96,11 +97,10 @@ class OperationQueue:
     async def _carry_out(
         self, operation: Operation, work: Callable[[], Awaitable[dict[str, Any]]]
     ) -> None:
-        async with self._turn:
-            try:
-                operation.document = {"result": await work()}
-            except PrismError as error:
-                operation.document = {"error": render_error(error)}
+        try:
+            operation.document = {"result": await work()}
+        except PrismError as error:
+            operation.document = {"error": render_error(error)}
 
     def _finish(self, operation: Operation) -> None:
         task = self._tasks.pop(operation)

@@ -21,6 +21,13 @@ async def restart(stack: Stack, names: Sequence[str]) -> dict[str, Any]:
         RejectedError: nothing runs, or a service is not part of the stack.
         PrismError: the engine could not.
     """
+    async with stack.operations.turn:
+        await _change(stack, names)
+    snapshot = await stack.monitor.wait_until_settled()
+    return render_result(snapshot, stack.monitor.was_tried)
+
+
+async def _change(stack: Stack, names: Sequence[str]) -> None:
     plan = stack.monitor.plan
     if plan is None:
         raise RejectedError(
@@ -35,5 +42,3 @@ async def restart(stack: Stack, names: Sequence[str]) -> dict[str, Any]:
         )
     stack.monitor.expect_settling()
     await stack.restart_services(wanted or list(plan.names))
-    snapshot = await stack.monitor.wait_until_settled()
-    return render_result(snapshot, stack.monitor.was_tried)

@@ -22,7 +22,8 @@ async def stop(stack: Stack, *, kill: bool) -> dict[str, Any]:
     Raises:
         PrismError: something could not be ended; it is named.
     """
-    await take_down(stack, kill=kill)
+    async with stack.operations.turn:
+        await take_down(stack, kill=kill)
     return render_stopped(stack.monitor.refresh())
 
 

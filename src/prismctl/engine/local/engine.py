@@ -108,7 +108,6 @@ class LocalEngine:
                     self._report_waiting(key)
                 await self._stop_in_waves(alive, self._wanted, kill=False)
                 await self._start(keys)
-                await self._gates.wait(keys)
             await self._start([key for key in self._wanted if key in blocked])
 
     async def stop(self, *, kill: bool) -> None:

@@ -30,12 +30,6 @@ class Gates:
         """What still waits."""
         return frozenset(self._tasks)
 
-    async def wait(self, keys: Iterable[str]) -> None:
-        """Return once none of the named waits any more."""
-        tasks = [self._tasks[key] for key in keys if key in self._tasks]
-        if tasks:
-            await asyncio.wait(tasks)
-
     async def close(self, keys: Iterable[str] | None = None) -> None:
         """End the waiting of some or of all."""
         chosen = self._tasks.keys() if keys is None else keys
