@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from prismctl.daemon.own_log import OwnLog
 from prismctl.errors import DeadlineError, PrismError
 from prismctl.files.paths import Home
 
@@ -101,6 +102,7 @@ def main(words: Sequence[str] | None = None) -> int:
     if arguments.is_sweep:
         return _sweep(paths)
     ready = ReadyPipe(arguments.ready_fd)
+    sys.stderr = OwnLog(sys.stderr.fileno())
     try:
         paths.ensure()
         lock = wait_for_lock(paths)
@@ -108,8 +110,8 @@ def main(words: Sequence[str] | None = None) -> int:
             ready.say(f"held another daemon holds {paths.daemon_lock}")
             return 0
         _shorten(paths.daemon_log)
+        # The lock goes with the process: who finds it free knows that nothing of the daemon is left.
         asyncio.run(_run(paths, arguments, ready))
-        os.close(lock)
     except PrismError as error:
         ready.say(f"error {error.message}")
         sys.stderr.write(f"error: {error.message}\n")

@@ -51,6 +51,7 @@ def find_question(
         directory=own.working_directory or str(data),
         pattern=check.pattern,
         log=paths.log(str(seen.key)) if check.type is CheckType.LOG else None,
+        secrets=frozenset(own.env[name] for name in own.secrets & own.env.keys()),
         started_at=seen.started_at or 0.0,
         min_uptime_seconds=own.min_uptime_seconds,
         interval_seconds=check.interval_seconds,

@@ -46,7 +46,7 @@ IDLE_SECONDS: Final = 30.0
 KEEPER_END_SECONDS: Final = 2.0
 """How long the keeper may take to go once it has said that nothing is left."""
 ADOPT_SECONDS: Final = 3.0
-"""How long a new daemon waits for its engine to tell what runs, before it answers anyway."""
+"""How long a new daemon waits for engine and services to tell how they are, before it answers anyway."""
 RECOVERY_DELAYS: Final = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0)
 RECOVERY_SECONDS: Final = 60.0
 """How long an operation waits for a lost keeper to be replaced."""
@@ -276,6 +276,7 @@ class Stack:
             try:
                 async with self.operations.turn:
                     await self.hand_over(plan)
+                await self.monitor.wait_until_settled()
             finally:
                 is_adopted.set()
             return {"outcome": "ready"}
