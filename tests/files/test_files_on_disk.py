@@ -181,3 +181,11 @@ def test_names_are_those_a_person_would_type(
     assert name_for_people(tmp_path / "sub" / "a.yaml") == "sub/a.yaml"
     assert name_for_people(Path("/home/ana/.prism/services.yaml")) == "~/.prism/services.yaml"
     assert name_for_people(Path("/etc/x.yaml")) == "/etc/x.yaml"
+
+
+def test_all_that_a_stack_begins_with_is_closed_to_others(tmp_path: Path) -> None:
+    paths = Home(tmp_path / "home").stack("default")
+    paths.ensure()
+    made = [tmp_path / "home", *(tmp_path / "home").rglob("*")]
+    assert paths.socket_pointer in made
+    assert [path for path in made if path.stat().st_mode & 0o077] == []

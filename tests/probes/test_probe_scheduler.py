@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from prismctl.domain.observation import InstanceKey, ProbeResult
 from prismctl.domain.service import CheckType, ServiceName
 from prismctl.probes.cadence import FAST_SECONDS, next_delay
-from prismctl.probes.question import Question
+from prismctl.probes.question import Question, hide_secrets
 from prismctl.probes.scheduler import ProbeScheduler
 
 
@@ -123,3 +123,26 @@ def test_a_steady_service_is_asked_at_its_own_interval() -> None:
     )
 
     assert delay == 10.0
+
+
+async def test_a_secret_that_a_check_prints_is_in_no_answer() -> None:
+    answers: asyncio.Queue[ProbeResult] = asyncio.Queue()
+    question = Question(
+        key=InstanceKey(ServiceName("web"), 0),
+        run="1",
+        type=CheckType.EXEC,
+        command=("/bin/sh", "-c", 'echo "login with $KEY failed"; exit 3'),
+        env={"KEY": "correct horse"},
+        secrets=frozenset({"horse", "correct horse", "two\nlines", ""}),
+        timeout_seconds=20,
+    )
+    async with ProbeScheduler(answers.put_nowait) as scheduler, asyncio.timeout(30):
+        scheduler.ask(question)
+        answer = await answers.get()
+
+    assert answer.message == "`/bin/sh` exited with code 3: login with ••• failed"
+
+
+def test_every_line_of_a_secret_is_hidden() -> None:
+    assert hide_secrets("key: lines", frozenset({"two\nlines"})) == "key: •••"
+    assert hide_secrets("nothing to hide", frozenset()) == "nothing to hide"

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from prismctl.errors import PrismError
+from prismctl.files.atomic import describe_way_out
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -166,8 +167,8 @@ class StackPaths:
         Raises:
             PrismError: home cannot be written, or a shared place is somebody else's.
         """
+        home, stacks = self.directory.parent.parent, self.directory.parent
         try:
-            home, stacks = self.directory.parent.parent, self.directory.parent
             home.mkdir(mode=0o700, parents=True, exist_ok=True)
             own = (self.directory, self.logs, self.data, self.environments, self.agents)
             for directory in (stacks, *own):
@@ -176,6 +177,7 @@ class StackPaths:
                 sockets = choose_socket_directory(self.directory)
                 ensure_private_directory(sockets)
                 temporary = self.socket_pointer.with_suffix(f".{os.urandom(6).hex()}")
+                temporary.touch(mode=0o600, exist_ok=False)
                 temporary.write_text(f"{sockets}\n", encoding="utf-8")
                 temporary.replace(self.socket_pointer)
             else:
@@ -183,7 +185,7 @@ class StackPaths:
         except OSError as error:
             raise PrismError(
                 f"cannot write {error.filename or self.directory}: {error.strerror}",
-                hint="make the directory writable, or point PRISM_HOME somewhere else",
+                hint=describe_way_out(error, stacks),
             ) from error
 
 

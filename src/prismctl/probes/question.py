@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -12,8 +12,21 @@ if TYPE_CHECKING:
     from prismctl.domain.service import CheckType
 
 
+HIDDEN: Final = "•••"
+"""Stands where a secret stood."""
+
+
 class NotReadyError(Exception):
     """The instance did not answer as it should; the text says what came instead, in one line."""
+
+
+def hide_secrets(text: str, secrets: frozenset[str]) -> str:
+    """The text with everything secret blotted out; of a secret of several lines, each line is one."""
+    lines = {line.strip() for secret in secrets for line in secret.splitlines()} - {""}
+    # The longest first, so that nothing is left of one that contains another.
+    for line in sorted(lines, key=lambda line: (-len(line), line)):
+        text = text.replace(line, HIDDEN)
+    return text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +49,8 @@ class Question:
     pattern: str = ""
     log: Path | None = None
     """For log: where the output goes."""
+    secrets: frozenset[str] = frozenset()
+    """Texts that stand in no answer, whatever a command or a server says."""
     started_at: float = 0.0
     """When the run began, in seconds since the epoch."""
     min_uptime_seconds: float = 0.1

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 from prismctl.domain.observation import ProbeResult
 from prismctl.domain.service import CheckType
 from prismctl.probes.cadence import ALARMED_SECONDS, next_delay
-from prismctl.probes.question import NotReadyError
+from prismctl.probes.question import NotReadyError, hide_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -122,7 +122,7 @@ async def _ask_once(probe: Callable[[], Awaitable[None]], question: Question) ->
         async with asyncio.timeout(question.timeout_seconds):
             await probe()
     except NotReadyError as error:
-        return str(error)
+        return hide_secrets(str(error), question.secrets)
     except TimeoutError:
         return f"no answer within {question.timeout_seconds:g} s{_place(question)}"
     return ""

@@ -23,6 +23,7 @@ CONNECT_SECONDS: Final = 2.0
 HEARTBEAT_SECONDS: Final = 30.0
 """Nomad's event stream says something at least this often."""
 _NOT_FOUND: Final = 404
+_FORBIDDEN: Final = 403
 _FIRST_ERROR: Final = 400
 _HEALTHY_TIMEOUT_FACTOR: Final = 1.5
 _MAX_EVENT_BYTES: Final = 64 * 1024 * 1024
@@ -153,7 +154,8 @@ class NomadClient:
 
         Raises:
             UnavailableError: Nomad does not answer yet.
-            HttpRejectedError: it has no leader yet (500), or was bootstrapped with another secret (400).
+            HttpRejectedError: it has no leader yet (500).
+            RejectedError: it was bootstrapped with another secret; asking again changes nothing.
         """
         try:
             await self.http.call(
@@ -162,7 +164,15 @@ class NomadClient:
         except HttpRejectedError as error:
             if error.status != _FIRST_ERROR:
                 raise
-            await self.http.call("GET", "/v1/acl/token/self")
+            try:
+                await self.http.call("GET", "/v1/acl/token/self")
+            except HttpRejectedError as refusal:
+                if refusal.status != _FORBIDDEN:
+                    raise
+                raise RejectedError(
+                    f"somebody else took possession of the Nomad at {self.http.address}/",
+                    hint="`prismctl dev start` tries again with a new one; look for who else uses this machine",
+                ) from refusal
 
     async def list_nodes(self) -> list[Node]:
         """The clients of the cluster."""
