@@ -122,6 +122,12 @@ def test_it_is_starting_and_not_unhealthy_until_its_start_period_is_over() -> No
     assert fold(view, now=NOW + 20.1).service(ADMIN).state is ServiceState.UNHEALTHY
 
 
+def test_what_was_never_asked_is_not_called_unhealthy_however_long_it_runs() -> None:
+    old = fold(world(seen(ADMIN)), now=NOW + 1000).service(ADMIN)
+    assert (old.state, old.reason) == (ServiceState.STARTING, "was not asked yet")
+    assert old.last_error is None
+
+
 def test_a_service_that_answered_and_does_not_any_more_is_unhealthy_at_once() -> None:
     view = world(
         seen(ADMIN),

@@ -283,9 +283,10 @@ def _judge_answers(
         return ServiceState.HEALTHY, ""
     if probe is not None and has_answered:
         return ServiceState.UNHEALTHY, probe.message or "does not answer"
-    state = ServiceState.STARTING if is_early else ServiceState.UNHEALTHY
     if probe is None:
-        return state, "" if is_early else "was not asked yet"
+        # Not even one that has long been running is called unhealthy before it had a chance to answer.
+        return ServiceState.STARTING, "" if is_early else "was not asked yet"
+    state = ServiceState.STARTING if is_early else ServiceState.UNHEALTHY
     # As old as it was when it was asked: the line stands still between two questions.
     asked_after = max(0.0, probe.at - seen.started_at) if seen.started_at is not None else 0.0
     return state, f"{probe.message or 'no answer'}, {asked_after:.1f} s"
