@@ -11,6 +11,7 @@ import json
 import os
 import select
 import socket
+import struct
 import sys
 import time
 from dataclasses import dataclass
@@ -62,6 +63,23 @@ def find_condition(paths: StackPaths) -> StackCondition:
     if _answers(paths.keeper_socket):
         return StackCondition.UNATTENDED
     return StackCondition.LEFT_BEHIND if paths.plan.exists() else StackCondition.STOPPED
+
+
+def has_daemon_ended(paths: StackPaths) -> bool:
+    """Whether no process holds the daemon's lock: one that ends lets go of its socket a little earlier."""
+    import fcntl
+
+    try:
+        descriptor = os.open(paths.daemon_lock, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True
 
 
 class NotFoundError(RejectedError):
@@ -218,6 +236,7 @@ class StackClient:
     def _connect(self) -> socket.socket:
         connection = _connect(self._paths.daemon_socket)
         if connection is not None:
+            self._refuse_suspended(connection)
             return connection
         if _answers(self._paths.keeper_socket):
             connection = _poll_connect(self._paths.daemon_socket, RETURN_SECONDS)
@@ -234,6 +253,16 @@ class StackClient:
         raise UnavailableError(
             f"no stack `{self._paths.name}` is running", hint="`prismctl dev start` starts one"
         )
+
+    def _refuse_suspended(self, connection: socket.socket) -> None:
+        """Say at once what would otherwise be a long silence: the kernel accepts for a daemon that is suspended."""
+        pid = _read_listener_pid(connection)
+        if pid and _is_suspended(pid):
+            connection.close()
+            raise UnavailableError(
+                f"the daemon of stack `{self._paths.name}` is suspended (PID {pid}); its services run on",
+                hint=f"`kill -CONT {pid}` lets it go on",
+            )
 
     def _lost(self, error: OSError) -> UnavailableError:
         reason = "no answer in time" if isinstance(error, TimeoutError) else str(error)
@@ -428,6 +457,23 @@ def _connect(path: Path) -> socket.socket | None:
         connection.close()
         return None
     return connection
+
+
+def _read_listener_pid(connection: socket.socket) -> int:
+    """Who listens at the other end; 0 where the system does not tell."""
+    option = getattr(socket, "SO_PEERCRED", None)
+    if option is None:
+        return 0
+    credentials = connection.getsockopt(socket.SOL_SOCKET, option, struct.calcsize("3i"))
+    return int(struct.unpack("3i", credentials)[0])
+
+
+def _is_suspended(pid: int) -> bool:
+    try:
+        facts = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:
+        return False
+    return facts.rpartition(b")")[2].split()[0] == b"T"
 
 
 def _answers(path: Path) -> bool:

@@ -8,7 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from prismctl.cli.interrupts import Terminated
-from prismctl.client import StackClient, StackCondition, find_condition, sweep
+from prismctl.client import (
+    StackClient,
+    StackCondition,
+    find_condition,
+    has_daemon_ended,
+    sweep,
+)
 from prismctl.errors import PrismError
 
 if TYPE_CHECKING:
@@ -80,6 +86,8 @@ def verify_stopped(paths: StackPaths) -> None:
             )
         else:
             time.sleep(_LOOK_SECONDS)
+    while not has_daemon_ended(paths) and time.monotonic() < deadline:
+        time.sleep(_LOOK_SECONDS)
 
 
 def sweep_leftovers(paths: StackPaths) -> list[str]:

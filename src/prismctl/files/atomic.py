@@ -35,11 +35,12 @@ def write_atomically(path: Path, content: str | bytes, *, mode: int = 0o600) -> 
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise PrismError(
-            f"cannot write {path}: {error.strerror}", hint=_hint(error, path)
+            f"cannot write {path}: {error.strerror}", hint=describe_way_out(error, path)
         ) from error
 
 
-def _hint(error: OSError, path: Path) -> str:
+def describe_way_out(error: OSError, path: Path) -> str:
+    """What to do about something that cannot be written, as a hint."""
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return f"free some space: `df -h {path.parent}` shows the disk"
     return "make the directory writable, or point PRISM_HOME somewhere else"
