@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import socket
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,6 @@ from prismctl.domain.service import DEFAULT_STACK, Runtime, ServiceName, Service
 from prismctl.errors import MissingToolError, PrismError
 from prismctl.files.paths import StackPaths
 from prismctl.runtime.command import render_command
-from prismctl.runtime.replica_ports import choose_replica_ports, replace_port_numbers
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,32 +67,6 @@ def test_a_process_learns_its_ports_and_who_it_is(paths: StackPaths) -> None:
         "PRISM_SERVICE": "prism-admin",
         "PRISM_REPLICA": "0",
     }
-
-
-def test_the_second_replica_listens_elsewhere_and_is_told_so(paths: StackPaths) -> None:
-    service = make_service(env={"ADDRESS": "127.0.0.1:8981", "SERIAL": "18981"})
-    ports = (Port(name="grpc", number=40001), Port(name="metrics-http", number=40002))
-    command = render_command(service, 1, make_plan(service), paths, ports=ports)
-    assert command.argv[3:] == ("serve", "--port=40001", "--metrics-port", "40002")
-    assert command.env["ADDRESS"] == "127.0.0.1:40001"
-    assert command.env["SERIAL"] == "18981"
-    assert command.env["PORT"] == "40001"
-    assert command.ports == ports
-    assert command.cwd == str(paths.data / "prism-admin#1")
-
-
-def test_replica_ports_are_free_and_differ_from_the_plans() -> None:
-    service = make_service()
-    ports = choose_replica_ports(service, 1)
-    assert choose_replica_ports(service, 0) == service.ports
-    assert [port.name for port in ports] == ["grpc", "metrics-http"]
-    for port in ports:
-        with socket.socket() as listener:
-            listener.bind((port.host, port.number))
-
-
-def test_exchanged_port_numbers_do_not_chain() -> None:
-    assert replace_port_numbers("1:2", {1: 2, 2: 3}) == "2:3"
 
 
 def test_a_native_program_is_found_on_the_services_own_path(

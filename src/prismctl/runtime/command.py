@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from prismctl.domain.service import Runtime
@@ -10,10 +10,8 @@ from prismctl.runtime.binary import render_binary
 from prismctl.runtime.builtin import render_builtin
 from prismctl.runtime.container import render_container
 from prismctl.runtime.native import render_native
-from prismctl.runtime.replica_ports import compare_ports, replace_port_numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
     from prismctl.domain.plan import Port, ServicePlan, StackPlan
@@ -37,30 +35,23 @@ class ProcessCommand:
 
 
 def render_command(
-    service: ServicePlan,
-    replica: int,
-    plan: StackPlan,
-    paths: StackPaths,
-    *,
-    ports: Sequence[Port] | None = None,
+    service: ServicePlan, replica: int, plan: StackPlan, paths: StackPaths
 ) -> ProcessCommand:
-    """The process of one replica; ``ports`` as `choose_replica_ports` gave them, none for the plan's own.
+    """The process of one instance, whose own plan this is.
 
     Raises:
         MissingToolError: the program is not there, or nothing can run the image.
         PrismError: the plan names a packaged service that does not exist.
     """
-    actual_ports = service.ports if ports is None else tuple(ports)
-    renumbered = _renumber(service, actual_ports)
     data_directory = paths.data / (service.name if replica == 0 else f"{service.name}#{replica}")
     directory = service.working_directory or str(data_directory)
-    environment = render_environment(renumbered, replica, plan)
+    environment = render_environment(service, replica, plan)
     return ProcessCommand(
-        argv=_render_argv(renumbered, environment, directory),
+        argv=_render_argv(service, environment, directory),
         env=environment,
         cwd=directory,
         data_directory=data_directory,
-        ports=actual_ports,
+        ports=service.ports,
     )
 
 
@@ -76,19 +67,6 @@ def render_environment(service: ServicePlan, replica: int, plan: StackPlan) -> d
     environment["PRISM_SERVICE"] = service.name
     environment["PRISM_REPLICA"] = str(replica)
     return environment
-
-
-def _renumber(service: ServicePlan, ports: tuple[Port, ...]) -> ServicePlan:
-    numbers = compare_ports(service.ports, ports)
-    if not numbers:
-        return service
-    return replace(
-        service,
-        ports=ports,
-        args=tuple(replace_port_numbers(text, numbers) for text in service.args),
-        command=tuple(replace_port_numbers(text, numbers) for text in service.command),
-        env={name: replace_port_numbers(text, numbers) for name, text in service.env.items()},
-    )
 
 
 def _render_argv(

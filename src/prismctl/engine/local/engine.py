@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final
 from prismctl.domain.dependencies import start_levels
 from prismctl.domain.events import EventKind
 from prismctl.domain.observation import InstanceKey, InstanceObservation, Phase
-from prismctl.domain.replicas import plan_replica
 from prismctl.engine.local.gates import Gates
 from prismctl.engine.local.processes import (
     WantedProcess,
@@ -18,7 +17,7 @@ from prismctl.engine.local.processes import (
     parse_key,
     render_process,
 )
-from prismctl.engine.local.replica_ports import ReplicaPorts
+from prismctl.engine.replica_ports import ReplicaPorts
 from prismctl.errors import PrismError, RejectedError, UnavailableError
 from prismctl.keeper.protocol import KeeperEvent, ProcessStatus
 
@@ -155,11 +154,7 @@ class LocalEngine:
         for service in plan.services:
             for replica in range(service.replicas):
                 key = InstanceKey(service.name, replica)
-                ports = self._ports.choose(service, key, plan.stack)
-                own = service
-                if replica:
-                    data = str(self._paths.data / str(key))
-                    own = plan_replica(service, ports=ports, data=data)
+                own = self._ports.plan_instance(key, plan)
                 wanted[str(key)] = render_process(own, key, plan, self._paths)
         return wanted
 

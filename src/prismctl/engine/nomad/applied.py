@@ -18,7 +18,7 @@ from prismctl.engine.nomad.environment_files import (
 from prismctl.engine.nomad.job import ShimPlace, group_name, instance_keys, job_of
 from prismctl.engine.replica_ports import ReplicaPorts
 from prismctl.errors import PrismError
-from prismctl.files.atomic import describe_way_out, write_atomically
+from prismctl.files.atomic import describe_way_out
 from prismctl.runtime.command import render_command
 
 if TYPE_CHECKING:

@@ -8,13 +8,13 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
 from prismctl.domain.plan import LOOPBACK, Port
-from prismctl.domain.replicas import find_replica_ports
+from prismctl.domain.replicas import find_replica_ports, plan_replica
 from prismctl.errors import PrismError
 from prismctl.files.atomic import write_atomically
 
 if TYPE_CHECKING:
     from prismctl.domain.observation import InstanceKey
-    from prismctl.domain.plan import ServicePlan
+    from prismctl.domain.plan import ServicePlan, StackPlan
     from prismctl.files.paths import StackPaths
 
 FILE_NAME: Final = "replica-ports.json"
@@ -25,6 +25,7 @@ class ReplicaPorts:
 
     def __init__(self, paths: StackPaths) -> None:
         self._file = paths.agents / FILE_NAME
+        self._data = paths.data
         self._ports: dict[str, tuple[Port, ...]] = {}
         try:
             recorded = json.loads(self._file.read_text(encoding="utf-8"))
@@ -35,23 +36,35 @@ class ReplicaPorts:
             # Not there, or not ours any more: they are chosen again.
             self._ports = {}
 
-    def choose(self, service: ServicePlan, key: InstanceKey, stack: str) -> tuple[Port, ...]:
+    def plan_instance(self, key: InstanceKey, plan: StackPlan) -> ServicePlan:
+        """The plan of one instance: the service's own for the first, one with ports and data of its own for others.
+
+        Raises:
+            PrismError: no port is free.
+        """
+        service = plan.service(key.service)
+        if key.replica == 0:
+            return service
+        data = str(self._data / str(key))
+        return plan_replica(service, ports=self._choose(service, key, plan), data=data)
+
+    def _choose(self, service: ServicePlan, key: InstanceKey, plan: StackPlan) -> tuple[Port, ...]:
         """The ports of one instance, the same each time as long as the service has the same ones.
 
         Raises:
             PrismError: no port is free.
         """
-        if key.replica == 0:
-            return service.ports
         known = self._ports.get(str(key), ())
         if [port.name for port in known] == [port.name for port in service.ports]:
             return known
         taken = {port.number for ports in self._ports.values() for port in ports}
+        # First instances may not listen yet.
+        taken |= {port.number for other in plan.services for port in other.ports}
         try:
             chosen = find_replica_ports(
                 service,
                 key.replica,
-                stack=stack,
+                stack=plan.stack,
                 is_free=lambda number: number not in taken and _is_free(number),
             )
         except LookupError as error:
