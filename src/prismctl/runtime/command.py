@@ -47,7 +47,7 @@ def render_command(
     directory = service.working_directory or str(data_directory)
     environment = render_environment(service, replica, plan)
     return ProcessCommand(
-        argv=_render_argv(service, environment, directory),
+        argv=_render_argv(service, environment, directory, str(data_directory)),
         env=environment,
         cwd=directory,
         data_directory=data_directory,
@@ -70,14 +70,14 @@ def render_environment(service: ServicePlan, replica: int, plan: StackPlan) -> d
 
 
 def _render_argv(
-    service: ServicePlan, environment: dict[str, str], directory: str
+    service: ServicePlan, environment: dict[str, str], directory: str, data: str
 ) -> tuple[str, ...]:
     if service.runtime is Runtime.BUILTIN:
         return render_builtin(service)
     if service.runtime is Runtime.BINARY:
         return render_binary(service)
     if service.runtime is Runtime.NATIVE:
-        return render_native(service, environment, directory)
+        return render_native(service, environment, directory, data)
     return render_container(service)
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prismctl.errors import MissingToolError
+from prismctl.runtime import first_run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,11 +18,17 @@ if TYPE_CHECKING:
 
 
 def render_native(
-    service: ServicePlan, environment: Mapping[str, str], directory: str
+    service: ServicePlan, environment: Mapping[str, str], directory: str, data: str
 ) -> tuple[str, ...]:
-    """The command line with its program as an absolute path.
+    """The command line with its program as an absolute path; what is to be done once comes before it.
 
     A name is looked up on the service's own PATH; a relative path counts from the service's directory.
+
+    Args:
+        service: the plan of the instance.
+        environment: of the instance.
+        directory: where it runs.
+        data: its data directory.
 
     Raises:
         MissingToolError: there is no such program.
@@ -30,16 +38,33 @@ def render_native(
             f"{service.name}: the catalog names no command",
             hint=f"give {service.name} a `command:` in the catalog",
         )
-    name, *arguments = service.command
-    if os.sep in name:
-        program = str(Path(directory, name))
-        is_there = os.access(program, os.X_OK)
-    else:
-        found = shutil.which(name, path=environment.get("PATH", os.defpath))
-        program, is_there = found or name, found is not None
-    if not is_there:
-        raise MissingToolError(
-            f"{service.name}: `{name}` is not installed",
-            hint=f"install {name}, or name another program in the catalog's `command:`",
-        )
-    return (program, *arguments)
+    path = environment.get("PATH", os.defpath)
+    program, *arguments = service.command
+    found = _find_program(program, directory, path)
+    if found is None:
+        raise _missing(service, program, "command")
+    if not service.init:
+        return (found, *arguments)
+    first, *rest = service.init
+    # Database servers are often kept, with all that goes with them, in a directory that is on nobody's PATH.
+    beside = f"{path}{os.pathsep}{Path(found).resolve().parent}"
+    initial = _find_program(first, directory, beside)
+    if initial is None:
+        raise _missing(service, first, "native.init")
+    script = str(Path(first_run.__file__))
+    head = (sys.executable, "-I", "-S", script, data, str(len(service.init)))
+    return (*head, initial, *rest, found, *arguments)
+
+
+def _find_program(name: str, directory: str, path: str) -> str | None:
+    if os.sep not in name:
+        return shutil.which(name, path=path)
+    program = str(Path(directory, name))
+    return program if os.access(program, os.X_OK) else None
+
+
+def _missing(service: ServicePlan, program: str, key: str) -> MissingToolError:
+    return MissingToolError(
+        f"{service.name}: `{program}` is not installed",
+        hint=f"install {program}, or name another program in the catalog's `{key}:`",
+    )
