@@ -219,17 +219,19 @@ def new_lab() -> Iterator[Callable[..., StackLab]]:
     """Makes labs, in short places so that sockets fit; all are taken down and looked through at the end."""
     labs: list[StackLab] = []
 
-    def make(*, parent: str = "", stack: str = "default") -> StackLab:
-        top = Path(tempfile.mkdtemp(prefix="prism-lab-"))
+    def make(*, parent: str = "", stack: str = "default", at: str | None = None) -> StackLab:
+        top = Path(tempfile.mkdtemp(prefix="prism-lab-", dir=at))
         home = top / parent / "home" if parent else top / "home"
         labs.append(StackLab(home, stack))
         return labs[-1]
 
     yield make
-    left = {str(lab.home): lab.clean_up() for lab in labs}
-    for lab in labs:
-        top = next(parent for parent in lab.home.parents if parent.name.startswith("prism-lab-"))
-        shutil.rmtree(top)
+    try:
+        left = {str(lab.home): lab.clean_up() for lab in labs}
+    finally:
+        for lab in labs:
+            top = next(path for path in lab.home.parents if path.name.startswith("prism-lab-"))
+            shutil.rmtree(top)
     assert not any(left.values()), f"left behind: {left}"
 
 
