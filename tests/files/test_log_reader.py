@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from prismctl.files.logs import (
     MAX_TEXT_BYTES,
+    LogCursor,
     LogFollower,
     find_logs,
     line_to_json,
@@ -159,6 +160,29 @@ def test_a_follower_gets_each_line_once_across_rotation(tmp_path: Path) -> None:
             seen += new
 
     assert seen == ["1", "2", "3", "4"]
+
+
+def test_what_comes_between_the_end_and_a_rotation_is_not_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    current = write(tmp_path / "a#0.log", entry(1, "1"))
+    look = LogCursor._names_from_newest
+
+    def rotate_first(cursor: LogCursor) -> list[str]:
+        monkeypatch.undo()
+        with current.open("a") as file:
+            file.write(entry(2, "2"))
+        current.rename(tmp_path / "a#0.log.1")
+        write(current, entry(3, "3"))
+        return look(cursor)
+
+    with LogFollower([current]) as follower:
+        seen = [line.text for line in follower.read_new()]
+        monkeypatch.setattr(LogCursor, "_names_from_newest", rotate_first)
+        while new := [line.text for _ in range(4) for line in follower.read_new()]:
+            seen += new
+
+    assert seen == ["1", "2", "3"]
 
 
 def test_a_follower_takes_an_unfinished_line_once_it_is_finished(tmp_path: Path) -> None:

@@ -248,9 +248,11 @@ class LogCursor:
             if _is_same(name, mine):
                 newer = names[:at]
                 break
-        if newer:
-            return self._open(newer[-1], 0)
         here = os.lseek(self._descriptor, 0, os.SEEK_CUR)
+        if newer:
+            # Now that it has another name, nothing is added to it any more; before, something may have been.
+            is_read = os.fstat(self._descriptor).st_size <= here
+            return self._open(newer[-1], 0) if is_read else True
         if mine.st_size < here:
             os.lseek(self._descriptor, 0, os.SEEK_SET)
         return False
