@@ -77,11 +77,6 @@ class StackPaths:
         return self.directory / "state.json"
 
     @property
-    def start_lock(self) -> Path:
-        """Held by a front end while it brings the daemon up."""
-        return self.directory / "start.lock"
-
-    @property
     def daemon_lock(self) -> Path:
         """Held by the daemon as long as it lives; free means that none does."""
         return self.directory / "daemon.lock"

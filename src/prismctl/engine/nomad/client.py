@@ -292,10 +292,6 @@ class ConsulClient:
         """Write one key."""
         await self.http.call("PUT", f"/v1/kv/{quote(key)}", value)
 
-    async def delete_key(self, key: str) -> None:
-        """Remove one key."""
-        await self.http.call("DELETE", f"/v1/kv/{quote(key)}")
-
 
 async def ask_until_answered(seconds: float, ask: Any, *, pause_seconds: float = 0.02) -> Any:
     """Repeat a question that an agent cannot answer while it comes up.
