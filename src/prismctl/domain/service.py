@@ -128,7 +128,7 @@ class ServiceDefinition:
     init: tuple[str, ...] = ()
     """For native: run to its end before the program, whenever the data directory is empty."""
     user: str = ""
-    """For native: the account it runs under when prismctl is run by root, because it refuses to be root."""
+    """For native: the account it is meant for, where it refuses to be root; descriptive."""
     program_version: str = ""
     """For native: the version of the program that is wanted; descriptive."""
 
