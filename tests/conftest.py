@@ -148,7 +148,7 @@ class StackLab:
     # What there is of it.
 
     def own_processes(self) -> list[tuple[int, str]]:
-        """Living processes of this home: by the keeper's mark, or by home in their command line."""
+        """Living processes of this home: by the keeper's mark, or by home in their words or variables."""
         mark = f"PRISM_KEEPER={self.paths.keeper_id}".encode()
         home = str(self.home)
         found = []
@@ -160,8 +160,9 @@ class StackLab:
                     (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
                 )
                 state = (entry / "stat").read_text().rpartition(")")[2].split()[0]
-                is_marked = mark in (entry / "environ").read_bytes().split(b"\0")
-                is_ours = "prismctl" in command and home in command
+                environment = (entry / "environ").read_bytes()
+                is_marked = mark in environment.split(b"\0")
+                is_ours = home in command or home.encode() in environment
                 if state != "Z" and (is_marked or is_ours):
                     found.append((int(entry.name), command))
         return found

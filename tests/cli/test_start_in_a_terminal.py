@@ -193,7 +193,7 @@ def test_ctrl_c_before_there_is_a_plan_leaves_nothing_either(
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
-        wait_until(lambda: bool(desk.lab.own_processes()))
+        wait_until(lambda: any(pid != process.pid for pid, _ in desk.lab.own_processes()))
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=PATIENCE)
     assert process.returncode == ExitCode.INTERRUPTED, said

@@ -5,95 +5,22 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import grpc
 import pytest
 
 from prism_proto.prism import control_plane_pb2, control_plane_pb2_grpc
 from prism_proto.prism.interfaces.keyvalue import keyvalue_basic_pb2, keyvalue_basic_pb2_grpc
-from prismctl.machine import tools_directory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.conftest import StackLab
+    from tests.e2e.conftest import Shell
 
 pytestmark = pytest.mark.e2e
 
-PRISMCTL = str(Path(sys.executable).with_name("prismctl"))
 CALL_SECONDS = 10
-
-
-class Shell:
-    """The command in one home; a stack of its own name, so that its ports are its own."""
-
-    def __init__(self, lab: StackLab) -> None:
-        self.lab = lab
-        self.environment = {
-            "PATH": f"{Path(PRISMCTL).parent}:{os.environ['PATH']}",
-            "HOME": str(lab.home.parent),
-            "PRISM_HOME": str(lab.home),
-            "PRISM_STACK": lab.paths.name,
-            "PRISM_TOOLS_DIR": str(tools_directory()),
-        }
-
-    def run(self, *arguments: str, expect: int = 0) -> str:
-        done = subprocess.run(
-            [PRISMCTL, *arguments],
-            env=self.environment,
-            cwd=self.lab.home.parent,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=90,
-            check=False,
-        )
-        assert done.returncode == expect, f"{arguments}\n{done.stdout}\n{done.stderr}"
-        return done.stdout + done.stderr
-
-    def type(self, script: str) -> str:
-        """What a shell prints in which ``eval "$(prismctl dev env)"`` was typed first."""
-        tools = f"{self.environment['PRISM_TOOLS_DIR']}:{self.environment['PATH']}"
-        done = subprocess.run(
-            ["/bin/sh", "-ec", f'eval "$(prismctl dev env)"\n{script}'],
-            env={**self.environment, "PATH": tools},
-            cwd=self.lab.home.parent,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        assert done.returncode == 0, f"{script}\n{done.stdout}\n{done.stderr}"
-        return done.stdout
-
-    def status(self) -> dict[str, Any]:
-        document: dict[str, Any] = json.loads(self.run("dev", "status"))
-        return document
-
-    def address(self, service: str) -> str:
-        port = next(s for s in self.status()["services"] if s["name"] == service)["ports"][0]
-        return f"{port['host']}:{port['port']}"
-
-
-@pytest.fixture(params=["local", "nomad"])
-def engine(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture
-def shell(new_lab: Callable[..., StackLab], engine: str, request: pytest.FixtureRequest) -> Shell:
-    name = f"{engine}-{abs(hash(request.node.nodeid)) % 100_000}"
-    return Shell(new_lab(stack=name))
-
-
-def start(shell: Shell, engine: str, *arguments: str) -> str:
-    return shell.run(
-        "dev", "start", "--preset=minimal", "--engine", engine, "--no-dashboard", *arguments
-    )
 
 
 def talk_to_admin(address: str) -> None:
@@ -123,10 +50,10 @@ def talk_to_memstore(address: str) -> None:
 @pytest.mark.timeout(400)
 def test_start_see_use_and_stop_ten_times_in_a_row(shell: Shell, engine: str) -> None:
     for _ in range(10):
-        said = start(shell, engine)
+        said = shell.start(engine)
         assert "done " in said
         status = shell.status()
-        assert status["state"] == "running"
+        assert status["state"] == "running", json.dumps(status)
         assert status["engine"] == engine
         talk_to_admin(shell.address("prism-admin"))
         talk_to_memstore(shell.address("memstore"))
@@ -138,7 +65,7 @@ def test_start_see_use_and_stop_ten_times_in_a_row(shell: Shell, engine: str) ->
 def test_tools_typed_by_hand_work(
     shell: Shell, engine: str, wait_until: Callable[..., None]
 ) -> None:
-    start(shell, engine)
+    shell.start(engine)
     assert shell.type('echo "$PRISM_ADMIN_HOST:$PRISM_ADMIN_PORT"').strip() == shell.address(
         "prism-admin"
     )
@@ -149,10 +76,9 @@ def test_tools_typed_by_hand_work(
         return
     job = f"prism-stack-{shell.lab.paths.name}"
     assert "running" in shell.type(f"nomad job status {job}")
-    assert "registered" in shell.type(
-        f"nomad alloc logs -stderr -task pattern-launcher -job {job} pattern-launcher"
-        f" || nomad alloc logs -stderr -job {job} -task pattern-launcher"
-    )
+    allocations = json.loads(shell.type(f"nomad job allocs -json {job}"))
+    launcher = next(each["ID"] for each in allocations if each["TaskGroup"] == "launcher")
+    assert "registered" in shell.type(f"nomad alloc logs -stderr {launcher} pattern-launcher")
     services = shell.type("consul catalog services").split()
     assert {"prism-admin", "pattern-launcher", "memstore"} <= set(services)
 
@@ -169,7 +95,7 @@ def test_tools_typed_by_hand_work(
 def test_a_killed_daemon_is_back_and_no_service_noticed(
     shell: Shell, engine: str, wait_until: Callable[..., None]
 ) -> None:
-    start(shell, engine)
+    shell.start(engine)
     before = shell.lab.pids(shell.status())
     daemon = shell.lab.daemon_pid()
 
@@ -183,7 +109,7 @@ def test_a_killed_daemon_is_back_and_no_service_noticed(
 def test_a_killed_service_is_restarted_while_the_daemon_is_suspended(
     shell: Shell, engine: str, wait_until: Callable[..., None]
 ) -> None:
-    start(shell, engine)
+    shell.start(engine)
     memstore = shell.lab.pids()["memstore"]
     address = shell.address("memstore")
     daemon = shell.lab.daemon_pid()
@@ -210,7 +136,7 @@ def test_a_killed_service_is_restarted_while_the_daemon_is_suspended(
 def test_a_killed_keeper_brings_the_stack_back(
     shell: Shell, engine: str, wait_until: Callable[..., None]
 ) -> None:
-    start(shell, engine)
+    shell.start(engine)
     before = shell.lab.pids()
 
     os.kill(shell.lab.keeper_pid(), signal.SIGKILL)
@@ -226,33 +152,21 @@ def test_a_killed_keeper_brings_the_stack_back(
 def test_after_keeper_and_daemon_were_killed_the_next_start_says_so_and_works(
     shell: Shell, engine: str
 ) -> None:
-    start(shell, engine)
+    shell.start(engine)
     daemon, keeper = shell.lab.daemon_pid(), shell.lab.keeper_pid()
     for pid in (daemon, keeper):
         os.kill(pid, signal.SIGSTOP)
     for pid in (daemon, keeper):
         os.kill(pid, signal.SIGKILL)
 
-    said = start(shell, engine)
+    said = shell.start(engine)
 
     assert "ended" in said or "swept" in said
     assert shell.status()["state"] == "running"
 
 
 def test_two_starts_at_once_are_one_start(shell: Shell, engine: str) -> None:
-    command = [PRISMCTL, "dev", "start", "--preset=minimal", "--engine", engine, "--no-dashboard"]
-    starts = [
-        subprocess.Popen(
-            command,
-            env=shell.environment,
-            cwd=shell.lab.home.parent,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        for _ in range(2)
-    ]
+    starts = [shell.open_start(engine) for _ in range(2)]
     said = [each.communicate(timeout=90)[0] for each in starts]
     assert [each.returncode for each in starts] == [0, 0], said
     assert shell.status()["state"] == "running"
@@ -260,15 +174,7 @@ def test_two_starts_at_once_are_one_start(shell: Shell, engine: str) -> None:
 
 @pytest.mark.parametrize("times", [1, 2])
 def test_ctrl_c_while_starting_leaves_nothing(shell: Shell, engine: str, times: int) -> None:
-    with subprocess.Popen(
-        [PRISMCTL, "dev", "start", "--preset=minimal", "--engine", engine, "--no-dashboard"],
-        env=shell.environment,
-        cwd=shell.lab.home.parent,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as starting:
+    with shell.open_start(engine) as starting:
         assert starting.stdout is not None
         said = starting.stdout.readline()  # it has begun
         for _ in range(times):

@@ -1,0 +1,387 @@
+"""What goes wrong on a real machine, through the installed command: a clear line, a code, nothing left, and the next start works."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from prismctl.errors import ExitCode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from tests.e2e.conftest import Shell
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+
+MARKS = {
+    "keeper": "keeper/__main__.py",
+    "daemon": "-m prismctl.daemon",
+    "nomad": "nomad agent",
+    "consul": "consul agent",
+    "memstore": "-m prism_services.memstore",
+    "prism-admin": "-m prism_services.admin",
+}
+LOCAL_PAIRS = [("daemon", "memstore"), ("keeper", "memstore"), ("prism-admin", "memstore")]
+NOMAD_PAIRS = [
+    ("nomad", "daemon"),
+    ("consul", "daemon"),
+    ("nomad", "consul"),
+    ("nomad", "memstore"),
+]
+
+FREE_PORTS = """
+services:
+  - name: prism-admin
+    ports: {grpc: auto, metrics: auto}
+  - name: pattern-launcher
+    ports: {grpc: auto, health: auto, metrics: auto}
+  - name: memstore
+    ports: {grpc: auto, metrics: auto}
+"""
+"""The smallest stack away from its usual ports: nobody else takes them while it is down for a moment."""
+
+FLOOD = """
+import sys, time
+for number in range(300_000):
+    print("line", number)
+print("x" * (1 << 20), flush=True)
+sys.stdout.buffer.write(b"no text: \\xff\\xfe\\n")
+sys.stdout.flush()
+time.sleep(1000)
+"""
+STUBBORN = """
+import os, signal, time
+for number in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, signal.SIG_IGN)
+if os.fork() == 0:
+    os.setsid()
+time.sleep(1000)
+"""
+
+
+def pid_of(shell: Shell, what: str) -> int:
+    """The process of a part of the stack, as the system's own table tells."""
+    return next(pid for pid, command in shell.lab.own_processes() if MARKS[what] in command)
+
+
+def kill(*pids: int) -> None:
+    """As nearly at one moment as possible."""
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+
+
+def write_catalog(shell: Shell, text: str | bytes) -> str:
+    path = shell.lab.home.parent / "services.yaml"
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    return str(path)
+
+
+def program(shell: Shell, name: str, code: str, *more: str) -> str:
+    """A catalog with one service that is a Python program."""
+    script = shell.lab.home.parent / f"{name}.py"
+    script.write_text(code, encoding="utf-8")
+    lines = ["core: false", "services:", f"  - name: {name}", "    type: application"]
+    lines += [f'    command: ["{sys.executable}", "{script}"]', *(f"    {line}" for line in more)]
+    return write_catalog(shell, "\n".join(lines) + "\n")
+
+
+def start_file(shell: Shell, catalog: str, *arguments: str, expect: int = 0) -> str:
+    return shell.run(
+        "dev", "start", "--no-dashboard", "--services", catalog, *arguments, expect=expect
+    )
+
+
+def is_running(shell: Shell) -> bool:
+    status = shell.status()
+    return bool(status["state"] == "running") and all(
+        os.path.exists(f"/proc/{service['pid']}")  # noqa: PTH110 - one look at /proc
+        for service in status["services"]
+    )
+
+
+def stop_leaves_nothing(shell: Shell) -> None:
+    assert "Nothing is left running" in shell.run("dev", "stop")
+    assert shell.lab.own_processes() == []
+    assert shell.status()["state"] == "stopped"
+
+
+@pytest.mark.parametrize(
+    ("engine", "pair"),
+    [(engine, pair) for engine in ("local", "nomad") for pair in LOCAL_PAIRS]
+    + [("nomad", pair) for pair in NOMAD_PAIRS],
+)
+def test_any_two_killed_together_come_back_by_themselves(
+    shell: Shell, engine: str, pair: tuple[str, str], wait_until: Callable[..., None]
+) -> None:
+    shell.start(engine, "--services", write_catalog(shell, FREE_PORTS))
+    killed = [pid_of(shell, each) for each in pair]
+
+    kill(*killed)
+
+    def is_back() -> bool:
+        status = shell.status()
+        # Whoever is told to live does, and nobody else of them.
+        alive = {pid for pid, _ in shell.lab.own_processes()}
+        told = [service["pid"] for service in status["services"]]
+        return status["state"] == "running" and set(told) <= alive and not alive & set(killed)
+
+    wait_until(is_back, lambda: json.dumps(shell.status()), seconds=60)
+    stop_leaves_nothing(shell)
+
+
+def test_a_killed_daemon_makes_nobody_look_unhealthy(
+    shell: Shell, wait_until: Callable[..., None]
+) -> None:
+    shell.start("local")
+    killed = pid_of(shell, "daemon")
+
+    kill(killed)
+    wait_until(lambda: is_running(shell) and pid_of(shell, "daemon") != killed)
+
+    assert [service["last_error"] for service in shell.status()["services"]] == [None] * 3
+    assert "service.unhealthy" not in {event["kind"] for event in shell.events()}
+
+
+def test_a_suspended_daemon_is_named_at_once(shell: Shell) -> None:
+    shell.start("local")
+    daemon = pid_of(shell, "daemon")
+    os.kill(daemon, signal.SIGSTOP)
+    try:
+        began = time.monotonic()
+        said = shell.run("dev", "status", expect=ExitCode.UNAVAILABLE)
+        seconds = time.monotonic() - began
+    finally:
+        os.kill(daemon, signal.SIGCONT)
+
+    assert "suspended" in said
+    assert f"kill -CONT {daemon}" in said
+    assert seconds < 10  # it is looked for, not waited for
+    assert shell.status()["state"] == "running"
+
+
+def test_a_service_that_ends_after_it_was_ready_is_told_in_status_and_events(
+    shell: Shell, engine: str, wait_until: Callable[..., None]
+) -> None:
+    code = "import sys, time\ntime.sleep(0.5)\nsys.exit('out of cheese')"
+    catalog = program(shell, "brief", code)
+    shell.run(
+        *("dev", "start", "--no-dashboard", "--services", catalog),
+        *("--engine", engine, "--with", "brief"),
+    )
+
+    def service() -> dict[str, Any]:
+        found: dict[str, Any] = shell.status()["services"][0]
+        return found
+
+    wait_until(lambda: service()["state"] == "failed", lambda: f"{service()}", seconds=60)
+
+    assert "exited with code 1" in service()["reason"]
+    assert service()["restarts"] == 5
+    assert shell.status()["state"] == "failed"
+    kinds = [event["kind"] for event in shell.events()]
+    assert "service.exited" in kinds
+    assert kinds[-1] == "service.failed"
+    said = shell.run("dev", "wait", "--timeout", "20", expect=ExitCode.FAILED)
+    assert "out of cheese" in said
+    stop_leaves_nothing(shell)
+
+
+def test_no_line_is_lost_or_spoilt_however_many_and_long_they_are(
+    shell: Shell, engine: str, wait_until: Callable[..., None]
+) -> None:
+    start_file(shell, program(shell, "flood", FLOOD), "--engine", engine, "--with", "flood")
+
+    def last() -> str:
+        return shell.run("dev", "logs", "flood", "--tail", "1")
+
+    wait_until(lambda: "no text" in last(), last, seconds=60)
+
+    lines = [
+        json.loads(line)["text"]
+        for line in shell.run("dev", "logs", "flood", "-o", "json").splitlines()
+    ]
+    numbered = [line for line in lines if line.startswith("line ")]
+    assert numbered == [f"line {number}" for number in range(300_000)]
+    assert max(map(len, lines)) == 1 << 20
+    assert lines[-1] == "no text: \ufffd\ufffd"
+
+
+def test_what_ignores_signals_and_leaves_its_session_ends_with_the_stack(
+    shell: Shell, engine: str, wait_until: Callable[..., None]
+) -> None:
+    catalog = program(shell, "stubborn", STUBBORN, "stop_grace: 200ms")
+    start_file(shell, catalog, "--engine", engine, "--with", "stubborn")
+
+    def is_forked() -> bool:
+        return len([c for _, c in shell.lab.own_processes() if "stubborn.py" in c]) >= 2
+
+    wait_until(is_forked)
+    stop_leaves_nothing(shell)
+
+
+def test_a_home_of_150_characters_is_no_obstacle(
+    new_shell: Callable[..., Shell], engine: str
+) -> None:
+    shell = new_shell(parent="x" * 70 + "/" + "y" * 70)
+    assert len(str(shell.lab.home)) >= 150
+
+    shell.start(engine)
+
+    assert is_running(shell)
+    stop_leaves_nothing(shell)
+
+
+def test_a_taken_port_is_told_with_its_holder_before_anything_starts(
+    new_shell: Callable[..., Shell],
+) -> None:
+    shell = new_shell(stack="default")  # any other moves to a free port by itself
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        number = holder.getsockname()[1]
+        catalog = program(shell, "web", "", f"port: {number}")
+        said = start_file(
+            shell, catalog, "--engine", "local", "--with", "web", expect=ExitCode.FAILED
+        )
+
+    assert str(number) in said
+    assert str(os.getpid()) in said
+    assert "python" in said or "pytest" in said
+    assert "starting" not in said
+    assert shell.status()["state"] == "stopped"
+    assert shell.lab.own_processes() == []
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        pytest.param(b"services:\n  - name: caf\xe9\n", ":2:", id="not-utf8"),
+        pytest.param(b"", "empty", id="empty"),
+        pytest.param(b"#" * (5 << 20), "5", id="5MB"),
+        pytest.param(
+            b"services:\n  - {name: a, type: aplication, command: [sleep, '1'], depnds_on: []}\n",
+            "did you mean `application`",
+            id="type-and-key",
+        ),
+        pytest.param(
+            b"services:\n"
+            b"  - {name: a, type: application, command: [sleep, '1'], depends_on: b}\n"
+            b"  - {name: b, type: application, command: [sleep, '1'], depends_on: a}\n",
+            "a → b → a",
+            id="cycle",
+        ),
+    ],
+)
+def test_an_impossible_catalog_is_refused_and_nothing_starts(
+    shell: Shell, text: bytes, told: str
+) -> None:
+    said = start_file(shell, write_catalog(shell, text), expect=ExitCode.INVALID)
+
+    assert told in said
+    assert "services.yaml" in said
+    assert "Traceback" not in said
+    assert shell.status()["state"] == "stopped"
+    assert shell.lab.own_processes() == []
+
+
+def test_a_home_that_cannot_be_written_is_told(new_shell: Callable[..., Shell]) -> None:
+    shell = new_shell()
+    shell.environment["PRISM_HOME"] = "/proc/1/home"
+
+    said = shell.run(
+        "dev", "start", "--preset=minimal", "--engine", "local", expect=ExitCode.FAILED
+    )
+
+    assert "/proc/1" in said
+    assert "PRISM_HOME" in said
+
+
+def test_stale_sockets_and_locks_with_the_pid_of_a_stranger_are_no_obstacle(shell: Shell) -> None:
+    shell.lab.paths.ensure()
+    for path in (shell.lab.paths.daemon_socket, shell.lab.paths.keeper_socket):
+        with socket.socket(socket.AF_UNIX) as stale:
+            stale.bind(str(path))
+    with subprocess.Popen(["sleep", "1000"]) as stranger:
+        for path in (shell.lab.paths.daemon_lock, shell.lab.paths.keeper_lock):
+            path.write_text(f"{stranger.pid}\n", encoding="utf-8")
+
+        shell.start("local")
+        stop_leaves_nothing(shell)
+
+        assert stranger.poll() is None
+        stranger.kill()
+
+
+def test_a_hang_up_while_starting_leaves_a_stack_that_comes_up(
+    shell: Shell, engine: str, wait_until: Callable[..., None]
+) -> None:
+    with shell.open_start(engine) as starting:
+        assert starting.stdout is not None
+        first = starting.stdout.readline()
+        while first and not first.startswith(("starting", "ready", "healthy")):
+            first = starting.stdout.readline()
+        starting.send_signal(signal.SIGHUP)
+        said = starting.stdout.read()
+
+    assert starting.returncode != 0, said
+    wait_until(lambda: is_running(shell), lambda: json.dumps(shell.status()), seconds=60)
+    stop_leaves_nothing(shell)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of its own that is soon full."""
+    directory = tmp_path / "disk"
+    directory.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(directory)], check=True)
+    try:
+        yield directory
+    finally:
+        subprocess.run(["umount", str(directory)], check=True)
+
+
+def fill(disk: Path) -> Path:
+    """Take all there is."""
+    target = disk / "ballast"
+    with contextlib.suppress(OSError), target.open("ab", buffering=0) as file:
+        while file.write(b"x" * 512):
+            pass
+    return target
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a file system")
+def test_a_full_disk_is_told_and_keeps_nobody_from_stopping(
+    small_disk: Path, new_shell: Callable[..., Shell], wait_until: Callable[..., None]
+) -> None:
+    shell = new_shell(at=str(small_disk))
+    ballast = fill(small_disk)
+    said = shell.run(
+        "dev", "start", "--preset=minimal", "--engine", "local", expect=ExitCode.FAILED
+    )
+    assert "No space left on device" in said
+    assert "df -h" in said
+    ballast.unlink()
+
+    shell.start("local")
+    ballast = fill(small_disk)
+    before = pid_of(shell, "memstore")
+    kill(before)
+    wait_until(lambda: is_running(shell) and pid_of(shell, "memstore") != before)
+    stop_leaves_nothing(shell)
+    ballast.unlink()
+
+    shell.start("local")
+    stop_leaves_nothing(shell)
