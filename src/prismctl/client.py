@@ -62,7 +62,17 @@ def find_condition(paths: StackPaths) -> StackCondition:
         return StackCondition.RUNNING
     if _answers(paths.keeper_socket):
         return StackCondition.UNATTENDED
-    return StackCondition.LEFT_BEHIND if paths.plan.exists() else StackCondition.STOPPED
+    return StackCondition.LEFT_BEHIND if _has_plan(paths) else StackCondition.STOPPED
+
+
+def _has_plan(paths: StackPaths) -> bool:
+    try:
+        return paths.plan.exists()
+    except PermissionError as error:
+        raise PrismError(
+            f"cannot look into {paths.directory}: {error.strerror}",
+            hint="it belongs to somebody else; point PRISM_HOME to a home of your own",
+        ) from error
 
 
 def has_daemon_ended(paths: StackPaths) -> bool:
@@ -245,7 +255,7 @@ class StackClient:
                 connection = _poll_connect(self._paths.daemon_socket, RETURN_SECONDS)
         if connection is not None:
             return connection
-        if self._paths.plan.exists():
+        if _has_plan(self._paths):
             raise UnavailableError(
                 f"the daemon and the keeper of stack `{self._paths.name}` were killed",
                 hint="`prismctl dev stop` ends what is left, `prismctl dev start` starts again",
