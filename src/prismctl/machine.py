@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
 import socket
 import sys
@@ -139,6 +140,97 @@ def is_port_free(number: int) -> bool:
             (socket.AF_INET6, "::"),
         )
     )
+
+
+_reserved: dict[int, tuple[socket.socket, ...]] = {}
+"""Ports that this process has reserved, with what holds them; given back when it ends."""
+
+
+def reserve_port(number: int, owner: str) -> bool:
+    """Whether a port that was chosen is ours until this process ends: two starts at once never choose the same.
+
+    Held as names of unix sockets that exist in the kernel only (Linux); elsewhere everything can be had.
+
+    Args:
+        number: of the port.
+        owner: who wants it; the same owner gets it in several processes, as when a start attaches to another.
+    """
+    if sys.platform != "linux" or number in _reserved:
+        return True
+    digest = hashlib.sha256(owner.encode()).hexdigest()[:16]
+    own = _bind_name(f"prismctl-port-{number}-{digest}")
+    if own is None:
+        return True
+    shared = _bind_name(f"prismctl-port-{number}")
+    if shared is None:
+        own.close()
+        return False
+    _reserved[number] = (own, shared)
+    return True
+
+
+def _bind_name(name: str) -> socket.socket | None:
+    holder = socket.socket(socket.AF_UNIX)
+    try:
+        holder.bind(f"\0{name}")
+    except OSError:
+        holder.close()
+        return None
+    return holder
+
+
+def find_stranger(number: int, *, pid: int, started_at: float, mark: str) -> PortHolder | None:
+    """Who answers on a port in place of a process that should; ``None`` when nobody says so (Linux).
+
+    A listener that descends from the process, or carries the mark of its keeper, is the service itself, however
+    it detached. One that is neither is a stranger when it is older than the process or has another
+    keeper's mark; otherwise it may be what the process had started for it (a container, a system service).
+
+    Args:
+        number: of the port.
+        pid: of the service's own process.
+        started_at: when its run began, in seconds since the epoch.
+        mark: how an environment says that it is ours, ``NAME=VALUE``.
+    """
+    if not Path("/proc/net/tcp").exists():
+        return None
+    wanted = {f"socket:[{row.inode}]" for row in _socket_rows(number) if row.state == _LISTENING}
+    if not wanted or any(_holds_any(each, wanted) for each in _descendants(pid)):
+        return None
+    holder = next((found for inode in wanted if (found := _find_socket_owner(inode[8:-1]))), None)
+    if holder is None:
+        return None
+    name = mark.partition("=")[0].encode() + b"="
+    try:
+        marks = Path("/proc", str(holder), "environ").read_bytes().split(b"\0")
+    except OSError:
+        return None
+    theirs = [each for each in marks if each.startswith(name)]
+    if mark.encode() in theirs:
+        return None
+    described = _describe_process(holder)
+    is_older = described.since is not None and described.since < started_at - 1
+    return described if theirs or is_older else None
+
+
+def _descendants(pid: int) -> Iterator[int]:
+    """The process and all that it and its children started and did not let go of."""
+    waiting = [pid]
+    while waiting:
+        each = waiting.pop()
+        yield each
+        with contextlib.suppress(OSError):
+            for thread in Path("/proc", str(each), "task").iterdir():
+                waiting += [int(word) for word in (thread / "children").read_text().split()]
+
+
+def _holds_any(pid: int, names: set[str]) -> bool:
+    with contextlib.suppress(OSError):
+        for descriptor in Path("/proc", str(pid), "fd").iterdir():
+            with contextlib.suppress(OSError):
+                if os.readlink(descriptor) in names:  # noqa: PTH115 - not a path, a name
+                    return True
+    return False
 
 
 def who_holds(number: int) -> PortHolder | None:

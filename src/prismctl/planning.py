@@ -27,7 +27,7 @@ from prismctl.errors import ConfigError, PrismError, Problem
 from prismctl.files.catalog import load_catalog
 from prismctl.files.project import find_stack_name, load_project
 from prismctl.files.settings import ENGINES, RUNTIMES, Settings, load_settings
-from prismctl.machine import gather_facts, is_port_free, who_holds
+from prismctl.machine import gather_facts, is_port_free, reserve_port, who_holds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -75,6 +75,8 @@ class PlanRequest:
     """Decide services that run anew as well, because the catalog was edited."""
     random_seed: int | None = None
     """Draws the same random preset again."""
+    reserves_ports: bool = False
+    """Keep other starts from choosing the same ports as long as this process lives."""
     is_trial: bool = False
     """Nothing is written, not even the catalog of a home that has none."""
 
@@ -179,7 +181,7 @@ class _Planning:
             catalog,
             facts,
             options,
-            is_free=lambda number: number in ours or is_port_free(number),
+            is_free=lambda number: number in ours or self._can_have(number, stack),
             problems=self.problems,
         )
         if resolution.conflicts:
@@ -187,6 +189,14 @@ class _Planning:
                 [each._replace(holder=who_holds(each.number)) for each in resolution.conflicts]
             )
         return resolution.plan if request.running is None else self._continue(resolution.plan)
+
+    def _can_have(self, number: int, stack: StackName) -> bool:
+        """Whether a service of the stack could listen there, and no other start is about to."""
+        if not is_port_free(number):
+            return False
+        if not self.request.reserves_ports or self.request.is_trial:
+            return True
+        return reserve_port(number, str(self.home.stack(stack).directory))
 
     def _check_words(self) -> None:
         """What can be judged without a catalog: it is worth telling beside the catalog's own mistakes."""

@@ -551,3 +551,25 @@ def test_a_daemon_that_is_watched_stays(lab: StackLab, wait_until: Callable[...,
             daemon.wait(timeout=1.0)
         del watching
         assert daemon.wait(timeout=30) == 0
+
+
+def test_what_somebody_else_answers_in_its_place_makes_no_service_healthy(
+    new_lab: Callable[..., StackLab],
+) -> None:
+    first, second = new_lab(), new_lab()
+    real = first.http("web")
+    first.start_with(real)
+    # It has the same port in its plan and never listens: every answer comes from the other stack's service.
+    silent = replace(second.service("web"), ports=real.ports, check=real.check)
+    second.start()
+    answers = second.client.apply(plan_to_json(second.plan(silent)), time.time())
+
+    next(answers)  # the plan is accepted
+    status = second.wait_for_service("web", lambda service: "answered by" in service["reason"])
+
+    assert f"answered by PID {first.pids()['web']}" in status["reason"]
+    assert status["state"] == "starting"
+    assert not any(
+        event["kind"] == "service.healthy" for event in second.client.events(follow=False)
+    )
+    answers.close()  # type: ignore[attr-defined]  # a generator: lets go of the connection

@@ -210,3 +210,35 @@ def test_facts_are_gathered_when_they_are_asked_for(tmp_path: Path) -> None:
     assert facts.find_binary("prism-admin") == built
     redis = program(tmp_path / "path" / "redis-server")
     assert facts.find_program("redis-server") == redis
+
+
+RESERVE = """
+import sys
+from prismctl.machine import reserve_port
+print(reserve_port(int(sys.argv[1]), sys.argv[2]), flush=True)
+sys.stdin.read()
+"""
+
+
+def test_two_starts_at_once_never_choose_the_same_port() -> None:
+    number = str(30_000 + os.getpid() % 2_000)
+
+    def ask(owner: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-c", RESERVE, number, owner],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    with ask("one") as first:
+        assert first.stdout is not None
+        assert first.stdout.readline() == "True\n"
+        with ask("two") as second, ask("one") as attaching:
+            assert second.stdout is not None
+            assert attaching.stdout is not None
+            assert second.stdout.readline() == "False\n"
+            assert attaching.stdout.readline() == "True\n"
+    with ask("two") as later:
+        assert later.stdout is not None
+        assert later.stdout.readline() == "True\n"

@@ -87,6 +87,7 @@ def plan_for(
         auto_ports=True if options.has_auto_ports else None,
         stack=call.stack,
         held_by_us=frozenset(ports),
+        reserves_ports=True,
         is_trial=is_trial,
     )
     return make_plan(request, home=call.home, environment=os.environ, working_directory=Path.cwd())

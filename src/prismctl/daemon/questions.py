@@ -8,6 +8,7 @@ from prismctl.domain.observation import Phase
 from prismctl.domain.plan import LOOPBACK
 from prismctl.domain.replicas import plan_replica
 from prismctl.domain.service import CheckType
+from prismctl.keeper.protocol import KEEPER_ID_VARIABLE
 from prismctl.probes.question import Question
 from prismctl.runtime.command import render_environment
 
@@ -54,6 +55,9 @@ def find_question(
         secrets=frozenset(own.env[name] for name in own.secrets & own.env.keys()),
         started_at=seen.started_at or 0.0,
         min_uptime_seconds=own.min_uptime_seconds,
+        pid=seen.pid,
+        start_ticks=seen.start_ticks,
+        mark=f"{KEEPER_ID_VARIABLE}={paths.keeper_id}",
         interval_seconds=check.interval_seconds,
         timeout_seconds=check.timeout_seconds,
         start_period_seconds=check.start_period_seconds,

@@ -156,7 +156,9 @@ NATIVE: Final = Fields(
         "init": Key(
             Words(), "run to its end before the program, while the data directory is empty"
         ),
-        "user": Key(Text(), "the account it is meant for, where it refuses to be root; descriptive"),
+        "user": Key(
+            Text(), "the account it is meant for, where it refuses to be root; descriptive"
+        ),
     }
 )
 

@@ -58,6 +58,8 @@ class Question:
     """Of its process, where that is on this machine."""
     start_ticks: int | None = None
     """Names the process together with the PID (Linux)."""
+    mark: str = ""
+    """How an environment says that its process was started by the same keeper, ``NAME=VALUE``."""
     interval_seconds: float = 10.0
     timeout_seconds: float = 2.0
     start_period_seconds: float = 30.0

@@ -10,6 +10,7 @@ from prismctl.domain.observation import ProbeResult
 from prismctl.domain.service import CheckType
 from prismctl.probes.cadence import ALARMED_SECONDS, next_delay
 from prismctl.probes.question import NotReadyError, hide_secrets
+from prismctl.probes.stranger import explain_stranger
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -79,6 +80,8 @@ class ProbeScheduler:
         while True:
             began = time.monotonic()
             message = await _ask_once(probe, question)
+            if not message and not was_ok:
+                message = await asyncio.to_thread(explain_stranger, question)
             now = time.time()
             if message and not failures and was_ok:
                 failing_since = now

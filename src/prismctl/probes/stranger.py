@@ -1,0 +1,30 @@
+"""Whether it is the service itself that answered, or somebody else who has its port."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from prismctl.domain.service import CheckType
+
+if TYPE_CHECKING:
+    from prismctl.probes.question import Question
+
+_ASKED_AT_A_PORT: Final = frozenset({CheckType.HTTP, CheckType.TCP, CheckType.GRPC})
+
+
+def explain_stranger(question: Question) -> str:
+    """Who answered in place of the service, in words; empty when it was the service, or when nobody can tell.
+
+    Reads /proc: to be called off the event loop, once a run.
+    """
+    if question.type not in _ASKED_AT_A_PORT or question.pid is None or not question.mark:
+        return ""
+    from prismctl.machine import find_stranger
+
+    stranger = find_stranger(
+        question.port, pid=question.pid, started_at=question.started_at, mark=question.mark
+    )
+    if stranger is None:
+        return ""
+    who = f"PID {stranger.pid}, {stranger.command}" if stranger.pid else "another process"
+    return f"port {question.port} is answered by {who}, which is not this service"
