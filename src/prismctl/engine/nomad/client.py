@@ -8,13 +8,13 @@ import json
 from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import quote
 
-import aiohttp
-
 from prismctl.engine.nomad import decode
 from prismctl.errors import RejectedError, UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
+
+    import aiohttp
 
     from prismctl.engine.nomad.decode import Allocation, Evaluation, EventBatch, Node, TaskUsage
 
@@ -47,12 +47,8 @@ class AgentHttp:
     def __init__(self, name: str, address: str, token: Mapping[str, str]) -> None:
         self.name = name
         self.address = address
-        # Neither proxies nor netrc: what is asked here is on loopback, or named by the user on purpose.
-        self._session = aiohttp.ClientSession(
-            headers=dict(token),
-            trust_env=False,
-            timeout=aiohttp.ClientTimeout(total=CALL_SECONDS, connect=CONNECT_SECONDS),
-        )
+        self._token = dict(token)
+        self._opened: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -62,7 +58,22 @@ class AgentHttp:
 
     async def close(self) -> None:
         """Let go of all connections."""
-        await self._session.close()
+        if self._opened is not None:
+            await self._opened.close()
+
+    @property
+    def _session(self) -> aiohttp.ClientSession:
+        """Opened by the first call: the library is imported while the agent that is to be asked starts."""
+        if self._opened is None:
+            import aiohttp
+
+            # Neither proxies nor netrc: what is asked is on loopback, or named by the user on purpose.
+            self._opened = aiohttp.ClientSession(
+                headers=self._token,
+                trust_env=False,
+                timeout=aiohttp.ClientTimeout(total=CALL_SECONDS, connect=CONNECT_SECONDS),
+            )
+        return self._opened
 
     async def call(
         self,
@@ -79,6 +90,8 @@ class AgentHttp:
             UnavailableError: the agent did not answer in time, or not at all.
             HttpRejectedError: it answered with a status of 400 or above.
         """
+        import aiohttp
+
         timeout = aiohttp.ClientTimeout(total=total_seconds, connect=CONNECT_SECONDS)
         data = None if body is None else json.dumps(body).encode()
         try:
@@ -104,6 +117,8 @@ class AgentHttp:
             UnavailableError: the agent did not answer, or fell silent.
             HttpRejectedError: it answered with a status of 400 or above.
         """
+        import aiohttp
+
         timeout = aiohttp.ClientTimeout(
             total=None,
             connect=CONNECT_SECONDS,
