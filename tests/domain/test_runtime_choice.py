@@ -131,7 +131,7 @@ def test_the_local_engine_says_how_to_get_nomad() -> None:
     assert isinstance(choice, EngineChoice)
     assert choice.engine is EngineName.LOCAL
     assert choice.reason == (
-        "Consul is not installed; `prismctl dev init` installs what is missing"
+        "Consul is not installed; with `nomad` and `consul` on PATH it would be Nomad"
     )
 
 
@@ -139,7 +139,7 @@ def test_nomad_by_name_is_refused_without_its_tools() -> None:
     refusal = choose_engine("nomad", facts())
     assert isinstance(refusal, Refusal)
     assert refusal.reason == "Nomad and Consul are not installed"
-    assert "prismctl dev init" in refusal.hint
+    assert "on PATH" in refusal.hint
 
 
 def test_the_local_engine_can_be_asked_for() -> None:

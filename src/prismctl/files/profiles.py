@@ -71,7 +71,7 @@ def load_profile(home: Home, name: str) -> Profile:
                     suggestion=suggestion,
                 )
             ],
-            hint="`prismctl dev profiles` lists them",
+            hint="they are the files in home's `profiles`",
         )
     from prismctl.files.yaml import load_document
 
@@ -190,7 +190,7 @@ def delete_profile(home: Home, name: str) -> None:
         problem = Problem(
             message=f"unknown profile `{shorten(name)}`", suggestion=nearest_name(name, names)
         )
-        raise ConfigError([problem], hint="`prismctl dev profiles` lists them") from error
+        raise ConfigError([problem], hint="they are the files in home's `profiles`") from error
     except OSError as error:
         raise PrismError(f"cannot remove {path}: {error.strerror}") from error
 

@@ -271,7 +271,7 @@ class Agents:
         if status.pid is None or status.error:
             raise UnavailableError(
                 f"{TITLES[spec.key]} could not be started: {status.error or status.state.value}",
-                hint="`prismctl dev doctor` checks the installation",
+                hint="`prismctl dev version` shows which program that is",
             )
         process = ProcessId(status.pid, status.start_ticks)
         self._processes[spec.key] = process
