@@ -115,7 +115,7 @@ def start_stack(call: Invocation, options: StartOptions) -> None:
         PrismError: it did not come up, or not in time, or was interrupted; the message says how it was left.
     """
     began_at = process_began_at()
-    deadline = time.monotonic() + options.wait_seconds - (time.time() - began_at)
+    deadline = time.monotonic() + options.wait_seconds
     client = find_stack(call.paths)
     if client is not None:
         _change(call, options, client, began_at=began_at, deadline=deadline)
