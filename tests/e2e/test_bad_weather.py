@@ -80,7 +80,9 @@ def kill(*pids: int) -> None:
     for pid in pids:
         os.kill(pid, signal.SIGSTOP)
     for pid in pids:
-        os.kill(pid, signal.SIGKILL)
+        # The death of the first may have taken the second along: what the keeper starts dies with it.
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def write_catalog(shell: Shell, text: str | bytes) -> str:
