@@ -6,7 +6,6 @@ import contextlib
 import os
 import shutil
 import signal
-import socket
 import sys
 import tempfile
 import time
@@ -27,6 +26,7 @@ from prismctl.domain.service import (
 )
 from prismctl.errors import PrismError
 from prismctl.files.paths import Home
+from tests.free_ports import take_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -59,11 +59,6 @@ class StackLab:
 
     # Making plans.
 
-    def free_port(self) -> int:
-        with socket.socket() as trial:
-            trial.bind(("127.0.0.1", 0))
-            return int(trial.getsockname()[1])
-
     def service(
         self, name: str, *command: str, needs: tuple[str, ...] = (), **fields: Any
     ) -> ServicePlan:
@@ -85,7 +80,7 @@ class StackLab:
         return self.service(name, sys.executable, "-S", "-c", code, **fields)
 
     def http(self, name: str, *, path: str = "/", **fields: Any) -> ServicePlan:
-        port = self.free_port()
+        port = take_port()
         check = HealthCheck(type=CheckType.HTTP, port=port, path=path, interval_seconds=0.5)
         fields.setdefault("check", check)
         return self.python(name, HTTP_SERVER, ports=(Port(name="http", number=port),), **fields)

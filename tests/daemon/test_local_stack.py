@@ -16,6 +16,7 @@ from prismctl.client import StackCondition, find_condition, is_running, start_da
 from prismctl.domain.plan import Port, plan_to_json
 from prismctl.domain.service import CheckType, HealthCheck
 from prismctl.errors import PrismError, RejectedError, UnavailableError
+from tests.free_ports import take_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -419,7 +420,7 @@ def test_replicas_listen_on_ports_of_their_own(lab: StackLab) -> None:
 
 def test_a_stop_in_the_middle_of_a_start_leaves_nothing(lab: StackLab) -> None:
     lab.start()
-    never = HealthCheck(type=CheckType.TCP, port=lab.free_port())
+    never = HealthCheck(type=CheckType.TCP, port=take_port())
     plan = lab.plan(
         lab.service("never", check=never, ports=(Port(name="x", number=1),)),
         lab.service("top", needs=("never",)),

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from prismctl.errors import ExitCode
+from tests.free_ports import take_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -251,9 +252,9 @@ def test_a_taken_port_is_told_with_its_holder_before_anything_starts(
 ) -> None:
     shell = new_shell(stack="default")  # any other moves to a free port by itself
     with socket.socket() as holder:
-        holder.bind(("127.0.0.1", 0))
+        number = take_port()
+        holder.bind(("127.0.0.1", number))
         holder.listen()
-        number = holder.getsockname()[1]
         catalog = program(shell, "web", "", f"port: {number}")
         said = start_file(
             shell, catalog, "--engine", "local", "--with", "web", expect=ExitCode.FAILED

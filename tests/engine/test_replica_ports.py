@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import socket
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -56,13 +55,16 @@ def test_the_first_instance_is_as_planned(paths: StackPaths, plan: StackPlan) ->
 def test_a_further_instance_has_free_ports_and_data_of_its_own(
     paths: StackPaths, plan: StackPlan
 ) -> None:
-    second = ReplicaPorts(paths).plan_instance(SECOND, plan)
+    tried: list[int] = []
+
+    def is_free(number: int) -> bool:
+        tried.append(number)
+        return len(tried) == 3
+
+    second = ReplicaPorts(paths, is_free=is_free).plan_instance(SECOND, plan)
     number = second.ports[0].number
-    assert number != 7070
+    assert number == tried[-1]
     assert second.command == ("/bin/sleep", str(number), f"{paths.data}/web#1")
-    with socket.socket() as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(("127.0.0.1", number))
 
 
 def test_kept_ports_are_found_again_while_the_names_are_the_same(
@@ -71,11 +73,9 @@ def test_kept_ports_are_found_again_while_the_names_are_the_same(
     first = ReplicaPorts(paths)
     ports = first.plan_instance(SECOND, plan).ports
     first.keep({str(SECOND)})
-    with socket.socket() as listener:
-        # Taken by the very instance that has them.
-        listener.bind(("127.0.0.1", ports[0].number))
-        listener.listen()
-        assert ReplicaPorts(paths).plan_instance(SECOND, plan).ports == ports
+    # Taken by the very instance that has them.
+    again = ReplicaPorts(paths, is_free=lambda _: False)
+    assert again.plan_instance(SECOND, plan).ports == ports
 
 
 def test_a_port_of_the_plan_is_nobody_elses_even_before_anything_listens(

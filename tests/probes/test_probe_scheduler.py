@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import time
 from dataclasses import replace
 
@@ -14,6 +13,7 @@ from prismctl.domain.service import CheckType, ServiceName
 from prismctl.probes.cadence import FAST_SECONDS, next_delay
 from prismctl.probes.question import Question, hide_secrets
 from prismctl.probes.scheduler import ProbeScheduler
+from tests.free_ports import take_port
 
 
 def ask_port(port: int, run: str = "1", replica: int = 0, **fields: float) -> Question:
@@ -24,9 +24,7 @@ def ask_port(port: int, run: str = "1", replica: int = 0, **fields: float) -> Qu
 
 @pytest.fixture
 def closed_port() -> int:
-    with socket.socket() as trial:
-        trial.bind(("127.0.0.1", 0))
-        return int(trial.getsockname()[1])
+    return take_port()
 
 
 async def test_readiness_is_seen_soon_after_the_fact(closed_port: int) -> None:

@@ -18,6 +18,7 @@ from prismctl.domain.service import CheckType, ServiceName
 from prismctl.files.logs import render_stamp
 from prismctl.probes.question import Question
 from prismctl.probes.scheduler import ProbeScheduler
+from tests.free_ports import take_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -82,15 +83,9 @@ async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
-def free_port() -> int:
-    with socket.socket() as trial:
-        trial.bind(("127.0.0.1", 0))
-        return int(trial.getsockname()[1])
-
-
 @pytest.mark.parametrize("check", [CheckType.TCP, CheckType.HTTP, CheckType.GRPC])
 async def test_nobody_listening_is_a_refusal_with_the_address(check: CheckType) -> None:
-    port = free_port()
+    port = take_port()
 
     answer = await ask_once(question(check, port=port))
 

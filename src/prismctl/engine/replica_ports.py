@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-import socket
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
-from prismctl.domain.plan import LOOPBACK, Port
+from prismctl.domain.plan import Port
 from prismctl.domain.replicas import find_replica_ports, plan_replica
 from prismctl.errors import PrismError
 from prismctl.files.atomic import write_atomically
+from prismctl.machine import is_port_free, reserve_port
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from prismctl.domain.observation import InstanceKey
     from prismctl.domain.plan import ServicePlan, StackPlan
     from prismctl.files.paths import StackPaths
@@ -23,7 +25,9 @@ FILE_NAME: Final = "replica-ports.json"
 class ReplicaPorts:
     """The ports of every instance beyond the first."""
 
-    def __init__(self, paths: StackPaths) -> None:
+    def __init__(self, paths: StackPaths, *, is_free: Callable[[int], bool] = is_port_free) -> None:
+        self._owner = str(paths.directory)
+        self._is_free = is_free
         self._file = paths.agents / FILE_NAME
         self._data = paths.data
         self._ports: dict[str, tuple[Port, ...]] = {}
@@ -65,12 +69,16 @@ class ReplicaPorts:
                 service,
                 key.replica,
                 stack=plan.stack,
-                is_free=lambda number: number not in taken and _is_free(number),
+                is_free=lambda number: number not in taken and self._can_have(number),
             )
         except LookupError as error:
             raise PrismError(f"no port is free for {key}") from error
         self._ports[str(key)] = chosen
         return chosen
+
+    def _can_have(self, number: int) -> bool:
+        """Whether an instance could listen there, and no start in another home is about to."""
+        return self._is_free(number) and reserve_port(number, self._owner)
 
     def known(self, key: str) -> tuple[Port, ...]:
         """The ports of an instance that was there before; none for a first one."""
@@ -89,13 +97,3 @@ class ReplicaPorts:
             {key: [asdict(port) for port in ports] for key, ports in self._ports.items()}
         )
         write_atomically(self._file, text)
-
-
-def _is_free(number: int) -> bool:
-    with socket.socket() as trial:
-        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            trial.bind((LOOPBACK, number))
-        except OSError:
-            return False
-    return True

@@ -38,6 +38,7 @@ from prismctl.errors import PrismError
 from prismctl.files.paths import StackPaths
 from prismctl.keeper.client import KeeperClient
 from prismctl.keeper.launch import KeeperPlace, start_keeper
+from tests.free_ports import take_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -173,13 +174,6 @@ async def wait_until(
         await asyncio.sleep(0.02)
 
 
-def free_port() -> int:
-    with socket.socket() as trial:
-        trial.bind(("127.0.0.1", 0))
-        number: int = trial.getsockname()[1]
-        return number
-
-
 LISTEN = """
 import os, signal, socket, sys
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
@@ -203,7 +197,7 @@ def make_service(name: str, code: str = LISTEN, **changes: Any) -> ServicePlan:
         "stop_grace_seconds": 2.0,
     }
     if "ports" not in changes:
-        fields["ports"] = (Port(name="main", number=free_port()),)
+        fields["ports"] = (Port(name="main", number=take_port()),)
     return ServicePlan(**{**fields, **changes})
 
 
