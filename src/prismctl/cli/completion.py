@@ -56,11 +56,17 @@ def complete_service_options(incomplete: str) -> list[str]:
 
 def catalog_words() -> list[str]:
     """The names in the user's catalog; the packaged ones where it is not there or cannot be read."""
-    from prismctl.files.catalog import load_catalog
+    from prismctl.files.catalog_names import recall_names
     from prismctl.files.paths import find_home
 
+    home = find_home()
+    known = recall_names(home)
+    if known is not None:
+        return known
+    from prismctl.files.catalog import load_catalog
+
     try:
-        return list(load_catalog(find_home(), creates=False).names)
+        return list(load_catalog(home, creates=False).names)
     except (PrismError, OSError):
         from prismctl.domain.packaged import PACKAGED
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from prismctl.domain.offering import Catalog
 from prismctl.domain.packaged import PACKAGED, render_catalog
 from prismctl.errors import PrismError
+from prismctl.files.catalog_names import catalog_stamp, remember_names
 from prismctl.files.text import name_for_people, read_text
 
 if TYPE_CHECKING:
@@ -29,18 +30,29 @@ def load_catalog(home: Home, path: Path | None = None, *, creates: bool = True) 
     """
     if path is None and creates:
         ensure_catalog(home)
-    is_missing = path is None and not home.catalog.exists()
-    path = path or home.catalog
-    text = render_catalog() if is_missing else read_text(path)
-    if text == render_catalog():
-        # Nobody has edited it: what it says is known, and no YAML has to be parsed.
-        return Catalog(
-            services=PACKAGED,
-            file=name_for_people(path),
-            directory=str(path.parent),
-            is_generated=True,
-        )
-    return parse_catalog(text, path)
+    if path is not None:
+        return _read(path)
+    if not home.catalog.exists():
+        return _untouched(home.catalog)
+    stamp = catalog_stamp(home.catalog)
+    catalog = _read(home.catalog)
+    remember_names(home, catalog.names, stamp=stamp)
+    return catalog
+
+
+def _read(path: Path) -> Catalog:
+    text = read_text(path)
+    # Where nobody has edited it, what it says is known, and no YAML has to be parsed.
+    return _untouched(path) if text == render_catalog() else parse_catalog(text, path)
+
+
+def _untouched(path: Path) -> Catalog:
+    return Catalog(
+        services=PACKAGED,
+        file=name_for_people(path),
+        directory=str(path.parent),
+        is_generated=True,
+    )
 
 
 def parse_catalog(text: str, path: Path) -> Catalog:

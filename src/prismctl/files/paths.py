@@ -50,6 +50,11 @@ class Home:
         return self.directory / "bin"
 
     @property
+    def cache(self) -> Path:
+        """What can be made anew at any time, kept to be faster."""
+        return self.directory / "cache"
+
+    @property
     def stacks(self) -> Path:
         """One directory a stack."""
         return self.directory / "run"
