@@ -27,9 +27,11 @@ HEAVY = {
     "concurrent.futures",
 }
 PROBE = """
-import atexit, json, sys
+import atexit, json, os, sys
 atexit.register(lambda: print("\\n" + json.dumps(sorted(sys.modules)), file=sys.__stdout__))
 sys.argv = ["prismctl", *{arguments!r}]
+# Completion leaves without cleaning up, and so without telling.
+os._exit = sys.exit
 from prismctl.cli.main import main
 sys.exit(main())
 """
