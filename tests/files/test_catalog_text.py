@@ -383,6 +383,26 @@ def test_each_kind_of_mistake_is_told_in_words(entry: str, message: str) -> None
     assert found[0].startswith("services.yaml:1:")
 
 
+def test_a_name_with_line_breaks_is_told_in_one_line() -> None:
+    (found,) = problems('services: [{"name": "a\\u0085b\\nc", command: x}]')
+    assert found.startswith("services.yaml:1:21: a b c: name `a b c` is not a name")
+    (found,) = problems('services: [{"name": "\\u0085", command: x}]')
+    assert found.startswith("services.yaml:1:21: entry 1: name")
+    (found,) = problems('services: [{name: web, command: x, depends_on: "a\\u0085b"}]')
+    assert found.endswith("web: depends on `a b`, which is not in the file")
+
+
+@pytest.mark.parametrize("name", ["nomad", "consul"])
+def test_a_service_named_like_an_agent_of_the_engine_is_refused_at_its_place(name: str) -> None:
+    (found,) = problems(
+        f"services:\n  - {{name: {name}, command: x}}\n  - {{name: web, command: x, depends_on: {name}}}"
+    )
+    assert found == (
+        f"services.yaml:2:12: {name}: name `{name}` belongs to the engine's agent, "
+        f"whose log and page are found by it; `my-{name}` is free"
+    )
+
+
 def test_runtime_native_needs_a_command() -> None:
     (found,) = problems("services: [{name: web, container: x, runtime: native}]")
     assert found.endswith("web: runtime native needs `command`")

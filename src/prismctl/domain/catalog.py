@@ -10,8 +10,9 @@ from prismctl.domain.dependencies import find_cycle, render_cycle
 from prismctl.domain.document import Document, Report
 from prismctl.domain.offering import Catalog
 from prismctl.domain.packaged import BUILTIN, CORE
-from prismctl.domain.problems import nearest_name
+from prismctl.domain.problems import nearest_name, shorten
 from prismctl.domain.service import (
+    AGENT_NAMES,
     SHORT_NAMES,
     CheckType,
     Runtime,
@@ -119,7 +120,33 @@ class _PortReference:
         return {"anyOf": [PortNumber().schema(), {"type": "string", "pattern": PORT_NAME_PATTERN}]}
 
 
-_NAME: Final = Text(NAME_PATTERN, "a name (lower case letters, digits and `-`, at most 63)")
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Name:
+    """What a service is called; what the engine's agents are called is taken."""
+
+    text: Text = dataclasses.field(
+        default_factory=lambda: Text(
+            NAME_PATTERN, "a name (lower case letters, digits and `-`, at most 63)"
+        )
+    )
+
+    def read(self, value: object, path: Path, report: Report) -> Any:
+        """The name itself."""
+        name = self.text.read(value, path, report)
+        if name in AGENT_NAMES:
+            report.value(
+                path,
+                f"name `{name}` belongs to the engine's agent, whose log and page are found by it; "
+                f"`my-{name}` is free",
+            )
+            return INVALID
+        return name
+
+    def schema(self) -> dict[str, Any]:
+        """A string that is none of the taken ones."""
+        return {**self.text.schema(), "not": {"enum": list(AGENT_NAMES)}}
+
+
 _VARIABLE: Final = "a variable name (letters, digits, `_`)"
 
 HEALTH_CHECK: Final = Fields(
@@ -164,7 +191,11 @@ NATIVE: Final = Fields(
 
 SERVICE: Final = Fields(
     {
-        "name": Key(_NAME, "how it is called everywhere; unique in the file", is_required=True),
+        "name": Key(
+            _Name(),
+            "how it is called everywhere; unique in the file, and not `nomad` or `consul`",
+            is_required=True,
+        ),
         "type": Key(OneOf("type", tuple(ServiceType)), "where it is listed"),
         "description": Key(Text(is_empty_allowed=True), "one line for the picker"),
         "driver": Key(Text(), "what a backend speaks; descriptive"),
@@ -308,7 +339,7 @@ class _CatalogReader:
         report = self.report
         path: Path = ("services", index)
         name = entry.get("name") if isinstance(entry, dict) else None
-        report.subject = name if isinstance(name, str) and name else f"entry {index + 1}"
+        report.subject = (shorten(name) if isinstance(name, str) else "") or f"entry {index + 1}"
         given = SERVICE.read(entry, path, report)
         if isinstance(given, dict) and "name" in given:
             service = ServiceName(given["name"])

@@ -43,13 +43,13 @@ class Problems:
         """In the order in which they were found."""
 
     def add(self, message: str, place: Place = NOWHERE, *, suggestion: str = "") -> None:
-        """Take note of one."""
+        """Take note of one; line breaks that somebody wrote into a name or a value become blanks."""
         problem = Problem(
-            message=message,
+            message=" ".join(message.split()),
             file=place.file,
             line=place.line,
             column=place.column,
-            suggestion=suggestion,
+            suggestion=" ".join(suggestion.split()),
         )
         if problem not in self.found and len(self.found) < MAX_PROBLEMS:
             self.found.append(problem)

@@ -18,6 +18,9 @@ SHORT_NAMES: Final = {
 }
 """Accepted wherever a service is named; also the names of their Nomad groups."""
 
+AGENT_NAMES: Final = ("nomad", "consul")
+"""Logs, pages and Consul's own list know the engine's agents by these; no service can be called so."""
+
 
 class ServiceType(StrEnum):
     """What a service is for; decides where it is listed, nothing else."""
