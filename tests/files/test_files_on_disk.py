@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,8 @@ from prismctl.errors import ConfigError, PrismError
 from prismctl.files.atomic import write_atomically
 from prismctl.files.catalog import load_catalog
 from prismctl.files.paths import Home
+from prismctl.files.profiles import load_profile
+from prismctl.files.settings import load_settings
 from prismctl.files.text import MAX_BYTES, read_text
 
 if TYPE_CHECKING:
@@ -95,8 +98,65 @@ def test_a_file_that_is_too_large_is_refused_with_its_size(tmp_path: Path) -> No
     assert len(read_text(path)) == MAX_BYTES
 
 
-def test_a_device_without_an_end_is_refused() -> None:
-    assert "at most 1.0 MB are read" in problem(Path("/dev/zero"))
+def test_a_device_is_no_file_but_the_empty_one_is_an_empty_file() -> None:
+    assert problem(Path("/dev/zero")) == "zero: is a device, not a file"
+    assert read_text(Path(os.devnull)) == ""
+
+
+@pytest.mark.timeout(10)
+def test_a_named_pipe_is_refused_instead_of_waited_for(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.yaml"
+    os.mkfifo(pipe)
+    assert problem(pipe) == "pipe.yaml: is a named pipe, not a file"
+    link = tmp_path / "link.yaml"
+    link.symlink_to(pipe)
+    assert problem(link) == "link.yaml: is a named pipe, not a file"
+
+
+@pytest.mark.timeout(10)
+def test_a_home_whose_files_are_named_pipes_is_told_at_once(home: Home) -> None:
+    home.profiles.mkdir(parents=True)
+    for path in (home.catalog, home.settings, home.profiles / "mine.yaml"):
+        os.mkfifo(path)
+    with pytest.raises(ConfigError, match="is a named pipe"):
+        load_catalog(home)
+    with pytest.raises(ConfigError, match="is a named pipe"):
+        load_settings(home)
+    with pytest.raises(ConfigError, match="is a named pipe"):
+        load_profile(home, "mine")
+
+
+def test_a_socket_is_no_file(tmp_path: Path) -> None:
+    path = Path(os.path.relpath(tmp_path / "s"))
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+        assert "is a socket, not a file" in problem(path)
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize(
+    ("pipe", "path"),
+    [("(sleep 0.1; printf hi) |", "/dev/stdin"), ("", "<(sleep 0.1; printf hi)")],
+)
+def test_what_a_shell_pipes_in_is_read_to_its_end(pipe: str, path: str) -> None:
+    code = (
+        "import sys; from pathlib import Path; from prismctl.files.text import read_text;"
+        "print(read_text(Path(sys.argv[1])))"
+    )
+    script = f'{pipe} "$1" -c "$2" {path}'
+    shown = subprocess.run(
+        ["bash", "-c", script, "bash", sys.executable, code], check=True, capture_output=True
+    )
+    assert shown.stdout == b"hi\n"
+
+
+@pytest.mark.timeout(10)
+def test_a_pipe_without_an_end_is_refused_once_it_is_too_much() -> None:
+    with subprocess.Popen(["yes"], stdout=subprocess.PIPE) as flood:
+        assert flood.stdout is not None
+        message = problem(Path(f"/dev/fd/{flood.stdout.fileno()}"))
+        flood.stdout.close()
+    assert message.endswith(": has 1.0 MB; at most 1.0 MB are read")
 
 
 def test_a_file_where_home_should_be_is_told(tmp_path: Path) -> None:

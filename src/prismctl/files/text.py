@@ -4,30 +4,40 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from prismctl.errors import ConfigError, PrismError, Problem
 
 MAX_BYTES: Final = 1 << 20
+
+_KINDS: Final = {
+    stat.S_IFDIR: "a directory",
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+_STREAMS: Final = ("/dev/stdin", "/dev/fd/", "/proc/self/fd/")
+"""Where a shell puts what it pipes to us: `--services /dev/stdin` and `--services <(…)`."""
 
 
 def read_text(path: Path) -> str:
     """The text of a file that a person wrote.
 
     Raises:
-        ConfigError: it is not there, too large or not UTF-8.
+        ConfigError: it is not there, no file (another program's output, as a shell pipes it, is taken for
+            one), too large or not UTF-8.
         PrismError: it cannot be read.
     """
     shown = name_for_people(path)
     try:
-        with path.open("rb") as file:
+        with _open(path, shown) as file:
             data = file.read(MAX_BYTES + 1)
             size = os.fstat(file.fileno()).st_size
     except FileNotFoundError as error:
         raise ConfigError([Problem(message="there is no such file", file=shown)]) from error
-    except IsADirectoryError as error:
-        raise ConfigError([Problem(message="is a directory, not a file", file=shown)]) from error
     except OSError as error:
         raise PrismError(
             f"cannot read {shown}: {error.strerror}", hint=f"look at `ls -l {path}`"
@@ -55,6 +65,36 @@ def name_for_people(path: Path) -> str:
         with contextlib.suppress(OSError, RuntimeError, ValueError):
             return f"{prefix}{path.absolute().relative_to(find_parent())}"
     return str(path)
+
+
+def _open(path: Path, shown: str) -> BinaryIO:
+    """The file, open for reading; never waits for somebody to write into a pipe.
+
+    Raises:
+        ConfigError: it is no file.
+        OSError: it cannot be opened.
+    """
+    _refuse_what_is_no_file(path, path.stat(), shown)
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK)
+    file = os.fdopen(descriptor, "rb")
+    try:
+        # Whatever stood there a moment ago, this is what will be read.
+        _refuse_what_is_no_file(path, os.fstat(descriptor), shown)
+        os.set_blocking(descriptor, True)
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def _refuse_what_is_no_file(path: Path, status: os.stat_result, shown: str) -> None:
+    kind = stat.S_IFMT(status.st_mode)
+    if kind == stat.S_IFREG or os.path.samestat(status, Path(os.devnull).stat()):
+        return
+    is_stream = str(path.absolute()).startswith(_STREAMS)
+    if not (is_stream and kind in {stat.S_IFIFO, stat.S_IFCHR}):
+        message = f"is {_KINDS.get(kind, 'something else')}, not a file"
+        raise ConfigError([Problem(message=message, file=shown)])
 
 
 def _megabytes(size: int) -> str:
