@@ -50,6 +50,16 @@ class Home:
         return self.directory / "bin"
 
     @property
+    def manifest(self) -> Path:
+        """What was put into this home, and onto the machine for it."""
+        return self.directory / "manifest.json"
+
+    @property
+    def downloads(self) -> Path:
+        """What is being installed: fetched in part, or not verified yet; never on anybody's path."""
+        return self.directory / "downloads"
+
+    @property
     def cache(self) -> Path:
         """What can be made anew at any time, kept to be faster."""
         return self.directory / "cache"

@@ -1,0 +1,1 @@
+"""Release archives of the vendor: found, fetched, verified and unpacked."""
