@@ -6,12 +6,8 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from prismctl.engine.nomad.client import (
-    ConsulClient,
-    HttpRejectedError,
-    NomadClient,
-    ask_until_answered,
-)
+from prismctl.engine.nomad.agent_http import HttpRejectedError, ask_until_answered
+from prismctl.engine.nomad.client import ConsulClient, NomadClient
 from prismctl.errors import ExitCode, RejectedError, UnavailableError
 
 if TYPE_CHECKING:
@@ -77,7 +73,7 @@ async def test_a_dead_agent_is_unavailable_with_a_hint(agent: Agent) -> None:
 async def test_a_refusal_has_nomads_words_and_status(agent: Agent, nomad: NomadClient) -> None:
     agent.say("/v1/jobs", 400, "1 error occurred:\n\t* Missing job datacenters\n\n")
     with pytest.raises(HttpRejectedError) as caught:
-        await nomad.register_job({})
+        await nomad.register_job({}, 0)
     assert caught.value.exit_code is ExitCode.REJECTED
     assert caught.value.status == 400
     assert caught.value.message == (
@@ -95,7 +91,7 @@ async def test_a_job_is_registered_over_exactly_the_version_that_was_seen(
     agent: Agent, nomad: NomadClient
 ) -> None:
     agent.say("/v1/jobs", data={"EvalID": "e1"})
-    assert await nomad.register_job({"ID": "x"}, enforce_index=7) == "e1"
+    await nomad.register_job({"ID": "x"}, 7)
     _, _, body, _ = agent.requests[0]
     assert body == {"Job": {"ID": "x"}, "EnforceIndex": True, "JobModifyIndex": 7}
 
@@ -147,11 +143,14 @@ async def test_heartbeats_are_not_events_and_a_cut_stream_is_unavailable(
     assert "index=3" in agent.requests[0][1]
 
 
-async def test_usage_of_all_tasks_is_one_request(agent: Agent, nomad: NomadClient) -> None:
-    text = 'nomad_client_allocs_memory_usage{alloc_id="a1",task="redis"} 2048\n'
-    agent.say("/v1/metrics", text=text)
-    assert [usage.memory_bytes for usage in await nomad.read_usage()] == [2048]
-    assert len(agent.requests) == 1
+async def test_a_consul_without_a_leader_is_unavailable(agent: Agent) -> None:
+    client = ConsulClient(agent.address, "secret")
+    agent.say("/v1/status/leader", data="")
+    with pytest.raises(UnavailableError, match="has no leader yet"):
+        await client.require_leader()
+    agent.say("/v1/status/leader", data="127.0.0.1:8300")
+    await client.require_leader()
+    await client.close()
 
 
 async def test_consul_has_its_own_token_and_name(agent: Agent) -> None:

@@ -13,7 +13,6 @@ from prismctl.engine.nomad.decode import (
     decode_event_batch,
     decode_nodes,
     decode_time,
-    decode_usage,
     describe_refusal,
 )
 from prismctl.engine.nomad.environment_files import Run, decode_run
@@ -144,22 +143,6 @@ def test_a_node_is_ready_only_when_it_runs_commands() -> None:
 )
 def test_a_refused_placement_is_explained(metric: dict[str, Any], expected: str) -> None:
     assert expected in describe_refusal(metric)
-
-
-def test_usage_of_all_tasks_comes_from_one_scrape() -> None:
-    labels = 'alloc_id="a1",host="h",task="redis",task_group="redis"'
-    text = "\n".join(
-        (
-            "# TYPE nomad_client_allocs_memory_rss gauge",
-            f"nomad_client_allocs_memory_rss{{{labels}}} 1.048576e+06",
-            f"nomad_client_allocs_cpu_total_percent{{{labels}}} 1.5",
-            "nomad_client_allocs_running 1",
-        )
-    )
-    usage = decode_usage(text)
-    assert [(one.allocation, one.task, one.memory_bytes, one.cpu_percent) for one in usage] == [
-        ("a1", "redis", 1048576, 1.5)
-    ]
 
 
 def test_a_run_file_that_is_not_one_is_nothing() -> None:

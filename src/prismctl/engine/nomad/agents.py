@@ -1,33 +1,20 @@
-"""The two agents of a stack: brought up, adopted, watched, brought back, taken down; the keeper is their parent."""
+"""The two agents of a stack: adopted or started, watched, brought back, taken down; the keeper is their parent."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
-import os
 import signal
 import time
 from typing import TYPE_CHECKING, Final
 
 from prismctl.domain.events import EventKind
 from prismctl.domain.observation import ComponentObservation, ComponentState
-from prismctl.engine.nomad.client import (
-    ConsulClient,
-    NomadClient,
-    ask_until_answered,
-)
-from prismctl.engine.nomad.configuration import (
-    CONSUL_KEY,
-    NOMAD_KEY,
-    render_agent_environment,
-    render_consul_configuration,
-    render_consul_process,
-    render_nomad_configuration,
-    render_nomad_process,
-)
-from prismctl.engine.nomad.consul_acl import ensure_access
-from prismctl.engine.nomad.credentials import Credentials, ensure_credentials
+from prismctl.engine.nomad.agent_http import ask_until_answered
+from prismctl.engine.nomad.bring_up import BringUp, PortTakenError
+from prismctl.engine.nomad.configuration import CONSUL_KEY, NOMAD_KEY, TITLES
+from prismctl.engine.nomad.connection import Connection
+from prismctl.engine.nomad.credentials import ensure_credentials
 from prismctl.engine.nomad.layout import AgentLayout
 from prismctl.engine.nomad.ports import (
     AgentPorts,
@@ -36,40 +23,31 @@ from prismctl.engine.nomad.ports import (
     find_taken_ports,
     load_agent_ports,
 )
-from prismctl.engine.nomad.processes import ProcessId, is_alive, wait_until_gone
-from prismctl.engine.nomad.sweep import Swept, sweep
+from prismctl.engine.nomad.processes import (
+    ProcessId,
+    is_alive,
+    wait_until_gone,
+    wait_until_one_is_gone,
+)
+from prismctl.engine.nomad.stop_order import FAST_END_SECONDS
+from prismctl.engine.nomad.sweep import sweep
 from prismctl.errors import PrismError, RejectedError, UnavailableError
-from prismctl.files.atomic import write_atomically
 from prismctl.keeper.protocol import ProcessState
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-    from pathlib import Path
-
     from prismctl.engine.interface import Reporter
+    from prismctl.engine.nomad.client import ConsulClient, NomadClient
+    from prismctl.engine.nomad.credentials import Credentials
     from prismctl.engine.nomad.tools import NomadTools
     from prismctl.files.paths import StackPaths
     from prismctl.keeper.client import KeeperClient
-    from prismctl.keeper.protocol import ProcessSpec
 
-START_SECONDS: Final = 30.0
-"""How long an agent may take to get ready; on two busy cores Nomad has needed six."""
 ADOPT_SECONDS: Final = 5.0
 """How long an agent that already runs may take to answer before it counts as broken."""
-POLL_SECONDS: Final = 0.02
-"""Between questions to an agent that comes up; nothing can notify."""
 END_SECONDS: Final = 10.0
-"""How long an agent may take to end beyond what its services were promised."""
-
+"""How long an agent may take to end beyond what its tasks were promised."""
 PORT_ATTEMPTS: Final = 5
 """Between finding a port free and an agent's taking it, somebody else may: then other ports are chosen."""
-_LAST_LINES: Final = 20
-
-TITLES: Final = {CONSUL_KEY: "Consul", NOMAD_KEY: "Nomad"}
-
-
-class PortTakenError(UnavailableError):
-    """An agent could not have a port that was free a moment before."""
 
 
 class Agents:
@@ -81,13 +59,18 @@ class Agents:
         self.layout = AgentLayout(paths)
         self._keeper = keeper
         self._reporter = reporter
-        self._tools = tools
+        self._bring_up = BringUp(self.layout, keeper, tools)
         self._processes: dict[str, ProcessId] = {}
-        self._ports: AgentPorts | None = None
         self._reservations = PortReservations()
-        self._credentials: Credentials | None = None
-        self._nomad: NomadClient | None = None
-        self._consul: ConsulClient | None = None
+        self._connected: Connection | None = None
+
+    @property
+    def _connection(self) -> Connection:
+        if self._connected is None:
+            raise UnavailableError(
+                "Nomad and Consul do not run", hint="`prismctl dev start` brings them up"
+            )
+        return self._connected
 
     @property
     def ports(self) -> AgentPorts:
@@ -96,9 +79,7 @@ class Agents:
         Raises:
             UnavailableError: they have not been brought up.
         """
-        if self._ports is None:
-            raise _not_open()
-        return self._ports
+        return self._connection.ports
 
     @property
     def credentials(self) -> Credentials:
@@ -107,9 +88,7 @@ class Agents:
         Raises:
             UnavailableError: they have not been brought up.
         """
-        if self._credentials is None:
-            raise _not_open()
-        return self._credentials
+        return self._connection.credentials
 
     @property
     def nomad(self) -> NomadClient:
@@ -118,9 +97,7 @@ class Agents:
         Raises:
             UnavailableError: it has not been brought up.
         """
-        if self._nomad is None:
-            raise _not_open()
-        return self._nomad
+        return self._connection.nomad
 
     @property
     def consul(self) -> ConsulClient:
@@ -129,9 +106,7 @@ class Agents:
         Raises:
             UnavailableError: it has not been brought up.
         """
-        if self._consul is None:
-            raise _not_open()
-        return self._consul
+        return self._connection.consul
 
     async def open(self) -> None:
         """Adopt the agents that run, start those that do not.
@@ -151,6 +126,7 @@ class Agents:
         recorded = load_agent_ports(self.layout.ports)
         if self._processes and recorded is not None:
             await self._connect(recorded)
+            # What cannot be taken over, for whatever reason, is replaced.
             with contextlib.suppress(PrismError):
                 await self._adopt()
                 return
@@ -163,17 +139,18 @@ class Agents:
             PrismError: what runs does not answer as ours.
         """
         if CONSUL_KEY in self._processes:
-            await ask_until_answered(ADOPT_SECONDS, self.consul.has_leader)
+            await ask_until_answered(ADOPT_SECONDS, self.consul.require_leader)
             self._observe(CONSUL_KEY, ComponentState.READY)
         else:
-            await self.start_consul()
+            await self._start(CONSUL_KEY)
         if NOMAD_KEY in self._processes:
             secret = self.credentials.nomad_management
             await ask_until_answered(ADOPT_SECONDS, lambda: self.nomad.bootstrap(secret))
             self._observe(NOMAD_KEY, ComponentState.READY)
         else:
-            await self.sweep()
-            await self.start_nomad()
+            await self._bring_up.end(NOMAD_KEY)
+            await self._sweep()
+            await self._start(NOMAD_KEY)
 
     async def _start_afresh(self) -> None:
         await self.end_now()
@@ -183,8 +160,8 @@ class Agents:
             )
             await self._connect(ports)
             try:
-                await self.start_consul()
-                await self.start_nomad()
+                await self._start(CONSUL_KEY)
+                await self._start(NOMAD_KEY)
             except PortTakenError:
                 await self._give_up()
                 if attempt + 1 == PORT_ATTEMPTS:
@@ -204,112 +181,20 @@ class Agents:
 
     async def _connect(self, ports: AgentPorts) -> None:
         await self.close()
-        self._ports = ports
-        self._credentials = ensure_credentials(self.layout.credentials)
-        self._consul = ConsulClient(ports.consul_address, self._credentials.consul_management)
-        self._nomad = NomadClient(ports.nomad_address, self._credentials.nomad_management)
+        self._connected = Connection.make(ports, ensure_credentials(self.layout.credentials))
 
-    async def start_consul(self) -> None:
-        """Start Consul and return once it takes writes and everybody's rights are settled.
-
-        Raises:
-            PrismError: it did not come up.
-        """
-        _save(
-            self.layout.consul_configuration,
-            render_consul_configuration(self.ports, self.credentials),
-        )
-        environment = render_agent_environment(os.environ, self.layout.directory)
-        spec = render_consul_process(self._tools, self.layout, environment)
-
-        async def get_ready() -> None:
-            await ask_until_answered(
-                START_SECONDS,
-                lambda: ensure_access(self.consul, self.credentials),
-                pause_seconds=POLL_SECONDS / 2,
-            )
-
-        await self._bring_up(spec, get_ready)
-
-    async def start_nomad(self) -> None:
-        """Start Nomad, on nothing, and return once it can run commands and only we may tell it to.
-
-        Raises:
-            PrismError: it did not come up.
-        """
-        self.layout.nomad_data.mkdir(mode=0o711, parents=True, exist_ok=True)
-        _save(
-            self.layout.nomad_configuration,
-            render_nomad_configuration(self.ports, self.credentials),
-        )
-        environment = render_agent_environment(os.environ, self.layout.directory)
-        spec = render_nomad_process(self._tools, self.layout, environment)
-
-        async def get_ready() -> None:
-            secret = self.credentials.nomad_management
-            await ask_until_answered(
-                START_SECONDS, lambda: self.nomad.bootstrap(secret), pause_seconds=POLL_SECONDS
-            )
-            await ask_until_answered(
-                START_SECONDS, self._require_ready_node, pause_seconds=POLL_SECONDS
-            )
-
-        await self._bring_up(spec, get_ready)
-
-    async def _require_ready_node(self) -> None:
-        nodes = await self.nomad.list_nodes()
-        if not any(node.is_ready and node.has_raw_exec for node in nodes):
-            raise UnavailableError(
-                "Nomad runs, but its node is not ready to run commands",
-                hint=f"`tail {self.layout.nomad_log}` shows what it is doing",
-            )
-
-    async def _bring_up(self, spec: ProcessSpec, get_ready: Callable[[], Awaitable[None]]) -> None:
-        self._observe(spec.key, ComponentState.STARTING)
+    async def _start(self, key: str) -> None:
+        start = {CONSUL_KEY: self._bring_up.start_consul, NOMAD_KEY: self._bring_up.start_nomad}[
+            key
+        ]
+        self._observe(key, ComponentState.STARTING)
         began_at = time.monotonic()
-        status = await self._keeper.spawn(spec)
-        if status.pid is None or status.error:
-            raise UnavailableError(
-                f"{TITLES[spec.key]} could not be started: {status.error or status.state.value}",
-                hint="`prismctl dev version` shows which program that is",
-            )
-        process = ProcessId(status.pid, status.start_ticks)
-        self._processes[spec.key] = process
-        ready = asyncio.ensure_future(get_ready())
-        gone = asyncio.ensure_future(wait_until_gone(process))
-        try:
-            await asyncio.wait({ready, gone}, return_when=asyncio.FIRST_COMPLETED)
-            if not ready.done():
-                raise await self._ended_while_starting(spec.key)
-            await ready
-        finally:
-            for task in (ready, gone):
-                task.cancel()
-            await asyncio.gather(ready, gone, return_exceptions=True)
-        self._observe(spec.key, ComponentState.READY, seconds=time.monotonic() - began_at)
-
-    async def _ended_while_starting(self, key: str) -> UnavailableError:
-        # Once the keeper has let go of it, all that it said is in the log.
-        await self._settle(key)
-        log = self.layout.consul_log if key == CONSUL_KEY else self.layout.nomad_log
-        words = _last_words(log)
-        kind = PortTakenError if "address already in use" in words else UnavailableError
-        return kind(
-            f"{TITLES[key]} ended while starting: {words}",
-            hint=f"`tail {log}` shows all of what it said",
-        )
+        self._processes[key] = await start(self._connection)
+        self._observe(key, ComponentState.READY, seconds=time.monotonic() - began_at)
 
     async def wait_until_lost(self) -> set[str]:
         """Return as soon as an agent is gone, with the names of all that are."""
-        waits = [
-            asyncio.ensure_future(wait_until_gone(process)) for process in self._processes.values()
-        ]
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
-            await asyncio.gather(*waits, return_exceptions=True)
+        await wait_until_one_is_gone(self._processes.values())
         return self.find_lost()
 
     def find_lost(self) -> set[str]:
@@ -340,49 +225,29 @@ class Agents:
             PrismError: one did not come up.
         """
         if CONSUL_KEY not in self._processes:
-            await self._settle(CONSUL_KEY)
-            await self._start_or_end(CONSUL_KEY, self.start_consul)
+            await self._bring_up.end(CONSUL_KEY)
+            await self._start(CONSUL_KEY)
         if NOMAD_KEY not in self._processes:
-            await self.sweep()
-            await self._start_or_end(NOMAD_KEY, self.start_nomad)
+            await self._bring_up.end(NOMAD_KEY)
+            await self._sweep()
+            await self._start(NOMAD_KEY)
 
-    async def _start_or_end(self, key: str, start: Callable[[], Awaitable[None]]) -> None:
-        try:
-            await start()
-        except BaseException:
-            self._processes.pop(key, None)
-            with contextlib.suppress(PrismError):
-                await asyncio.shield(self._settle(key))
-            raise
-
-    async def sweep(self) -> Swept:
+    async def _sweep(self) -> None:
         """Remove what a Nomad that is gone left behind, and say so.
 
         Raises:
             PrismError: something would not go.
         """
-        await self._settle(NOMAD_KEY)
-        swept = await sweep(self.layout, spare=self._spared())
+        # Consul may run on, and bears the same mark.
+        consul = self._processes.get(CONSUL_KEY)
+        swept = await sweep(self.layout, spare={consul.pid} if consul else set())
         if swept:
             self._reporter.note(EventKind.SWEPT, NOMAD_KEY, f"Nomad's leftovers: {swept}")
-        return swept
 
-    def _spared(self) -> set[int]:
-        consul = self._processes.get(CONSUL_KEY)
-        return {consul.pid} if consul else set()
-
-    async def _settle(self, key: str) -> None:
-        """Have the keeper end whatever it still has of an agent; without a keeper, the sweep does."""
-        with contextlib.suppress(RejectedError, UnavailableError):
-            await self._keeper.stop(key, kill=True)
-
-    async def end(self, *, grace_seconds: float) -> None:
-        """Ask Nomad to end its tasks and itself, then Consul; kill what does not.
-
-        Raises:
-            PrismError: something would not go.
-        """
-        for key, seconds in ((NOMAD_KEY, grace_seconds + END_SECONDS), (CONSUL_KEY, END_SECONDS)):
+    async def end(self) -> None:
+        """Ask Nomad to end its tasks and itself, then Consul; what takes too long is left running."""
+        nomad_seconds = FAST_END_SECONDS + END_SECONDS
+        for key, seconds in ((NOMAD_KEY, nomad_seconds), (CONSUL_KEY, END_SECONDS)):
             process = self._processes.get(key)
             if process is None:
                 continue
@@ -399,12 +264,10 @@ class Agents:
         Raises:
             PrismError: something would not go.
         """
-        await self._settle(NOMAD_KEY)
-        await self._settle(CONSUL_KEY)
+        await self._bring_up.end(NOMAD_KEY)
+        await self._bring_up.end(CONSUL_KEY)
         self._processes.clear()
-        swept = await sweep(self.layout)
-        if swept:
-            self._reporter.note(EventKind.SWEPT, NOMAD_KEY, f"Nomad's leftovers: {swept}")
+        await self._sweep()
         for path in (self.layout.nomad_configuration, self.layout.consul_configuration):
             path.unlink(missing_ok=True)
 
@@ -416,7 +279,7 @@ class Agents:
         """
         for key in TITLES:
             self._observe(key, ComponentState.STOPPED)
-        taken = find_taken_ports(self.ports) if self._ports else []
+        taken = find_taken_ports(self.ports) if self._connected else []
         self.release_ports()
         if taken:
             numbers = ", ".join(map(str, taken))
@@ -427,9 +290,8 @@ class Agents:
 
     async def close(self) -> None:
         """Let go of both without stopping them."""
-        for client in (self._nomad, self._consul):
-            if client is not None:
-                await client.close()
+        if self._connected is not None:
+            await self._connected.close()
 
     def release_ports(self) -> None:
         """Let others have the agents' ports."""
@@ -448,24 +310,3 @@ class Agents:
                 seconds=seconds,
             )
         )
-
-
-def _save(path: Path, configuration: object) -> None:
-    write_atomically(path, json.dumps(configuration, indent=1) + "\n")
-
-
-def _last_words(log: Path) -> str:
-    """The last error an agent wrote, else its last line, without the keeper's time stamp."""
-    try:
-        lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    except OSError:
-        lines = []
-    texts = [line.split(" ", 3)[-1].strip() for line in lines[-_LAST_LINES:]]
-    errors = [text for text in texts if "[ERROR]" in text or "==> Error" in text]
-    return next(reversed(errors or texts), "it said nothing")
-
-
-def _not_open() -> UnavailableError:
-    return UnavailableError(
-        "Nomad and Consul do not run", hint="`prismctl dev start` brings them up"
-    )

@@ -22,6 +22,8 @@ DATACENTER: Final = "dc1"
 CONSUL_KEY: Final = "consul"
 NOMAD_KEY: Final = "nomad"
 """The agents' names with the keeper, and in observations."""
+TITLES: Final = {CONSUL_KEY: "Consul", NOMAD_KEY: "Nomad"}
+"""What people call them; Consul comes first, as it does at a start."""
 AGENTS_VARIABLE: Final = "PRISM_AGENTS"
 """In the environment of both agents, inherited by Nomad's helpers: whose they are, for the sweep."""
 

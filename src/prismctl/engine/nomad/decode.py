@@ -92,17 +92,6 @@ class EventBatch:
     topics: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskUsage:
-    """What one task uses."""
-
-    allocation: str
-    task: str
-    memory_bytes: int = 0
-    cpu_percent: float = 0.0
-    """Of one core."""
-
-
 def decode_nodes(data: Any) -> list[Node]:
     """``GET /v1/nodes``."""
     return [
@@ -222,29 +211,3 @@ def decode_event_batch(data: Any) -> EventBatch:
         index=data.get("Index", 0),
         topics=frozenset(event.get("Topic", "") for event in data.get("Events") or ()),
     )
-
-
-_SAMPLE = re.compile(r"^(nomad_client_allocs_\w+)\{([^}]*)\} (\S+)$", re.MULTILINE)
-_LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
-
-
-def decode_usage(text: str) -> list[TaskUsage]:
-    """``GET /v1/metrics?format=prometheus``."""
-    found: dict[tuple[str, str], dict[str, float]] = {}
-    for name, labels_text, value in _SAMPLE.findall(text):
-        labels = dict(_LABEL.findall(labels_text))
-        key = (labels.get("alloc_id", ""), labels.get("task", ""))
-        if all(key):
-            found.setdefault(key, {})[name] = float(value)
-    return [
-        TaskUsage(
-            allocation=allocation,
-            task=task,
-            memory_bytes=int(
-                samples.get("nomad_client_allocs_memory_usage")
-                or samples.get("nomad_client_allocs_memory_rss", 0)
-            ),
-            cpu_percent=samples.get("nomad_client_allocs_cpu_total_percent", 0.0),
-        )
-        for (allocation, task), samples in sorted(found.items())
-    ]

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 from prismctl.domain.events import EventKind
 from prismctl.domain.observation import InstanceKey, InstanceObservation, Phase
-from prismctl.engine.nomad.agents import TITLES, Agents
+from prismctl.engine.nomad.agent_http import HttpRejectedError, ask_until_answered
+from prismctl.engine.nomad.agents import Agents
 from prismctl.engine.nomad.applied import AppliedPlan, prepare, remove_files, shim_place
-from prismctl.engine.nomad.client import HttpRejectedError, ask_until_answered
-from prismctl.engine.nomad.configuration import CONSUL_KEY, NOMAD_KEY
+from prismctl.engine.nomad.configuration import CONSUL_KEY, NOMAD_KEY, TITLES
 from prismctl.engine.nomad.environment_files import is_checked_by_consul, ready_key
 from prismctl.engine.nomad.job import group_name, instance_keys, job_of, render_jobs
 from prismctl.engine.nomad.logs import LogPump
 from prismctl.engine.nomad.observe import choose_allocation, fold_instance
 from prismctl.engine.nomad.processes import wait_until_gone
 from prismctl.engine.nomad.run_watch import RunWatch
-from prismctl.engine.nomad.stop_order import resolve_stop_waves
+from prismctl.engine.nomad.stop_order import FAST_END_SECONDS, resolve_stop_waves
 from prismctl.errors import DeadlineError, PrismError, UnavailableError
 from prismctl.files.atomic import write_atomically
 
@@ -45,8 +45,6 @@ STABLE_SECONDS: Final = 30.0
 RESTART_SECONDS: Final = 30.0
 """How long new processes may take to appear after a restart, beyond the old ones' grace."""
 ENFORCE_ATTEMPTS: Final = 3
-FAST_END_SECONDS: Final = 5.0
-"""Up to this grace Nomad ends a last wave by itself when it is told to end."""
 
 
 _ENDED: Final = frozenset({Phase.STOPPED, Phase.COMPLETED, Phase.FAILED})
@@ -156,11 +154,10 @@ class NomadEngine:
         async with self._lock:
             self._forget_readiness()
             await self._cancel(self._supervision_tasks())
-            grace = FAST_END_SECONDS
             if not kill and self._is_open and not self._agents.find_lost():
                 with contextlib.suppress(PrismError):
                     await self._end_services()
-                    await self._agents.end(grace_seconds=grace)
+                    await self._agents.end()
             await self._stop_watching()
             await self._agents.end_now()
             await self._finish_logs()
@@ -243,7 +240,7 @@ class NomadEngine:
         for attempt in range(ENFORCE_ATTEMPTS):
             index = await nomad.read_job_index(job_id)
             try:
-                await nomad.register_job(job, enforce_index=index)
+                await nomad.register_job(job, index)
             except HttpRejectedError as error:
                 # Somebody else changed the job in between: look again.
                 is_conflict = "Enforcing job modify index" in error.message

@@ -9,9 +9,12 @@ import signal
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import psutil
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 IS_LINUX: Final = sys.platform == "linux"
 _POLL_SECONDS: Final = 0.05
@@ -84,7 +87,7 @@ def _send_by_descriptor(process: ProcessId, number: int) -> bool:
 async def wait_until_gone(process: ProcessId) -> None:
     """Return as soon as the process has ended."""
     if not IS_LINUX:
-        while is_alive(process):  # noqa: ASYNC110 - nothing notifies here
+        while is_alive(process):  # noqa: ASYNC110 - a bounded poll: this kernel notifies of children only
             await asyncio.sleep(_POLL_SECONDS)
         return
     try:
@@ -100,6 +103,17 @@ async def wait_until_gone(process: ProcessId) -> None:
     finally:
         loop.remove_reader(descriptor)
         os.close(descriptor)
+
+
+async def wait_until_one_is_gone(processes: Iterable[ProcessId]) -> None:
+    """Return as soon as the first of several processes has ended."""
+    waits = [asyncio.create_task(wait_until_gone(process)) for process in processes]
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
+        await asyncio.gather(*waits, return_exceptions=True)
 
 
 def list_processes() -> list[ProcessFacts]:

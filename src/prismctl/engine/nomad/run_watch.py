@@ -68,10 +68,6 @@ class RunWatch:
         """Drop what is known of an instance."""
         self._runs.pop(key, None)
 
-    def living(self) -> list[ProcessId]:
-        """The processes of all latest runs that live."""
-        return [run.process for run in self._runs.values() if run.process in self._alive]
-
     def _read_changes(self) -> None:
         if self._inotify is None:
             return
@@ -110,4 +106,5 @@ class RunWatch:
                 self._load(path)
             if self._runs != before:
                 self._on_change()
+            # A bounded poll: this kernel cannot tell of changes in a directory.
             await asyncio.sleep(_POLL_SECONDS)

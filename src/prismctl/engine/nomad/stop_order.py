@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from prismctl.domain.plan import ServicePlan
     from prismctl.domain.service import ServiceName
+
+FAST_END_SECONDS: Final = 5.0
+"""Up to this grace the last wave is left to Nomad, which ends all of its tasks when it is told to end."""
 
 
 def resolve_stop_waves(services: Sequence[ServicePlan]) -> list[list[ServiceName]]:
