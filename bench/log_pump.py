@@ -16,9 +16,9 @@ import tempfile
 import time
 from pathlib import Path
 
+from prismctl.files.logs import read_logs
 from prismctl.keeper.client import KeeperClient
 from prismctl.keeper.launch import KeeperPlace, start_keeper
-from prismctl.keeper.logfile import LogReader
 from prismctl.keeper.protocol import KeeperEvent, ProcessSpec
 
 WRITER = """
@@ -41,7 +41,7 @@ def _spec(directory: Path, key: str, lines: int) -> ProcessSpec:
         log_path=str(directory / f"{key}.log"),
         one_shot=True,
         max_log_bytes=64 * 1024 * 1024,
-        max_log_files=64,
+        max_log_files=32,
     )
 
 
@@ -54,13 +54,11 @@ async def _flood(client: KeeperClient, directory: Path, lines: int) -> None:
             break
     seconds = time.perf_counter() - begin
     seen, wrong = 0, 0
-    with LogReader(directory / "flood.log") as reader:
-        begin_reading = time.perf_counter()
-        while new := reader.read_new():
-            for line in new:
-                wrong += int(line.text.split()[9]) != seen
-                seen += 1
-        reading = time.perf_counter() - begin_reading
+    begin_reading = time.perf_counter()
+    for line in read_logs(directory, ["flood"]):
+        wrong += int(line.text.split()[9]) != seen
+        seen += 1
+    reading = time.perf_counter() - begin_reading
     print(
         f"one service   {lines / seconds:>12,.0f} lines/s   lost {lines - seen}   out of order {wrong}"
     )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from prismctl.keeper.logfile import LogReader, read_tail
+from prismctl.files.logs import LogFollower, read_logs
 from prismctl.keeper.logs import MAX_TEXT_BYTES
 from prismctl.keeper.protocol import KeeperEvent
 
@@ -73,7 +73,7 @@ async def test_bytes_that_are_no_utf8_and_progress_bars_stay_as_they_are(
 
 async def test_streams_are_told_apart_and_times_have_nanoseconds(keeper: RunningKeeper) -> None:
     await run(keeper, "import sys; print('to stdout'); print('to stderr', file=sys.stderr)")
-    lines = read_tail(keeper.directory / "logs" / "a.log", 10)
+    lines = list(read_logs(keeper.directory / "logs", ["a"]))
     assert {(line.stream, line.text) for line in lines} == {
         ("stdout", "to stdout"),
         ("stderr", "to stderr"),
@@ -118,14 +118,14 @@ for number in range(20_000):
     print("line", number, flush=number % 100 == 0)
 """
     path = keeper.directory / "logs" / "a.log"
-    with LogReader(path) as reader:
+    with LogFollower([path]) as follower:
         await keeper.client.spawn(
-            keeper.python("a", script, one_shot=True, max_log_bytes=60_000, max_log_files=100)
+            keeper.python("a", script, one_shot=True, max_log_bytes=60_000, max_log_files=30)
         )
         seen: list[str] = []
 
         def is_complete() -> bool:
-            seen.extend(line.text for line in reader.read_new(10_000))
+            seen.extend(line.text for line in follower.read_new())
             return len(seen) >= 20_000
 
         await keeper.until(is_complete)
