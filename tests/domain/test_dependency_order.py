@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from prismctl.domain.dependencies import (
     close_over,
-    dependents_of,
     find_cycle,
     render_cycle,
     sort_by_dependency,
@@ -114,12 +113,6 @@ def test_a_cycle_is_told_as_a_path() -> None:
 
 def test_a_service_that_needs_itself_is_a_cycle() -> None:
     assert find_cycle({"a": ["a"]}) == ["a", "a"]
-
-
-def test_dependents_are_found_through_others() -> None:
-    depends_on = {"a": [], "b": ["a"], "c": ["b"], "d": []}
-    assert dependents_of(["a"], depends_on) == ["b", "c"]
-    assert dependents_of(["c"], depends_on) == []
 
 
 def test_a_long_chain_is_no_burden() -> None:

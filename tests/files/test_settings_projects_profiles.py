@@ -248,3 +248,11 @@ def test_a_saved_profile_reads_back_whatever_it_describes(home: Home) -> None:
         True,
     )
     assert profile.config == {"redis": {"memory_mb": 512, "env": {"A": "x: y"}}}
+
+
+@pytest.mark.parametrize("word", ["42", "1e3", "true", "null", "0x1f", "plain"])
+def test_a_name_that_looks_like_a_number_reads_back_as_a_name(home: Home, word: str) -> None:
+    save_profile(home, word, render_profile(word, [word], config={word: {"persist": True}}))
+    profile = load_profile(home, word)
+    assert profile.services == (word,)
+    assert list(profile.config) == [word]

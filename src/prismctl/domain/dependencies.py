@@ -92,22 +92,6 @@ def render_cycle(cycle: Sequence[str]) -> str:
     return f"services depend on each other in a circle: {' → '.join(cycle)}"
 
 
-def dependents_of(names: Iterable[Name], depends_on: Mapping[Name, Sequence[Name]]) -> list[Name]:
-    """All that need one of the names, directly or through others, in the mapping's order; not the names themselves."""
-    given = set(names)
-    affected = set(given)
-    is_growing = True
-    while is_growing:
-        more = {
-            name
-            for name, targets in depends_on.items()
-            if name not in affected and not affected.isdisjoint(targets)
-        }
-        affected |= more
-        is_growing = bool(more)
-    return [name for name in depends_on if name in affected and name not in given]
-
-
 def start_levels(
     names: Sequence[Name], depends_on: Mapping[Name, Sequence[Name]]
 ) -> list[list[Name]]:

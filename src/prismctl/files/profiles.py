@@ -139,21 +139,27 @@ def render_profile(
     import json
 
     # A JSON text is a YAML text: nothing that somebody calls a profile can break out of its quotes.
-    lines = [f"name: {name}"]
+    lines = [f"name: {_render_word(name)}"]
     if description:
         lines.append(f"description: {json.dumps(description, ensure_ascii=False)}")
-    lines += ["services:", *(f"  - {service}" for service in services)]
+    lines += ["services:", *(f"  - {_render_word(service)}" for service in services)]
     if persist:
         lines.append("persist: true")
     if config:
         lines.append("config:")
         for service, change in config.items():
-            lines.append(f"  {service}:")
+            lines.append(f"  {_render_word(service)}:")
             lines += [
                 f"    {key}: {json.dumps(value, ensure_ascii=False)}"
                 for key, value in change.items()
             ]
     return "\n".join(lines) + "\n"
+
+
+def _render_word(word: str) -> str:
+    """A name as YAML reads it back: one that looks like a number or a truth value needs quotes."""
+    is_plain = re.match(r"[A-Za-z]", word) and word.lower() not in {"true", "false", "null"}
+    return word if is_plain else f'"{word}"'
 
 
 def save_profile(home: Home, name: str, text: str) -> Path:
