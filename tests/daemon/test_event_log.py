@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import resource
+import signal
 from typing import TYPE_CHECKING
 
 from prismctl.daemon import event_log
@@ -8,6 +11,7 @@ from prismctl.daemon.event_log import EventLog
 from prismctl.domain.events import EventKind
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     import pytest
@@ -15,6 +19,19 @@ if TYPE_CHECKING:
 
 def messages(log: EventLog, after: int = 0) -> list[str]:
     return [event.message for event in log.after(after)]
+
+
+@contextlib.contextmanager
+def a_file_may_have(size: int) -> Iterator[None]:
+    """A disk whose files cannot grow beyond a size; writing up to it works in part, as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, ignored)
 
 
 def test_the_sequence_goes_on_with_the_next_daemon(tmp_path: Path) -> None:
@@ -35,6 +52,35 @@ def test_a_torn_line_is_left_out(tmp_path: Path) -> None:
         file.write('{"sequence": 2, "ti')
 
     assert messages(EventLog(path)) == ["one"]
+
+
+def test_the_next_event_is_not_glued_to_a_torn_line(tmp_path: Path) -> None:
+    path = tmp_path / "events.ndjson"
+    EventLog(path).append(EventKind.STACK_READY, message="one")
+    with path.open("a") as file:
+        file.write('{"sequence": 2, "ti')
+
+    EventLog(path).append(EventKind.STACK_READY, message="two")
+
+    assert messages(EventLog(path)) == ["one", "two"]
+
+
+def test_a_disk_that_fills_within_a_line_keeps_what_fits_and_goes_on_once_there_is_room(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "events.ndjson"
+    log = EventLog(path)
+    log.append(EventKind.STACK_READY, message="one")
+    with a_file_may_have(path.stat().st_size + 20):
+        log.append(EventKind.STACK_READY, message="two")
+        log.append(EventKind.STACK_READY, message="three")
+        assert messages(EventLog(path)) == ["one"]
+    log.append(EventKind.STACK_READY, message="four")
+
+    assert messages(log) == ["one", "two", "three", "four"]
+    assert messages(EventLog(path)) == ["one", "four"]
+    assert path.read_bytes().count(b"\n") == 2
+    assert capsys.readouterr().err.count("cannot write") == 1
 
 
 def test_events_are_found_beyond_what_is_in_memory_and_across_rotation(

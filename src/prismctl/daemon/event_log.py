@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import sys
@@ -107,10 +108,10 @@ class EventLog:
         line = json.dumps(event_to_json(event)).encode() + b"\n"
         try:
             descriptor = os.open(
-                self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600
+                self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600
             )
             try:
-                os.write(descriptor, line)
+                _append_whole(descriptor, line)
                 is_full = os.fstat(descriptor).st_size >= MAX_FILE_BYTES
             finally:
                 os.close(descriptor)
@@ -122,6 +123,26 @@ class EventLog:
             if self._is_written:
                 sys.stderr.write(f"cannot write {self._path}: {error.strerror}\n")
             self._is_written = False
+
+
+def _append_whole(descriptor: int, line: bytes) -> None:
+    """Append a line after what is there; all of it or nothing.
+
+    Raises:
+        OSError: it does not fit.
+    """
+    size = os.fstat(descriptor).st_size
+    if size and os.pread(descriptor, 1, size - 1) != b"\n":
+        # Whoever was killed in the middle of a line left it for the next one to be glued to.
+        line = b"\n" + line
+    rest = memoryview(line)
+    try:
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.ftruncate(descriptor, size)
+        raise
 
 
 def _read_events(path: Path) -> list[StackEvent]:
