@@ -63,6 +63,8 @@ class PlanRequest:
     engine: str = ""
     runtime: str = ""
     auto_ports: bool | None = None
+    replaceable_ports: frozenset[tuple[str, str]] = frozenset()
+    """By service and port name: these are replaced where they are taken, whatever ``auto_ports`` says."""
     persist: bool | None = None
     stack: str = ""
     replicas: Mapping[str, int] = field(default_factory=dict)
@@ -341,6 +343,7 @@ class _Planning:
             engine=engine,
             runtime=self._runtime(settings),
             replaces_taken_ports=auto_ports or stack != DEFAULT_STACK,
+            replaceable_ports=request.replaceable_ports,
             current_ports={
                 (service.name, port.name): port.number
                 for service in (running.services if running else ())

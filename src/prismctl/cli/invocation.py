@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from prismctl.cli.terminal import (
     has_animation,
     has_colour,
+    is_in_foreground,
     is_terminal,
     paint,
     width_of_stream,
@@ -85,9 +86,11 @@ class Invocation:
         """Whether a question would reach somebody who can answer it."""
         return (
             not self.is_input_forbidden
-            and is_terminal(sys.stdin)
-            and is_terminal(sys.stderr)
+            and not self.is_json
             and not os.environ.get("CI")
+            and is_terminal(sys.stderr)
+            and is_terminal(sys.stdin)
+            and is_in_foreground(sys.stdin)
         )
 
     def write(self, text: str) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,10 +27,11 @@ from prismctl.present.text import Span, Tone, line
 from prismctl.present.units import render_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from prismctl.cli.invocation import Invocation
     from prismctl.client import StartingDaemon
+    from prismctl.domain.addressing import PortConflict
     from prismctl.domain.plan import StackPlan
 
 AGENTS: Final = {
@@ -56,6 +57,10 @@ class StartOptions:
     wait_seconds: float = 60.0
     log_file: str | None = None
     """Absolute."""
+    moved: tuple[PortConflict, ...] = ()
+    """Taken ports in place of which their services shall get others."""
+    random_seed: int = field(default_factory=lambda: int.from_bytes(os.urandom(4)))
+    """Planned twice, a random preset is the same."""
 
     @property
     def is_choice(self) -> bool:
@@ -85,12 +90,26 @@ def plan_for(
         services_file=Path(options.catalog_file) if options.catalog_file else None,
         engine=options.engine or "",
         auto_ports=True if options.has_auto_ports else None,
+        replaceable_ports=frozenset((each.service, each.port_name) for each in options.moved),
         stack=call.stack,
         held_by_us=frozenset(ports),
         reserves_ports=True,
         is_trial=is_trial,
+        random_seed=options.random_seed,
     )
-    return make_plan(request, home=call.home, environment=os.environ, working_directory=Path.cwd())
+    plan = make_plan(request, home=call.home, environment=os.environ, working_directory=Path.cwd())
+    _tell_moved_ports(call, plan, options.moved)
+    return plan
+
+
+def _tell_moved_ports(call: Invocation, plan: StackPlan, moved: Iterable[PortConflict]) -> None:
+    for conflict in moved:
+        port = next(
+            port for port in plan.service(conflict.service).ports if port.name == conflict.port_name
+        )
+        if port.number != conflict.number:
+            words = f"{conflict.service} gets port {port.number} instead of {conflict.number}"
+            call.report([line(words), ()])
 
 
 def show_plan(call: Invocation, options: StartOptions) -> None:
@@ -111,16 +130,38 @@ def show_plan(call: Invocation, options: StartOptions) -> None:
 def start_stack(call: Invocation, options: StartOptions) -> None:
     """Start the stack, or change it to the plan, and wait until it is ready.
 
+    Where ports are taken and somebody can be asked, they are; nothing of the start runs meanwhile, and the
+    time they take does not count.
+
     Raises:
         PrismError: it did not come up, or not in time, or was interrupted; the message says how it was left.
+        click.exceptions.Exit: somebody decided not to go on.
     """
     began_at = process_began_at()
     deadline = time.monotonic() + options.wait_seconds
-    client = find_stack(call.paths)
-    if client is not None:
-        _change(call, options, client, began_at=began_at, deadline=deadline)
-    else:
-        _begin(call, options, began_at=began_at, deadline=deadline)
+    while True:
+        client = find_stack(call.paths)
+        try:
+            if client is not None:
+                _change(call, options, client, began_at=began_at, deadline=deadline)
+            else:
+                _begin(call, options, began_at=began_at, deadline=deadline)
+        except PrismError as error:
+            from prismctl.planning import PortTakenError
+
+            if not isinstance(error, PortTakenError) or not call.can_ask or call.is_confirmed:
+                raise
+            from prismctl.cli.port_questions import settle_conflicts
+
+            asked_at = time.monotonic()
+            untouched = "nothing was changed" if client is not None else "nothing was started"
+            moved = settle_conflicts(call, error, untouched=untouched)
+            options = replace(options, moved=(*options.moved, *moved))
+            asked_seconds = time.monotonic() - asked_at
+            began_at += asked_seconds
+            deadline += asked_seconds
+        else:
+            return
 
 
 def _change(

@@ -34,6 +34,14 @@ def is_terminal(stream: TextIO) -> bool:
         return False
 
 
+def is_in_foreground(terminal: TextIO) -> bool:
+    """Whether what is typed there reaches this process; a job in the background would be suspended by reading."""
+    try:
+        return os.tcgetpgrp(terminal.fileno()) == os.getpgrp()
+    except (OSError, ValueError):
+        return False
+
+
 def has_animation(stream: TextIO, environment: Mapping[str, str] = os.environ) -> bool:
     """Whether lines may be redrawn: on a capable terminal, outside of CI."""
     return is_terminal(stream) and environment.get("TERM") != "dumb" and not environment.get("CI")

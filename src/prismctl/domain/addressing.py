@@ -13,7 +13,7 @@ from zlib import crc32
 from prismctl.domain.plan import Port
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Container, Mapping, Sequence
 
     from prismctl.domain.service import PortDefinition, ServiceDefinition, ServiceName
 
@@ -65,6 +65,7 @@ def assign_ports(
     stack: str,
     is_free: Callable[[int], bool],
     replaces_taken: bool = False,
+    replaceable: Container[tuple[str, str]] = frozenset(),
     current: Mapping[tuple[str, str], int] | None = None,
 ) -> Assignment:
     """Give every port of every service a number; no two get the same.
@@ -74,6 +75,7 @@ def assign_ports(
         stack: names the stack; another one prefers other numbers.
         is_free: whether a number can be listened on.
         replaces_taken: a number that is taken is replaced by a free one, instead of being a conflict.
+        replaceable: the same for these alone, by service and port name.
         current: what services of the running stack have, by service and port name: kept where possible.
     """
     clashes: list[Clash] = []
@@ -84,7 +86,7 @@ def assign_ports(
     for number, (service, port) in owners.items():
         if is_free(number):
             fixed[service.name, port.name] = Port(name=port.name, number=number)
-        elif not replaces_taken:
+        elif not replaces_taken and (service.name, port.name) not in replaceable:
             fixed[service.name, port.name] = Port(name=port.name, number=number)
             conflicts.append(PortConflict(number, service.name, port.name))
     assigned: dict[ServiceName, tuple[Port, ...]] = {}

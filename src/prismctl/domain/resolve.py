@@ -69,6 +69,8 @@ class PlanOptions:
     runtime: Runtime | None = None
     """Container or native, where a service offers both."""
     replaces_taken_ports: bool = False
+    replaceable_ports: frozenset[tuple[str, str]] = frozenset()
+    """Of which services, by service and port name, taken ones are replaced even so."""
     current_ports: Mapping[tuple[str, str], int] = field(default_factory=dict)
     """What the running stack has, by service and port name."""
     persist: bool = False
@@ -118,6 +120,7 @@ def resolve_plan(
         stack=options.stack,
         is_free=is_free,
         replaces_taken=options.replaces_taken_ports,
+        replaceable=options.replaceable_ports,
         current=options.current_ports,
     )
     for clash in assignment.clashes:

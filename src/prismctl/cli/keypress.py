@@ -1,0 +1,194 @@
+"""A question that is answered with one key, on a terminal whose modes are as before afterwards, however it ends.
+
+While the question stands, signals are noted and answered between two looks at the keyboard, never in the middle
+of changing the terminal's modes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import select
+import signal
+import sys
+import termios
+import tty
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final, Self
+
+from prismctl.cli.interrupts import held_interrupts
+from prismctl.cli.terminal import width_of_stream
+from prismctl.present.question import choice_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from types import FrameType
+
+    from prismctl.cli.invocation import Invocation
+    from prismctl.present.question import Choice
+
+_CHUNK_BYTES: Final = 256
+_INTERRUPT: Final = "\x03"
+"""Ctrl-C, where the terminal does not make a signal of it."""
+_DECLINING: Final = frozenset({"\r", "\n", "\x04"})
+"""Enter and Ctrl-D."""
+_LEAVING: Final = frozenset({signal.SIGHUP, signal.SIGQUIT})
+
+_ESCAPE_SEQUENCE: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|O[ -~]|[^\[O])", re.DOTALL)
+_BEGUN_SEQUENCE: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*|O)?\Z")
+
+
+def ask_for_key(call: Invocation, choices: Sequence[Choice], *, declining: str) -> str:
+    """Show the choices on stderr and return the key of the one that was taken.
+
+    Only where ``call.can_ask``, and in the main thread. What was typed before the question was seen does
+    not answer it, and keys that are no choice are ignored.
+
+    Args:
+        call: says how lines are shown.
+        choices: what can be answered.
+        declining: the key that Enter, Ctrl-D and a terminal that goes away stand for.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C.
+        Terminated: SIGTERM.
+    """
+    keys = frozenset(choice.key for choice in choices)
+
+    def show() -> None:
+        width = width_of_stream(sys.stderr)
+        call.show([*choice_lines(choices, width=width), ()])
+
+    with held_interrupts() as raise_arrived:
+        with _noted_signals() as noted, _Keyboard(sys.stdin.fileno()) as keyboard:
+            show()
+            answer = _wait_for_key(keyboard, noted, keys, declining, show=show, check=raise_arrived)
+        raise_arrived()
+    return answer
+
+
+def split_keys(text: str) -> tuple[list[str], str]:
+    """The keys in what a terminal sent, and the begin of a sequence that is not complete yet.
+
+    Arrows, function keys and keys with Alt arrive as sequences with ordinary letters in them; they are left out.
+    """
+    text = _ESCAPE_SEQUENCE.sub("", text)
+    begun = _BEGUN_SEQUENCE.search(text)
+    if begun is None:
+        return list(text), ""
+    return list(text[: begun.start()]), begun.group()
+
+
+class _Keyboard:
+    """A terminal that hands over each key at once and does not echo it, as long as it is entered."""
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+        self._modes = termios.tcgetattr(descriptor)
+        self._rest = ""
+
+    def __enter__(self) -> Self:
+        try:
+            self.take_over()
+        except BaseException:
+            self.give_back()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.give_back()
+
+    def take_over(self) -> None:
+        """Drop what was typed so far, and have single keys from now on."""
+        tty.setcbreak(self.descriptor, termios.TCSAFLUSH)
+
+    def give_back(self) -> None:
+        """The modes that were found; a terminal that has gone has none."""
+        with contextlib.suppress(termios.error):
+            termios.tcsetattr(self.descriptor, termios.TCSADRAIN, self._modes)
+
+    def read(self) -> list[str] | None:
+        """The keys that were pressed; ``None`` when the terminal has gone."""
+        try:
+            data = os.read(self.descriptor, _CHUNK_BYTES)
+        except OSError:
+            return None
+        if not data:
+            return None
+        keys, self._rest = split_keys(self._rest + data.decode("ascii", "replace"))
+        return keys
+
+
+def _wait_for_key(
+    keyboard: _Keyboard,
+    noted: int,
+    keys: frozenset[str],
+    declining: str,
+    *,
+    show: Callable[[], None],
+    check: Callable[[], None],
+) -> str:
+    while True:
+        ready, _, _ = select.select([keyboard.descriptor, noted], [], [])
+        if noted in ready:
+            arrived = frozenset(os.read(noted, _CHUNK_BYTES))
+            check()
+            if arrived & _LEAVING:
+                return declining
+            if signal.SIGTSTP in arrived:
+                _suspend(keyboard)
+            elif signal.SIGCONT in arrived:
+                # Whoever had the terminal meanwhile has left it in other modes.
+                keyboard.take_over()
+                show()
+        else:
+            pressed = keyboard.read()
+            answer = declining if pressed is None else _first_answer(pressed, keys, declining)
+            if answer is not None:
+                return answer
+
+
+def _first_answer(pressed: Sequence[str], keys: frozenset[str], declining: str) -> str | None:
+    for key in pressed:
+        if key == _INTERRUPT:
+            raise KeyboardInterrupt
+        if key in _DECLINING:
+            return declining
+        if key.lower() in keys:
+            return key.lower()
+    return None
+
+
+def _suspend(keyboard: _Keyboard) -> None:
+    """Stop as Ctrl-Z asks for, with the terminal as the shell expects it; returns when it goes on."""
+    keyboard.give_back()
+    note = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+    try:
+        os.kill(os.getpid(), signal.SIGTSTP)
+    finally:
+        signal.signal(signal.SIGTSTP, note)
+        keyboard.take_over()
+
+
+@contextmanager
+def _noted_signals() -> Iterator[int]:
+    """A descriptor from which the numbers of signals that arrive can be read; they do nothing else."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    numbers = (signal.SIGHUP, signal.SIGQUIT, signal.SIGTSTP, signal.SIGCONT)
+    caught = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
+    previous = {number: signal.signal(number, _do_nothing) for number in caught}
+    previous_writer = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    try:
+        yield reader
+    finally:
+        signal.set_wakeup_fd(previous_writer)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+        os.close(reader)
+        os.close(writer)
+
+
+def _do_nothing(_signal: int, _frame: FrameType | None) -> None:
+    """Arriving at the descriptor is all there is to it."""
