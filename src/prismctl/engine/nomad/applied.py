@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ from prismctl.engine.nomad.environment_files import (
     render_environment_file,
     save_environment_file,
 )
-from prismctl.engine.nomad.job import ShimPlace, group_name, instance_keys, job_of
+from prismctl.engine.nomad.job import ShimPlace, group_of, instance_keys
 from prismctl.engine.replica_ports import ReplicaPorts
 from prismctl.errors import PrismError
 from prismctl.files.atomic import describe_way_out
@@ -23,6 +23,7 @@ from prismctl.runtime.command import render_command
 
 if TYPE_CHECKING:
     from prismctl.domain.plan import Port, ServicePlan, StackPlan
+    from prismctl.engine.nomad.decode import GroupId
     from prismctl.files.paths import StackPaths
 
 
@@ -33,7 +34,7 @@ class AppliedPlan:
     plan: StackPlan
     ports: dict[InstanceKey, tuple[Port, ...]]
     """Where each instance listens."""
-    groups: dict[tuple[str, str], InstanceKey] = field(default_factory=dict)
+    groups: dict[GroupId, InstanceKey]
     """Which instance a job's group is."""
 
     def service(self, key: InstanceKey) -> ServicePlan:
@@ -62,12 +63,12 @@ def prepare(plan: StackPlan, paths: StackPaths, consul_port: int) -> AppliedPlan
     """
     replicas = ReplicaPorts(paths)
     ports: dict[InstanceKey, tuple[Port, ...]] = {}
-    groups: dict[tuple[str, str], InstanceKey] = {}
+    groups: dict[GroupId, InstanceKey] = {}
     place = shim_place(paths)
     for key in instance_keys(plan):
         service = replicas.plan_instance(key, plan)
         ports[key] = service.ports
-        groups[job_of(plan, service), group_name(service, key.replica)] = key
+        groups[group_of(plan, service, key.replica)] = key
         command = render_command(service, key.replica, plan, paths)
         content = render_environment_file(plan, service, command, consul_port)
         try:

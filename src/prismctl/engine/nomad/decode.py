@@ -5,9 +5,16 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 _NANOSECONDS: Final = 1_000_000_000
+
+
+class GroupId(NamedTuple):
+    """A group of tasks, which is one instance."""
+
+    job: str
+    group: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +73,11 @@ class Allocation:
     """``pending``, ``running``, ``complete``, ``failed``, ``lost`` or ``unknown``."""
     description: str = ""
     tasks: dict[str, TaskState] = field(default_factory=dict)
+
+    @property
+    def group_id(self) -> GroupId:
+        """Which group it places."""
+        return GroupId(self.job, self.group)
 
     @property
     def is_terminal(self) -> bool:

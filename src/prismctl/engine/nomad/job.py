@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from prismctl.domain.observation import InstanceKey
 from prismctl.domain.service import CheckType
 from prismctl.engine.nomad.configuration import DATACENTER, MAX_KILL_SECONDS
+from prismctl.engine.nomad.decode import GroupId
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -78,6 +79,11 @@ def job_of(plan: StackPlan, service: ServicePlan) -> str:
     A new version of a batch job runs all of it again; what is done shall stay done when something else changes.
     """
     return f"{plan.job_id}-once-{service.name}" if service.one_shot else plan.job_id
+
+
+def group_of(plan: StackPlan, service: ServicePlan, replica: int) -> GroupId:
+    """The group of one instance, with its job."""
+    return GroupId(job_of(plan, service), group_name(service, replica))
 
 
 def consul_name(service: ServiceName) -> str:

@@ -1,0 +1,76 @@
+"""Instances are restarted: by their task, or by another placement where there is no task left."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from prismctl.engine.nomad.agent_http import ask_until_answered
+from prismctl.engine.nomad.job import group_of, instance_keys
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from prismctl.domain.observation import InstanceKey
+    from prismctl.domain.service import ServiceName
+    from prismctl.engine.nomad.applied import AppliedPlan
+    from prismctl.engine.nomad.client import NomadClient
+    from prismctl.engine.nomad.job_submission import JobSubmission
+    from prismctl.engine.nomad.watching import InstanceWatch
+
+RESTART_SECONDS: Final = 30.0
+"""How long new processes may take to appear after a restart, beyond the old ones' grace."""
+REFUSED_PAUSE_SECONDS: Final = 0.25
+"""Between attempts to restart a task that is just between two runs, which Nomad refuses."""
+
+
+async def restart_instances(
+    services: Collection[ServiceName],
+    applied: AppliedPlan,
+    nomad: NomadClient,
+    jobs: JobSubmission,
+    watch: InstanceWatch,
+) -> list[ServiceName]:
+    """Restart all instances of some services at once; those of which no new process appeared.
+
+    Raises:
+        PrismError: Nomad does not answer, or refused.
+    """
+    await watch.placements.refresh(nomad)
+    keys = [key for key in instance_keys(applied.plan) if key.service in services]
+    have_begun = await asyncio.gather(
+        *(_restart_instance(key, applied, nomad, jobs, watch) for key in keys)
+    )
+    return [key.service for key, has_begun in zip(keys, have_begun, strict=True) if not has_begun]
+
+
+async def _restart_instance(
+    key: InstanceKey,
+    applied: AppliedPlan,
+    nomad: NomadClient,
+    jobs: JobSubmission,
+    watch: InstanceWatch,
+) -> bool:
+    """Restart one instance; whether a new process of it appeared."""
+    service = applied.service(key)
+    group = group_of(applied.plan, service, key.replica)
+    before = watch.runs.run(key)
+    newest = watch.placements.newest(group)
+    if newest is not None and not newest.is_terminal:
+        await ask_until_answered(
+            RESTART_SECONDS,
+            lambda: nomad.restart_task(newest.id, service.name),
+            pause_seconds=REFUSED_PAUSE_SECONDS,
+        )
+    elif newest is not None and newest.status == "failed":
+        await nomad.place_again(group.job)
+    elif service.one_shot:
+        await nomad.purge_job(group.job)
+        await jobs.submit(applied)
+    watch.request_listing()
+
+    def is_new() -> bool:
+        run = watch.runs.run(key)
+        return run is not None and (before is None or run.process != before.process)
+
+    return await watch.wait_for(is_new, RESTART_SECONDS)

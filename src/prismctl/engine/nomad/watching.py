@@ -1,0 +1,197 @@
+"""What can be seen of the instances, from Nomad and from their shims, told to the reporter as it changes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from prismctl.domain.observation import InstanceKey, InstanceObservation, Phase
+from prismctl.engine.nomad.applied import remove_files
+from prismctl.engine.nomad.observe import fold_instance
+from prismctl.engine.nomad.placements import Placements
+from prismctl.engine.nomad.run_watch import RunWatch
+from prismctl.engine.nomad.task_logs import TaskLogs
+from prismctl.engine.nomad.tasks import Tasks
+from prismctl.errors import RejectedError, UnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from prismctl.engine.interface import Reporter
+    from prismctl.engine.nomad.agents import Agents
+    from prismctl.engine.nomad.readiness import ReadinessRelay
+    from prismctl.engine.nomad.roster import Roster
+
+RETRY_SECONDS: Final = 0.25
+"""Until Nomad is asked again when it did not answer; its death itself is noticed at once."""
+_ENDED: Final = frozenset({Phase.STOPPED, Phase.COMPLETED, Phase.FAILED})
+
+
+class InstanceWatch:
+    """Looks whenever something may have changed, and reports what has."""
+
+    def __init__(
+        self,
+        agents: Agents,
+        roster: Roster,
+        relay: ReadinessRelay,
+        reporter: Reporter,
+        changed: asyncio.Event,
+    ) -> None:
+        self._agents = agents
+        self._roster = roster
+        self._relay = relay
+        self._reporter = reporter
+        self._paths = agents.layout.paths
+        self._reported: dict[InstanceKey, InstanceObservation] = {}
+        self._tasks = Tasks()
+        self._changed = changed
+        """Set by whoever knows that there may be something to report."""
+        self._observed = asyncio.Condition()
+        self._is_listing_due = False
+        self._is_ending = False
+        self.placements = Placements()
+        """What Nomad says."""
+        self.runs = RunWatch(self._paths.environments, self._changed.set)
+        """What the shims say."""
+        self.logs = TaskLogs(agents.layout)
+        """What the tasks say."""
+
+    def open(self) -> None:
+        """Begin to look."""
+        self._is_ending = False
+        self.logs.open()
+        self.runs.open()
+        self.request_listing()
+        self._tasks.start(self._follow_events(), "events of Nomad")
+        self._tasks.start(self._keep_reporting(), "observations of Nomad")
+
+    async def close(self) -> None:
+        """Look no more; output is copied on until its own end."""
+        await self._tasks.end()
+        await self.runs.close()
+
+    def request_listing(self) -> None:
+        """Ask Nomad where everything is, soon, and report what has changed."""
+        self._is_listing_due = True
+        self._changed.set()
+
+    async def list(self) -> None:
+        """Ask Nomad where everything is, and have output copied that nobody copies yet.
+
+        Raises:
+            UnavailableError: it does not answer.
+            HttpRejectedError: it refused.
+        """
+        nomad = self._agents.nomad
+        await self.placements.refresh(nomad)
+        self.logs.carry(self.placements.allocations, self._roster.find)
+        applied = self._roster.applied
+        await self.placements.refresh_refusals(nomad, applied.groups if applied else ())
+
+    async def wait_for(self, is_so: Callable[[], bool], seconds: float) -> bool:
+        """Whether something that is seen here becomes so in time."""
+        try:
+            async with asyncio.timeout(seconds), self._observed:
+                await self._observed.wait_for(is_so)
+        except TimeoutError:
+            return False
+        return True
+
+    def lose_nomad(self) -> None:
+        """Take note that Nomad is gone, and everything it ran."""
+        self.placements.lose()
+        self._changed.set()
+
+    async def begin_anew(self) -> None:
+        """Take note that Nomad is back and runs nothing of what it ran."""
+        self.placements.begin_anew()
+        await self.logs.finish_all()
+
+    def begin_ending(self) -> None:
+        """Take note that everything is to end: Nomad may not have heard yet that it is no crash when it does."""
+        self._is_ending = True
+
+    def report_all_stopped(self) -> None:
+        """Say that nothing is left, and forget it."""
+        for key in self._roster.instances():
+            self._report(InstanceObservation(key=key, phase=Phase.STOPPED))
+            remove_files(self._paths, key)
+        self._reported.clear()
+        self.placements.clear()
+
+    async def _follow_events(self) -> None:
+        """Ask for the truth whenever Nomad says that something changed, and whenever it may have gone unheard."""
+        index = 0
+        while True:
+            with contextlib.suppress(UnavailableError, RejectedError):
+                async for batch in self._agents.nomad.watch_events(index):
+                    index = batch.index
+                    self.request_listing()
+            # After a restart of Nomad indexes begin anew.
+            index = 0
+            # A paced retry: a Nomad that does not answer cannot say when it will.
+            await asyncio.sleep(RETRY_SECONDS)
+            self.request_listing()
+
+    async def _keep_reporting(self) -> None:
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            if self._is_listing_due:
+                self._is_listing_due = False
+                # Unanswered, the death of Nomad is noticed elsewhere, and what is known stays.
+                with contextlib.suppress(UnavailableError, RejectedError):
+                    await self.list()
+            self._report_present()
+            self._report_leaving()
+            async with self._observed:
+                self._observed.notify_all()
+
+    def _report_present(self) -> None:
+        applied = self._roster.applied
+        if applied is None:
+            return
+        for group, key in applied.groups.items():
+            self._report(
+                fold_instance(
+                    key,
+                    applied.service(key),
+                    allocations=self.placements.of(group),
+                    run=self.runs.run(key),
+                    is_run_alive=self.runs.is_alive(key),
+                    ports=applied.own_ports(key),
+                    refusal=self.placements.refusal(group),
+                    hopeless=self._relay.hopeless,
+                )
+            )
+
+    def _report_leaving(self) -> None:
+        for group, key, service in self._roster.leaving():
+            allocations = self.placements.of(group)
+            is_alive = self.runs.is_alive(key)
+            observation = fold_instance(
+                key,
+                service,
+                allocations=allocations,
+                run=self.runs.run(key),
+                is_run_alive=is_alive,
+            )
+            if observation.pid is not None or is_alive:
+                self._report(InstanceObservation(key=key, phase=Phase.STOPPING))
+                continue
+            self._report(InstanceObservation(key=key, phase=Phase.STOPPED))
+            if all(allocation.is_terminal for allocation in allocations):
+                self._roster.drop(group)
+                self._reported.pop(key, None)
+                self.runs.forget(key)
+                remove_files(self._paths, key)
+
+    def _report(self, observation: InstanceObservation) -> None:
+        if self._is_ending and observation.phase not in _ENDED:
+            observation = replace(observation, phase=Phase.STOPPING, message="")
+        if self._reported.get(observation.key) != observation:
+            self._reported[observation.key] = observation
+            self._reporter.observe(observation)
