@@ -13,6 +13,7 @@ import pytest
 
 from prismctl.cli import main
 from prismctl.files.paths import Home, StackPaths
+from tests.desk import Desk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -240,3 +241,12 @@ def make_status() -> Callable[..., dict[str, Any]]:
 @pytest.fixture
 def make_service() -> Callable[..., dict[str, Any]]:
     return service
+
+
+@pytest.fixture
+def desk(lab: Any, tmp_path: Path) -> Iterator[Desk]:
+    """The real command, with real keepers, daemons and services, on a terminal or in a pipe."""
+    made = Desk(lab, tmp_path)
+    yield made
+    for child in made.terminals:
+        child.close(force=True)

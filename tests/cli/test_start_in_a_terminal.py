@@ -8,16 +8,15 @@ import re
 import signal
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
-
-import pexpect
-import pytest
+from typing import TYPE_CHECKING
 
 from prismctl.errors import ExitCode
+from tests.desk import PATIENCE, ended_with, read_to_end, words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
+    from collections.abc import Callable
+
+    from tests.desk import Desk
 
 QUIET = """
 core: false
@@ -46,77 +45,6 @@ services:
   - {name: web, command: [sh, -c, "echo FATAL no disk >&2; exit 3"], default: true}
   - {name: worker, command: [sleep, "1000"], depends_on: [web], default: true}
 """
-PATIENCE = 30
-
-
-class Desk:
-    """A home of its own, a catalog, and the command on a terminal or in a pipe."""
-
-    def __init__(self, lab: Any, directory: Path) -> None:
-        self.lab = lab
-        self.directory = directory
-        kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
-        self.environment = {
-            **kept,
-            "PRISM_HOME": str(lab.home),
-            "HOME": str(directory),
-            "TERM": "xterm-256color",
-        }
-        self.terminals: list[pexpect.spawn[str]] = []
-
-    def start(self, catalog: str, *flags: str) -> list[str]:
-        (self.directory / "services.yaml").write_text(catalog)
-        return ["dev", "start", "--engine", "local", "--services", "services.yaml", *flags]
-
-    def terminal(self, arguments: list[str], *, size: tuple[int, int] = (24, 80)) -> Any:
-        child = pexpect.spawn(
-            sys.executable,
-            ["-m", "prismctl", *arguments],
-            env=self.environment,
-            cwd=str(self.directory),
-            encoding="utf-8",
-            dimensions=size,
-            timeout=PATIENCE,
-        )
-        self.terminals.append(child)
-        return child
-
-    def pipe(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "prismctl", *arguments],
-            env=self.environment,
-            cwd=self.directory,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            check=False,
-        )
-
-    def state(self) -> str:
-        return str(json.loads(self.pipe("dev", "status").stdout)["state"])
-
-
-@pytest.fixture
-def desk(lab: Any, tmp_path: Path) -> Iterator[Desk]:
-    made = Desk(lab, tmp_path)
-    yield made
-    for child in made.terminals:
-        child.close(force=True)
-
-
-def read_to_end(child: Any) -> str:
-    child.expect(pexpect.EOF)
-    child.wait()
-    return str(child.before)
-
-
-def words(shown: str) -> str:
-    """What is left without colours and cursor movements."""
-    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown)
-
-
-def ended_with(child: Any) -> int:
-    return int(child.exitstatus if child.exitstatus is not None else -child.signalstatus)
 
 
 def test_a_start_shows_the_plan_and_the_banner_and_leaves_no_steps_behind(desk: Desk) -> None:
