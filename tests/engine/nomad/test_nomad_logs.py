@@ -7,7 +7,8 @@ import pytest
 
 from prismctl.domain.observation import InstanceKey
 from prismctl.domain.service import ServiceName
-from prismctl.engine.nomad.logs import READ_BYTES, LogPump
+from prismctl.engine.nomad.log_stream import READ_BYTES
+from prismctl.engine.nomad.logs import LogPump
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

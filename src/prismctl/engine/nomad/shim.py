@@ -156,12 +156,11 @@ def wait_until_known(consul: str, path: str) -> None:
         try:
             is_known, index = ask_consul(consul, question, CONSUL_WAIT_SECONDS * 1.2)
         except OSError:
-            index = "0"
-            time.sleep(RETRY_SECONDS)
-            continue
+            is_known, index = False, "0"
         if is_known:
             return
         if index == "0":
+            # A paced retry: a Consul that is not there or refuses gives no index to wait for a change from.
             time.sleep(RETRY_SECONDS)
 
 
@@ -182,7 +181,8 @@ def wait_for(consul: str, wait: Wait) -> None:
                     return
             except OSError:
                 pass
-        # Often while something is likely to happen soon, seldom later: a tenth of what has passed.
+        # A bounded poll, because a service cannot say that it has begun to answer: often
+        # while that is likely to happen soon, seldom later, a tenth of what has passed.
         time.sleep(min(max((now - began_at) / 10, 0.02), 0.5))
 
 
