@@ -196,6 +196,30 @@ def test_a_suspended_service_is_unhealthy_and_says_so(lab: StackLab) -> None:
     lab.wait_for_service("web", lambda service: service["state"] == "healthy")
 
 
+def test_a_service_that_dies_while_its_keeper_is_suspended_is_unhealthy_within_a_second(
+    lab: StackLab,
+) -> None:
+    pid = lab.pids(lab.start_with(lab.service("one")))["one"]
+    keeper = lab.keeper_pid()
+
+    os.kill(keeper, signal.SIGSTOP)
+    try:
+        os.kill(pid, signal.SIGKILL)
+        began = time.monotonic()
+        status = lab.wait_for_service("one", lambda service: service["state"] == "unhealthy")
+        seconds = time.monotonic() - began
+        reason = status["reason"]
+    finally:
+        os.kill(keeper, signal.SIGCONT)
+
+    assert (
+        reason == f"process {pid} is dead, and process {keeper}, which looks after it, is suspended"
+    )
+    assert seconds < 1.5
+    status = lab.wait_for_service("one", lambda service: service["state"] == "healthy")
+    assert status["pid"] != pid
+
+
 def test_services_outlive_a_killed_daemon_and_its_successor_knows_them(lab: StackLab) -> None:
     before = lab.start_with(lab.http("web"), lab.service("top", needs=("web",)))
     killed = lab.daemon_pid()

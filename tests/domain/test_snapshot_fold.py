@@ -180,6 +180,19 @@ def test_a_suspended_service_is_unhealthy_whatever_it_last_said() -> None:
     assert judged(view) == (ServiceState.UNHEALTHY, "suspended by SIGSTOP")
 
 
+def test_a_death_that_nobody_reported_is_told_and_while_it_starts_decides_nothing() -> None:
+    usage = UsageSample(
+        key=InstanceKey(ADMIN, 0), at=NOW, memory_bytes=0, cpu_percent=0, death="process 7 is dead"
+    )
+    answered = world(seen(ADMIN), usage, healthy_since={InstanceKey(ADMIN, 0): NOW - 9})
+    assert judged(answered) == (ServiceState.UNHEALTHY, "process 7 is dead")
+    young = world(seen(ADMIN, started_at=NOW - 1), usage)
+    assert judged(young) == (ServiceState.STARTING, "process 7 is dead")
+    assert judged(world(seen(ADMIN, started_at=NOW - 100), usage))[0] is ServiceState.UNHEALTHY
+    over = world(seen(ADMIN, Phase.BACKOFF, exit_signal=9), usage)
+    assert judged(over, applied_at=NOW - 5) == (ServiceState.STARTING, "was killed by SIGKILL")
+
+
 def test_dependents_of_a_failed_service_fail_at_once_and_name_the_root() -> None:
     chain = plan(
         service("a"),

@@ -243,6 +243,7 @@ class Monitor:
         if before is None or before.run != after.run:
             self._world.probes.pop(key, None)
             self._world.healthy_since.pop(key, None)
+            self._world.usage.pop(key, None)
         told = narrate_instance(before, after)
         service = self._services.get(key.service)
         if told and self._is_dirty and service is not None and service.depends_on:

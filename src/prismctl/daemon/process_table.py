@@ -33,6 +33,11 @@ class ProcessFacts(NamedTuple):
         """It only waits to be collected."""
         return self.state in {"Z", "X"}
 
+    @property
+    def is_suspended(self) -> bool:
+        """A signal (SIGSTOP) or a debugger holds it."""
+        return self.state in {"T", "t"}
+
 
 def read_processes() -> dict[int, ProcessFacts]:
     """Every process that can be seen."""

@@ -21,7 +21,7 @@ from prismctl.daemon.state_file import (
     save_state,
 )
 from prismctl.daemon.sweep import end_leftovers
-from prismctl.daemon.usage import UsageSampler
+from prismctl.daemon.usage import CONFIRM_SECONDS, UsageSampler
 from prismctl.domain.events import EventKind
 from prismctl.engine.registry import make_engine
 from prismctl.errors import PrismError, RejectedError, UnavailableError
@@ -70,6 +70,7 @@ class Stack:
         self._probes = ProbeScheduler(self.monitor.take_answer)
         self._sampler = UsageSampler()
         self._sampled_at = 0.0
+        self._second_look: asyncio.TimerHandle | None = None
         self._is_watched = asyncio.Event()
         self._link: KeeperLink | None = None
         self._engine: Engine | None = None
@@ -122,6 +123,7 @@ class Stack:
         if self._engine is not None:
             await self._engine.close()
         self.monitor.close()
+        self._cancel_second_look()
         if self._idle_timer is not None:
             self._idle_timer.cancel()
         if self._link is not None:
@@ -440,6 +442,14 @@ class Stack:
         self._sampled_at = time.monotonic()
         keeper_pid = self._link.facts.pid if self._link is not None else 0
         self.monitor.take_usage(self._sampler.sample(pids, keeper_pid))
+        self._cancel_second_look()
+        if self._sampler.is_doubtful:
+            self._second_look = asyncio.get_running_loop().call_later(CONFIRM_SECONDS, self._sample)
+
+    def _cancel_second_look(self) -> None:
+        if self._second_look is not None:
+            self._second_look.cancel()
+            self._second_look = None
 
     def _begin(self, name: str, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work, name=name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from prismctl.daemon.process_table import (
     ProcessFacts,
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from prismctl.domain.observation import InstanceKey
 
 
+CONFIRM_SECONDS: Final = 0.5
+"""Who looks after a process has this long to tell that it ended, before its death is told from here."""
+
+
 class UsageSampler:
     """Reads /proc on demand; CPU is measured between one sample and the next."""
 
@@ -27,9 +31,12 @@ class UsageSampler:
         self._ticks: dict[tuple[int, float], float] = {}
         self._owners: dict[tuple[int, float], str] = {}
         self._sampled_at = 0.0
+        self._missing: dict[tuple[InstanceKey, int], float] = {}
+        self.is_doubtful = False
+        """A main process is dead that somebody may still be about to report: worth another look soon."""
 
     def sample(self, roots: Mapping[InstanceKey, int], keeper_pid: int) -> list[UsageSample]:
-        """One sample of each instance whose main process lives.
+        """One sample of each instance whose main process lives, or is dead without anybody noticing.
 
         ``keeper_pid`` is the parent of what escaped from its own; its mark says whose it is.
         """
@@ -39,9 +46,16 @@ class UsageSampler:
         elapsed = now - self._sampled_at if self._sampled_at else 0.0
         ticks: dict[tuple[int, float], float] = {}
         samples = []
+        missing, self._missing, self.is_doubtful = self._missing, {}, False
         for key, pid in roots.items():
             main = processes.get(pid)
             if main is None or main.is_gone:
+                since = self._missing[key, pid] = missing.get((key, pid), now)
+                parent = processes.get(main.parent) if main is not None else None
+                death = _describe_death(pid, parent, is_overdue=now - since >= CONFIRM_SECONDS)
+                self.is_doubtful = self.is_doubtful or not death
+                if death:
+                    samples.append(_sample_dead(key, death))
                 continue
             family = find_descendants(processes, {pid, *orphans.get(str(key), ())})
             members = [processes[each] for each in family if not processes[each].is_gone]
@@ -52,7 +66,7 @@ class UsageSampler:
                     at=time.time(),
                     memory_bytes=sum(read_proportional_bytes(each) for each in members),
                     cpu_percent=self._percent(members, elapsed),
-                    is_suspended=main.state in {"T", "t"},
+                    is_suspended=main.is_suspended,
                 )
             )
         self._ticks = ticks
@@ -81,3 +95,15 @@ class UsageSampler:
             orphans.setdefault(owners[name], []).append(facts.pid)
         self._owners = owners
         return orphans
+
+
+def _describe_death(pid: int, parent: ProcessFacts | None, *, is_overdue: bool) -> str:
+    if parent is not None and parent.is_suspended:
+        return (
+            f"process {pid} is dead, and process {parent.pid}, which looks after it, is suspended"
+        )
+    return f"process {pid} is dead, and what looks after it has not told how" if is_overdue else ""
+
+
+def _sample_dead(key: InstanceKey, death: str) -> UsageSample:
+    return UsageSample(key=key, at=time.time(), memory_bytes=0, cpu_percent=0.0, death=death)

@@ -227,6 +227,11 @@ def _judge_running(
     if usage is not None and usage.is_suspended and seen.pid is not None:
         return ServiceState.UNHEALTHY, "suspended by SIGSTOP"
     age = max(0.0, moment.now - seen.started_at) if seen.started_at is not None else 0.0
+    if usage is not None and usage.death and seen.pid is not None:
+        # While it starts, how it ended decides what becomes of it, and that is about to be told.
+        is_early = seen.key not in moment.world.healthy_since and age < _start_period(service)
+        is_open = service.one_shot or is_early
+        return (ServiceState.STARTING if is_open else ServiceState.UNHEALTHY), usage.death
     if service.one_shot:
         return ServiceState.STARTING, "runs until it is done"
     if service.check is None:

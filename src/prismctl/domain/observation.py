@@ -110,6 +110,8 @@ class UsageSample:
     """Of one core, since the sample before."""
     is_suspended: bool = False
     """Its main process is stopped by a signal (SIGSTOP, a debugger)."""
+    death: str = ""
+    """That its main process is dead although nobody has reported it, in one line; empty otherwise."""
 
 
 Observation = InstanceObservation | ComponentObservation
