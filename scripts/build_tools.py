@@ -1,133 +1,69 @@
 """Builds Nomad and Consul from the Go module proxy, once a machine: `make tools`.
 
-Each is an ordinary dependency of a small module under toolchain/. The result is kept outside the checkout, in
-$PRISM_TOOLS_DIR or ~/.cache/prismctl/tools, as NAME-VERSION-HASH (HASH: of go.sum) with NAME pointing at it.
+What `prismctl dev init --provider go` does, with the result in use for every home of this machine: in
+$PRISM_TOOLS_DIR or ~/.cache/prismctl/tools, as NAME-VERSION-HASH with NAME pointing at it.
 """
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
+import asyncio
 import os
-import re
-import shutil
-import subprocess
 import sys
 import time
-from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-TOOLCHAIN = Path(__file__).resolve().parent.parent / "toolchain"
+from prismctl.errors import PrismError
+from prismctl.install.go_build import GoProvider, find_go
+from prismctl.install.tools import CONSUL, NOMAD, Tool
+from prismctl.machine import tools_directory
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tool:
-    """One program to build."""
-
-    name: str
-    package: str
-    tags: str = ""
-
-    @property
-    def module(self) -> Path:
-        """The directory of its wrapper module."""
-        return TOOLCHAIN / self.name
-
-    @property
-    def version(self) -> str:
-        """The version that the wrapper module requires, without the ``v``."""
-        required = (self.module / "go.mod").read_text(encoding="utf-8")
-        found = re.search(rf"{re.escape(self.package)} v(\S+)", required)
-        if found is None:
-            sys.exit(f"error: {self.module / 'go.mod'} does not require {self.package}")
-        return found[1]
-
-    @property
-    def file_name(self) -> str:
-        """Changes whenever anything that is built in does."""
-        content = (self.module / "go.sum").read_bytes()
-        return f"{self.name}-{self.version}-{hashlib.sha256(content).hexdigest()[:12]}"
-
-    def command(self, output: Path) -> list[str]:
-        """How it is built."""
-        tags = ["-tags", self.tags] if self.tags else []
-        flags = ["-mod=readonly", "-trimpath", "-ldflags", "-s -w", *tags]
-        return ["go", "build", *flags, "-o", str(output), self.package]
+if TYPE_CHECKING:
+    from prismctl.install.provider import Progress
 
 
-TOOLS = (
-    Tool(name="consul", package="github.com/hashicorp/consul"),
-    Tool(
-        name="nomad",
-        package="github.com/hashicorp/nomad",
-        tags="ui codegen_generated release hashicorpmetrics",
-    ),
-)
-
-
-def tools_directory() -> Path:
-    """Where the programs are kept."""
-    chosen = os.environ.get("PRISM_TOOLS_DIR")
-    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(chosen) if chosen else Path(cache) / "prismctl" / "tools"
-
-
-def ensure_tool(tool: Tool, directory: Path) -> None:
-    """Have one program in the directory; built under a name of its own and renamed when it runs."""
-    target = directory / tool.file_name
-    if target.exists():
-        report(f"{tool.name} {tool.version}: {target}")
-    else:
-        build(tool, target)
-    link = directory / f".{tool.name}.{os.getpid()}"
-    link.unlink(missing_ok=True)
-    link.symlink_to(target.name)
-    link.replace(directory / tool.name)
-
-
-def build(tool: Tool, target: Path) -> None:
-    """Compile one program; minutes the first time, seconds when Go's own cache is warm."""
-    if shutil.which("go") is None:
-        report(
-            "error: Go is not installed\n\nhint: install Go 1.25.8 or newer from https://go.dev/dl/"
-        )
-        sys.exit(3)
-    report(f"{tool.name} {tool.version}: building (up to ten minutes the first time)")
+async def ensure_tool(provider: GoProvider, tool: Tool) -> None:
+    """Have one program built, and its name point at it."""
     began_at = time.monotonic()
-    temporary = target.with_name(f".{target.name}.{os.getpid()}")
-    environment = {**os.environ, "GOTOOLCHAIN": "local", "CGO_ENABLED": "0"}
-    try:
-        built = subprocess.run(
-            tool.command(temporary), cwd=tool.module, env=environment, check=False
-        )
-        if built.returncode != 0:
-            sys.exit(f"error: {tool.name} could not be built: go said why above")
-        subprocess.run([temporary, "version"], check=True, stdout=subprocess.DEVNULL)
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
-    report(f"{tool.name} {tool.version}: built in {time.monotonic() - began_at:.0f} s: {target}")
+    told = -1
+
+    def report(progress: Progress) -> None:
+        nonlocal told
+        percent = 100 * progress.done // progress.total if progress.total else 0
+        if percent // 10 > told:
+            told = percent // 10
+            of = f"of {progress.total} packages" if progress.total else "fetching modules"
+            say(f"{tool.name} {tool.version}: {progress.done} {of}")
+
+    offer = await provider.offer(tool, tool.version)
+    if offer.warning:
+        say(f"{tool.name} {tool.version}: {offer.warning}")
+    built = await provider.build(tool, tool.version, report)
+    link = built.with_name(f".{tool.name}.{os.getpid()}")
+    link.unlink(missing_ok=True)
+    link.symlink_to(built.name)
+    link.replace(built.with_name(str(tool.name)))
+    say(f"{tool.name} {tool.version}: {built} ({time.monotonic() - began_at:.0f} s)")
 
 
-def report(line: str) -> None:
-    """Say what is going on."""
+def say(line: str) -> None:
+    """Tell what is going on."""
     sys.stderr.write(f"{line}\n")
     sys.stderr.flush()
 
 
-def main() -> None:
-    """Build what is missing; a second caller waits for the first."""
-    directory = tools_directory()
-    directory.mkdir(parents=True, exist_ok=True)
-    with (directory / ".lock").open("w", encoding="utf-8") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            report("somebody else is building; waiting")
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        for tool in TOOLS:
-            ensure_tool(tool, directory)
+async def main() -> None:
+    """Build what is missing, one after the other: each takes all cores."""
+    provider = GoProvider(tools_directory(), os.environ, go=await find_go(os.environ))
+    for tool in (CONSUL, NOMAD):
+        await ensure_tool(provider, tool)
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        asyncio.run(main())
+    except PrismError as error:
+        sys.exit(
+            f"error: {error.message}\nhint: {error.hint}"
+            if error.hint
+            else f"error: {error.message}"
+        )

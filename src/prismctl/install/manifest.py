@@ -124,6 +124,17 @@ def with_created(manifest: Manifest, path: Path | str) -> Manifest:
     return replace(manifest, created=(*manifest.created, str(path)))
 
 
+def with_packages(manifest: Manifest, brought: InstalledPackages) -> Manifest:
+    """The manifest with packages that a package manager installed for this home."""
+    known = {
+        name for each in manifest.packages if each.manager == brought.manager for name in each.names
+    }
+    new = tuple(name for name in brought.names if name not in known)
+    if not new:
+        return manifest
+    return replace(manifest, packages=(*manifest.packages, replace(brought, names=new)))
+
+
 def rolled_back(manifest: Manifest, name: str) -> Manifest:
     """The manifest with the version of a tool that was in use before; going back twice is going forth.
 

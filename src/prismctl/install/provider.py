@@ -77,6 +77,8 @@ class Provided:
     """How, in words: ``signed by 374EC75B485913604A831CC7C820C6D5CD27AB87, checksum pinned``."""
     is_system: bool = False
     """Whether a package manager put it where it is; everything else lies in the workspace, to be put into home."""
+    packages: tuple[str, ...] = ()
+    """What the package manager had to install for it that was not there before."""
 
 
 class Provider(Protocol):

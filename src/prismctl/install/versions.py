@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
-_PATTERN: Final = re.compile(r"(?<![\w.])v?(\d+)\.(\d+)(?:\.(\d+))?(?!\d)")
+_PATTERN: Final = re.compile(r"(?<![\w.])(?:v|go)?(\d+)\.(\d+)(?:\.(\d+))?(?!\d)")
 
 
 class Version(NamedTuple):
@@ -33,7 +33,7 @@ class VersionRange(NamedTuple):
 
 
 def parse_version(text: str) -> Version | None:
-    """The first version that a text names, as in ``Nomad v1.11.3`` or ``podman version 4.3.1``; ``None``: there is none."""
+    """The first version that a text names, as in ``Nomad v1.11.3``, ``podman version 4.3.1`` or ``go1.26.8``; ``None``: there is none."""
     found = _PATTERN.search(text)
     if found is None:
         return None
