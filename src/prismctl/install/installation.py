@@ -84,7 +84,7 @@ async def decide(
     if (
         existing is not None
         and existing.is_usable
-        and not _is_to_replace(tool, existing, situation, manifest)
+        and not _is_to_replace(tool, existing, situation, manifest, home_tools)
     ):
         return Decision(tool=tool, existing=existing)
     if situation.forced is ProviderName.PATH:
