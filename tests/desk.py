@@ -38,9 +38,12 @@ class Desk:
         return ["dev", "start", "--engine", "local", "--services", "services.yaml", *flags]
 
     def terminal(self, arguments: list[str], *, size: tuple[int, int] = (24, 80)) -> Any:
+        return self.program([sys.executable, "-m", "prismctl", *arguments], size=size)
+
+    def program(self, words: list[str], *, size: tuple[int, int] = (24, 80)) -> Any:
         child = pexpect.spawn(
-            sys.executable,
-            ["-m", "prismctl", *arguments],
+            words[0],
+            words[1:],
             env=self.environment,
             cwd=str(self.directory),
             encoding="utf-8",

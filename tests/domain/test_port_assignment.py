@@ -30,6 +30,7 @@ def assign(
     taken: frozenset[int] = frozenset(),
     stack: str = "default",
     replaces_taken: bool = False,
+    replaceable: frozenset[tuple[str, str]] = frozenset(),
     current: dict[tuple[str, str], int] | None = None,
 ) -> Assignment:
     return assign_ports(
@@ -37,6 +38,7 @@ def assign(
         stack=stack,
         is_free=lambda number: number not in taken,
         replaces_taken=replaces_taken,
+        replaceable=replaceable,
         current=current,
     )
 
@@ -133,3 +135,17 @@ def test_the_launcher_keeps_9093_and_kafkas_controller_finds_another() -> None:
     assert kafka["controller"] != 9093
     assert assignment.clashes == ()
     assert assignment.conflicts == ()
+
+
+def test_only_the_ports_that_may_be_replaced_are() -> None:
+    assignment = assign(
+        service("web", 8080, 8081),
+        service("other", 9090),
+        taken=frozenset({8080, 9090}),
+        replaceable=frozenset({("web", "p0"), ("web", "p1")}),
+    )
+    assert [(each.number, each.service) for each in assignment.conflicts] == [(9090, "other")]
+    moved, kept = assignment.ports[ServiceName("web")]
+    assert moved.is_dynamic
+    assert moved.number != 8080
+    assert (kept.number, kept.is_dynamic) == (8081, False)

@@ -223,6 +223,23 @@ def test_a_taken_port_names_its_holder(desk: Desk) -> None:
     assert desk.plan(services_file=file, auto_ports=False).service("web").ports[0].number == port
 
 
+def test_a_service_can_be_given_another_port_alone(desk: Desk) -> None:
+    desk.program("web")
+    with listener() as (first, _), listener() as (second, _):
+        file = desk.write(
+            "mine.yaml",
+            "core: false\nservices: [{name: web, command: web, default: true, "
+            f"ports: {{main: {first}, other: {second}}}}}]",
+        )
+        with pytest.raises(PortTakenError) as raised:
+            desk.plan(
+                services_file=file,
+                auto_ports=False,
+                replaceable_ports=frozenset({("web", "main")}),
+            )
+    assert [each.number for each in raised.value.conflicts] == [second]
+
+
 def test_all_taken_ports_are_named(desk: Desk) -> None:
     desk.program("web")
     with listener() as (first, _), listener() as (second, _):

@@ -1,0 +1,200 @@
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+
+from prismctl.cli.holder_ending import Ending, end_holder, is_protected, is_same_holder
+from prismctl.cli.invocation import Invocation
+from prismctl.cli.port_questions import choices_for, find_obstacle
+from prismctl.domain.addressing import PortConflict, PortHolder
+from prismctl.domain.service import ServiceName
+from prismctl.machine import is_port_free, who_holds
+from tests.free_ports import take_port
+from tests.port_holder import holding
+
+if TYPE_CHECKING:
+    from prismctl.files.paths import Home
+
+ANA = PortHolder(pid=7, command="python3 server.py", user="ana", since=1000.0)
+FORBIDDEN = """
+import sys
+from prismctl.cli.holder_ending import end_holder
+from prismctl.machine import who_holds
+number = int(sys.argv[1])
+print(end_holder(number, who_holds(number)).value)
+"""
+
+
+def seen(port: int) -> PortHolder:
+    holder = who_holds(port)
+    assert holder is not None
+    return holder
+
+
+def call_in(home: Home) -> Invocation:
+    return Invocation(home=home, stack="default")
+
+
+def test_a_holder_is_ended_and_the_port_is_free() -> None:
+    port = take_port()
+    with holding(port) as process:
+        assert end_holder(port, seen(port)) is Ending.FREE
+        assert is_port_free(port)
+        assert process.wait(10) == -signal.SIGTERM
+
+
+def test_a_stubborn_holder_stays_until_it_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    port = take_port()
+    with holding(port, is_stubborn=True) as process:
+        holder = seen(port)
+        monkeypatch.setattr("prismctl.cli.holder_ending.GRACE_SECONDS", 0.2)
+        began = time.monotonic()
+        assert end_holder(port, holder) is Ending.STAYS
+        assert time.monotonic() - began < 5
+        assert process.poll() is None
+        monkeypatch.undo()
+        assert end_holder(port, holder, kills=True) is Ending.FREE
+        assert process.wait(10) == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("has_descriptors", [True, False])
+def test_a_process_with_the_same_number_that_began_later_is_spared(
+    monkeypatch: pytest.MonkeyPatch,
+    has_descriptors: bool,  # noqa: FBT001 - a column of the table
+) -> None:
+    if not has_descriptors:
+        monkeypatch.delattr(os, "pidfd_open", raising=False)
+    port = take_port()
+    with holding(port) as process:
+        holder = seen(port)
+        assert holder.since is not None
+        earlier = holder._replace(since=holder.since - 60)
+        assert end_holder(port, earlier) is Ending.CHANGED
+        assert process.poll() is None
+        assert end_holder(port, holder) is Ending.FREE
+
+
+def test_a_holder_that_let_go_is_spared() -> None:
+    port, other = take_port(), take_port()
+    with holding(other) as process:
+        holder = seen(other)
+        assert end_holder(port, holder) is Ending.FREE
+        assert process.poll() is None
+
+
+def test_a_holder_that_has_ended_is_no_error() -> None:
+    port = take_port()
+    with holding(port) as process:
+        holder = seen(port)
+        process.kill()
+        process.wait(10)
+        assert end_holder(port, holder) is Ending.FREE
+
+
+@pytest.mark.skipif(
+    os.geteuid() != 0 or shutil.which("setpriv") is None,
+    reason="needs root to become somebody else",
+)
+def test_a_holder_that_may_not_be_ended_is_told_apart() -> None:
+    port = take_port()
+    # Somebody who may look into the processes of others, but not send them signals.
+    somebody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+    somebody += ["--inh-caps=+sys_ptrace,+dac_override", "--ambient-caps=+sys_ptrace,+dac_override"]
+    with holding(port) as process:
+        done = subprocess.run(
+            [*somebody, sys.executable, "-c", FORBIDDEN, str(port)],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+        if "setpriv:" in done.stderr:
+            pytest.skip(done.stderr)
+        assert done.stdout == "forbidden\n", done.stderr
+        assert process.poll() is None
+
+
+@pytest.mark.parametrize(
+    ("found", "is_same"),
+    [
+        (ANA, True),
+        (ANA._replace(since=1001.0), True),
+        (ANA._replace(command="python3 server.py --and-more"), True),
+        (ANA._replace(since=1003.0), False),
+        (ANA._replace(since=None), False),
+        (ANA._replace(pid=8), False),
+        (ANA._replace(user="ben"), False),
+        (PortHolder(user="ana"), False),
+        (None, False),
+    ],
+)
+def test_a_process_is_the_same_by_its_number_its_user_and_its_start(
+    found: PortHolder | None,
+    is_same: bool,  # noqa: FBT001 - a column of the table
+) -> None:
+    assert is_same_holder(ANA, found) is is_same
+
+
+def test_this_process_and_what_it_runs_in_are_protected(home: Home) -> None:
+    own = psutil.Process()
+    for pid in (1, own.pid, own.ppid()):
+        assert is_protected(pid)
+        obstacle = find_obstacle(call_in(home), 8981, PortHolder(pid=pid))
+        assert obstacle is not None
+        assert obstacle.why == f"PID {pid} is what this command runs in"
+
+
+def test_a_stranger_is_no_obstacle(home: Home) -> None:
+    with holding(take_port()) as process:
+        assert not is_protected(process.pid)
+        assert find_obstacle(call_in(home), 8981, PortHolder(pid=process.pid)) is None
+
+
+def test_a_holder_that_cannot_be_seen_is_shown_a_way_to(home: Home) -> None:
+    obstacle = find_obstacle(call_in(home), 5432, PortHolder(user="postgres"))
+    assert obstacle is not None
+    assert "user postgres" in obstacle.why
+    assert "sudo " in obstacle.advice
+    assert "5432" in obstacle.advice
+    assert find_obstacle(call_in(home), 5432, None) is not None
+
+
+def test_a_process_of_a_stack_is_left_to_its_stack(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.stack("two").ensure()
+    for mark, words in (
+        (home.stack("two").keeper_id, "`prismctl dev stop --stack two` stops it"),
+        ("prism-0000000000000000", "`prismctl dev stop` with its PRISM_HOME stops it"),
+    ):
+        monkeypatch.setenv("PRISM_KEEPER", mark)
+        with holding(take_port()) as process:
+            obstacle = find_obstacle(call_in(home), 8981, PortHolder(pid=process.pid))
+        assert obstacle is not None
+        assert obstacle.advice == words
+
+
+@pytest.mark.parametrize(
+    ("can_end", "is_stubborn", "words"),
+    [
+        (True, False, ["k end PID 7", "a give web another port", "q stop here"]),
+        (True, True, ["k kill PID 7", "a give web another port", "q stop here"]),
+        (False, False, ["r look again", "a give web another port", "q stop here"]),
+    ],
+)
+def test_what_can_be_done_about_a_port(
+    words: list[str],
+    can_end: bool,  # noqa: FBT001 - a column of the table
+    is_stubborn: bool,  # noqa: FBT001 - a column of the table
+) -> None:
+    conflict = PortConflict(8981, ServiceName("web"), "http", ANA)
+    choices = choices_for(conflict, can_end=can_end, is_stubborn=is_stubborn)
+    assert [f"{choice.key} {choice.words}" for choice in choices] == words

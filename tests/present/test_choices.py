@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+from prismctl.present.question import Choice, choice_lines
+from prismctl.present.text import plain
+
+CHOICES = [
+    Choice("k", "end PID 12345"),
+    Choice("a", "give prism-admin another port"),
+    Choice("q", "stop here"),
+]
+ROW = "  k  end PID 12345      a  give prism-admin another port      q  stop here"
+
+
+def test_choices_are_one_row_where_there_is_room() -> None:
+    assert [plain(each) for each in choice_lines(CHOICES, width=len(ROW) + 1)] == [ROW]
+
+
+def test_choices_are_one_below_the_other_where_there_is_none() -> None:
+    assert [plain(each) for each in choice_lines(CHOICES, width=len(ROW))] == [
+        "  k  end PID 12345",
+        "  a  give prism-admin another port",
+        "  q  stop here",
+    ]
+
+
+def test_words_from_outside_cannot_move_the_cursor() -> None:
+    (only,) = choice_lines([Choice("a", "give \x1b[2Jweb another port")], width=80)
+    assert plain(only) == "  a  give web another port"
