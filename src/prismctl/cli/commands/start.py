@@ -76,7 +76,7 @@ def _value_error(flag: str, text: str) -> ConfigError:
     cls=StartCommand,
     help="Start a stack and wait until it is ready. The plan is shown with the reason for each service, "
     "then applied exactly as shown. A stack that already runs is changed to the plan; "
-    "the same plan again changes nothing.",
+    "the same plan again changes nothing. Where a port is taken, a terminal is asked what to do.",
     short_help="Start a stack and wait until it is ready.",
     examples=[
         ("prismctl dev start", "the smallest stack: admin, launcher, memstore"),
@@ -126,7 +126,7 @@ def _value_error(flag: str, text: str) -> ConfigError:
     section=_HOW,
     help="Who runs the services; `auto` takes Nomad once it is installed.",
 )
-@option("--auto-ports", is_flag=True, section=_HOW, help="Take a free port where one is taken.")
+@option("--auto-ports", is_flag=True, section=_HOW, help="Take a free port where one is taken, without asking.")
 @option(
     "--on-failure",
     type=click.Choice(["keep", "stop"]),
