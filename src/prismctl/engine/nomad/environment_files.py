@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from prismctl.domain.plan import LOOPBACK
-from prismctl.domain.service import CheckType
-from prismctl.engine.nomad.job import consul_name
+from prismctl.engine.nomad.job import can_consul_ask, consul_name
 from prismctl.engine.nomad.processes import ProcessId, is_alive
 from prismctl.errors import PrismError
 from prismctl.files.atomic import write_atomically
@@ -27,9 +26,7 @@ def ready_key(plan: StackPlan, service: ServicePlan) -> str:
 
 def is_checked_by_consul(service: ServicePlan) -> bool:
     """Whether Consul can tell by itself that a service is good."""
-    if service.one_shot or not service.ports:
-        return False
-    return service.check is None or service.check.type not in {CheckType.EXEC, CheckType.LOG}
+    return not service.one_shot and bool(service.ports) and can_consul_ask(service.check)
 
 
 def render_wait(plan: StackPlan, dependency: ServicePlan) -> str:

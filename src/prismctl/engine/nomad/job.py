@@ -39,6 +39,8 @@ _INTERRUPTED: Final = frozenset({"postgres"})
 """Programs for which SIGTERM means "once all clients have left" and SIGINT means "now, in good order"."""
 _CONSUL_CHECKS: Final = frozenset({CheckType.TCP, CheckType.HTTP, CheckType.GRPC})
 """What Consul can ask by itself; it runs no commands here."""
+RUN_SUFFIX: Final = ".run"
+"""How the name of a run file ends; before that comes the instance."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +67,7 @@ class ShimPlace:
 
     def run_file(self, key: InstanceKey) -> Path:
         """What the shim says of the present run of one instance."""
-        return self.environments / f"{key}.run"
+        return self.environments / f"{key}{RUN_SUFFIX}"
 
 
 def group_name(service: ServicePlan, replica: int) -> str:
@@ -78,12 +80,26 @@ def job_of(plan: StackPlan, service: ServicePlan) -> str:
 
     A new version of a batch job runs all of it again; what is done shall stay done when something else changes.
     """
-    return f"{plan.job_id}-once-{service.name}" if service.one_shot else plan.job_id
+    return f"{_once_prefix(plan)}{service.name}" if service.one_shot else plan.job_id
+
+
+def is_job_of(plan: StackPlan, job_id: str) -> bool:
+    """Whether a job belongs to the stack, be it of this plan or of an earlier one."""
+    return job_id == plan.job_id or job_id.startswith(_once_prefix(plan))
+
+
+def _once_prefix(plan: StackPlan) -> str:
+    return f"{plan.job_id}-once-"
 
 
 def group_of(plan: StackPlan, service: ServicePlan, replica: int) -> GroupId:
     """The group of one instance, with its job."""
     return GroupId(job_of(plan, service), group_name(service, replica))
+
+
+def can_consul_ask(check: HealthCheck | None) -> bool:
+    """Whether Consul can make a check; without one it asks whether the first port accepts."""
+    return check is None or check.type in _CONSUL_CHECKS
 
 
 def consul_name(service: ServiceName) -> str:
@@ -244,7 +260,7 @@ def _render_service(
         "Meta": {"registration": str(registration)},
     }
     check = service.check
-    if check is None or check.type in _CONSUL_CHECKS:
+    if can_consul_ask(check):
         rendered["Checks"] = [_render_check(service, check)]
     return rendered
 

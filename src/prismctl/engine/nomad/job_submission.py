@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from prismctl.engine.nomad.agent_http import HttpRejectedError
 from prismctl.engine.nomad.applied import shim_place
-from prismctl.engine.nomad.job import render_jobs
+from prismctl.engine.nomad.job import is_job_of, render_jobs
 from prismctl.files.atomic import write_atomically
 
 if TYPE_CHECKING:
@@ -44,10 +44,8 @@ class JobSubmission:
         )
         for job_id, job in jobs.items():
             await self._register(job_id, job)
-        own = applied.plan.job_id
         for job_id in await nomad.list_job_ids():
-            is_ours = job_id == own or job_id.startswith(f"{own}-once-")
-            if is_ours and job_id not in jobs:
+            if is_job_of(applied.plan, job_id) and job_id not in jobs:
                 await nomad.purge_job(job_id)
 
     async def _register(self, job_id: str, job: dict[str, Any]) -> None:

@@ -136,6 +136,19 @@ def find_taken_ports(ports: AgentPorts) -> list[int]:
     ]
 
 
+def require_released(ports: AgentPorts) -> None:
+    """Make sure that agents which are gone left none of their ports to anybody.
+
+    Raises:
+        PrismError: something holds one.
+    """
+    if taken := list(map(str, find_taken_ports(ports))):
+        raise PrismError(
+            f"the agents are gone, and something still holds their ports: {', '.join(taken)}",
+            hint=f"`ss -ltnup | grep -E '{'|'.join(taken)}'` shows what",
+        )
+
+
 def _any_free_port() -> int:
     try:
         with socket.socket() as trial:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from prismctl.engine.nomad.applied import parse_key
 from prismctl.engine.nomad.environment_files import Run, load_run
 from prismctl.engine.nomad.inotify import IN_MOVED_TO, IS_AVAILABLE, Inotify
+from prismctl.engine.nomad.job import RUN_SUFFIX
 from prismctl.engine.nomad.processes import ProcessId, wait_until_gone
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 _POLL_SECONDS: Final = 0.2
 """Where the kernel cannot tell."""
-_SUFFIX: Final = ".run"
 
 
 class RunWatch:
@@ -74,12 +74,12 @@ class RunWatch:
         changes = self._inotify.read()
         if any(change.watch < 0 for change in changes):
             self._load_all()
-        for name in {change.name for change in changes if change.name.endswith(_SUFFIX)}:
+        for name in {change.name for change in changes if change.name.endswith(RUN_SUFFIX)}:
             self._load(self._directory / name)
         self._on_change()
 
     def _load_all(self) -> None:
-        for path in self._directory.glob(f"*{_SUFFIX}"):
+        for path in self._directory.glob(f"*{RUN_SUFFIX}"):
             self._load(path)
         self._on_change()
 
@@ -88,7 +88,7 @@ class RunWatch:
         if run is None:
             return
         with contextlib.suppress(ValueError):
-            self._runs[parse_key(path.name.removesuffix(_SUFFIX))] = run
+            self._runs[parse_key(path.name.removesuffix(RUN_SUFFIX))] = run
             if run.process not in self._alive and run.is_alive:
                 self._alive[run.process] = asyncio.create_task(
                     self._wait(run.process), name=f"end of {run.process.pid}"
@@ -102,7 +102,7 @@ class RunWatch:
     async def _poll(self) -> None:
         while True:
             before = dict(self._runs)
-            for path in self._directory.glob(f"*{_SUFFIX}"):
+            for path in self._directory.glob(f"*{RUN_SUFFIX}"):
                 self._load(path)
             if self._runs != before:
                 self._on_change()
