@@ -155,8 +155,6 @@ def test_declining_starts_nothing(desk: Desk, wait_until: Callable[..., None], k
         (None, ExitCode.INTERRUPTED),
         (signal.SIGINT, ExitCode.INTERRUPTED),
         (signal.SIGTERM, ExitCode.TERMINATED),
-        (signal.SIGHUP, ExitCode.FAILED),
-        (signal.SIGQUIT, ExitCode.FAILED),
     ],
 )
 def test_an_interrupt_starts_nothing(
@@ -175,6 +173,34 @@ def test_an_interrupt_starts_nothing(
     assert "nothing was started" in shown
     assert modes(child) == before
     nothing_is_left(desk, wait_until)
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGQUIT])
+def test_a_signal_that_ends_the_question_leaves_the_terminal_as_it_was(
+    desk: Desk, wait_until: Callable[..., None], number: int
+) -> None:
+    port = take_port()
+    with holding(port) as holder:
+        child, before, _ = ask(desk, web=port)
+        child.kill(number)
+        read_to_end(child)
+        assert holder.poll() is None
+    assert ended_with(child) == -number
+    assert modes(child) == before
+    nothing_is_left(desk, wait_until)
+
+
+def test_a_terminal_that_is_closed_at_the_question_ends_it_quietly(
+    desk: Desk, wait_until: Callable[..., None]
+) -> None:
+    port = take_port()
+    with holding(port) as holder:
+        child, _, _ = ask(desk, web=port)
+        child.ptyproc.fileobj.close()
+        child.wait()
+        assert holder.poll() is None
+    nothing_is_left(desk, wait_until)
+    assert not (desk.lab.home / "crashes").exists()
 
 
 def test_other_keys_are_no_answer(desk: Desk) -> None:

@@ -17,7 +17,7 @@ import tty
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, Self
 
-from prismctl.cli.interrupts import held_interrupts
+from prismctl.cli.interrupts import Terminated, held_interrupts
 from prismctl.cli.terminal import width_of_stream
 from prismctl.present.question import choice_lines
 
@@ -33,7 +33,8 @@ _INTERRUPT: Final = "\x03"
 """Ctrl-C, where the terminal does not make a signal of it."""
 _DECLINING: Final = frozenset({"\r", "\n", "\x04"})
 """Enter and Ctrl-D."""
-_LEAVING: Final = frozenset({signal.SIGHUP, signal.SIGQUIT})
+_ENDING: Final = (signal.SIGHUP, signal.SIGQUIT)
+"""What a process ends by unless it does something about it."""
 
 _ESCAPE_SEQUENCE: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|O[ -~]|[^\[O])", re.DOTALL)
 _BEGUN_SEQUENCE: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*|O)?\Z")
@@ -48,11 +49,11 @@ def ask_for_key(call: Invocation, choices: Sequence[Choice], *, declining: str) 
     Args:
         call: says how lines are shown.
         choices: what can be answered.
-        declining: the key that Enter, Ctrl-D and a terminal that goes away stand for.
+        declining: the key that Enter and Ctrl-D stand for.
 
     Raises:
         KeyboardInterrupt: Ctrl-C.
-        Terminated: SIGTERM.
+        Terminated: SIGTERM, or there is no terminal any more.
     """
     keys = frozenset(choice.key for choice in choices)
 
@@ -65,6 +66,10 @@ def ask_for_key(call: Invocation, choices: Sequence[Choice], *, declining: str) 
             show()
             answer = _wait_for_key(keyboard, noted, keys, declining, show=show, check=raise_arrived)
         raise_arrived()
+    if isinstance(answer, signal.Signals):
+        # What it does by default had to wait for the terminal's modes.
+        os.kill(os.getpid(), answer)
+        raise Terminated
     return answer
 
 
@@ -108,14 +113,18 @@ class _Keyboard:
         with contextlib.suppress(termios.error):
             termios.tcsetattr(self.descriptor, termios.TCSADRAIN, self._modes)
 
-    def read(self) -> list[str] | None:
-        """The keys that were pressed; ``None`` when the terminal has gone."""
+    def read(self) -> list[str]:
+        """The keys that were pressed.
+
+        Raises:
+            Terminated: the terminal has gone.
+        """
         try:
             data = os.read(self.descriptor, _CHUNK_BYTES)
-        except OSError:
-            return None
+        except OSError as error:
+            raise Terminated from error
         if not data:
-            return None
+            raise Terminated
         keys, self._rest = split_keys(self._rest + data.decode("ascii", "replace"))
         return keys
 
@@ -128,14 +137,15 @@ def _wait_for_key(
     *,
     show: Callable[[], None],
     check: Callable[[], None],
-) -> str:
+) -> str | signal.Signals:
     while True:
         ready, _, _ = select.select([keyboard.descriptor, noted], [], [])
         if noted in ready:
             arrived = frozenset(os.read(noted, _CHUNK_BYTES))
             check()
-            if arrived & _LEAVING:
-                return declining
+            ending = next((number for number in _ENDING if number in arrived), None)
+            if ending is not None:
+                return ending
             if signal.SIGTSTP in arrived:
                 _suspend(keyboard)
             elif signal.SIGCONT in arrived:
@@ -143,8 +153,7 @@ def _wait_for_key(
                 keyboard.take_over()
                 show()
         else:
-            pressed = keyboard.read()
-            answer = declining if pressed is None else _first_answer(pressed, keys, declining)
+            answer = _first_answer(keyboard.read(), keys, declining)
             if answer is not None:
                 return answer
 
@@ -176,7 +185,7 @@ def _noted_signals() -> Iterator[int]:
     """A descriptor from which the numbers of signals that arrive can be read; they do nothing else."""
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
-    numbers = (signal.SIGHUP, signal.SIGQUIT, signal.SIGTSTP, signal.SIGCONT)
+    numbers = (*_ENDING, signal.SIGTSTP, signal.SIGCONT)
     caught = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
     previous = {number: signal.signal(number, _do_nothing) for number in caught}
     previous_writer = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)

@@ -178,7 +178,8 @@ def _write_line(words: str) -> None:
     try:
         sys.stderr.write(f"{words}\n")
         sys.stderr.flush()
-    except BrokenPipeError:
+    except OSError:
+        # A pipe that nobody reads any more, or a terminal that was closed.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
