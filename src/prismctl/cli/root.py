@@ -37,6 +37,7 @@ DEV_ENTRIES = {
         f"{_COMMANDS}.ui:ui", "Open the UI of Nomad or Consul, logged in.", "Looking closer"
     ),
     "catalog": Entry(f"{_COMMANDS}.catalog:catalog", "See what can be started.", "What there is"),
+    "doctor": Entry(f"{_COMMANDS}.doctor:doctor", "Check this machine and home.", "What there is"),
     "version": Entry(
         f"{_COMMANDS}.version:version", "Show the versions of all tools.", "What there is"
     ),

@@ -11,7 +11,7 @@ from prismctl.errors import PrismError
 from prismctl.files.text import name_for_people
 from prismctl.install.checks.finding import Finding, State
 from prismctl.install.running import ask_version
-from prismctl.install.tools import TOOLS
+from prismctl.install.tools import CONSUL, NOMAD, PODMAN
 from prismctl.machine import find_tool
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 PATIENCE_SECONDS: Final = 5.0
 """How long a program may take to say its version; real ones need a tenth of a second."""
 _INSTALL: Final = "prismctl dev init"
+_ORDER: Final = (NOMAD, CONSUL, PODMAN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +43,8 @@ class ToolFacts:
 
 async def check_tools(surroundings: Surroundings) -> tuple[Finding, ...]:
     """Every tool, all asked at once."""
-    facts = await asyncio.gather(*(gather_tool(tool, surroundings) for tool in TOOLS.values()))
+    asked = (gather_tool(tool, surroundings) for tool in _ORDER)
+    facts = await asyncio.gather(*asked)
     return tuple(judge_tool(each) for each in facts)
 
 

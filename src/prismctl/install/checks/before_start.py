@@ -1,0 +1,37 @@
+"""The checks that are worth their few milliseconds before every start."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from prismctl.install.checks.home import gather_directory, judge_directory
+from prismctl.install.checks.kernel import gather_inotify, judge_inotify
+from prismctl.install.checks.resources import (
+    gather_disk,
+    gather_file_limit,
+    gather_memory,
+    judge_disk,
+    judge_file_limit,
+    judge_memory,
+)
+
+if TYPE_CHECKING:
+    from prismctl.install.checks.finding import Finding
+    from prismctl.install.checks.surroundings import Surroundings
+
+_SMALLEST_PRESET: Final = "minimal"
+
+
+def examine_before_start(surroundings: Surroundings) -> tuple[Finding, ...]:
+    """What would make any start fail, or do harm; no program is run for it."""
+    memory = gather_memory(surroundings)
+    # What will be started is not known yet; it is hardly less than this.
+    least = {name: need for name, need in memory.needs.items() if name == _SMALLEST_PRESET}
+    return (
+        *judge_directory(gather_directory(surroundings)),
+        *judge_disk(gather_disk(surroundings)),
+        *judge_memory(replace(memory, needs=least)),
+        *judge_file_limit(gather_file_limit(surroundings)),
+        *judge_inotify(gather_inotify(surroundings)),
+    )

@@ -1,0 +1,65 @@
+"""The files that people write: whether a start could read them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from prismctl.domain.offering import Catalog
+from prismctl.domain.packaged import PACKAGED
+from prismctl.errors import ConfigError, PrismError
+from prismctl.files.catalog import load_catalog
+from prismctl.files.project import load_project
+from prismctl.files.settings import load_settings
+from prismctl.install.checks.finding import Finding, State
+from prismctl.install.checks.surroundings import Misread
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from prismctl.files.paths import Home
+
+
+def read_catalog(home: Home, misread: list[Misread]) -> Catalog:
+    """The catalog of a home, and the packaged one where it cannot be used; why is noted."""
+    try:
+        return load_catalog(home, creates=False)
+    except (PrismError, OSError) as error:
+        misread.append(_describe(error, "prismctl dev catalog validate"))
+        return Catalog(services=PACKAGED, file="", is_generated=True)
+
+
+def read_others(home: Home, working_directory: Path, misread: list[Misread]) -> None:
+    """Try to read the settings and the project's file; why one of them cannot be used is noted."""
+    readers: list[Callable[[], object]] = [
+        lambda: load_settings(home),
+        lambda: load_project(working_directory),
+    ]
+    for read in readers:
+        try:
+            read()
+        except (PrismError, OSError) as error:
+            misread.append(_describe(error, "prismctl dev start --dry-run"))
+
+
+def judge_configuration(misread: Sequence[Misread]) -> tuple[Finding, ...]:
+    """One finding for each file with mistakes; one for all of them when there are none."""
+    if not misread:
+        words = "catalog, settings and project file have no mistakes"
+        return (_finding(State.FINE, words),)
+    return tuple(_finding(State.PROBLEM, each.message, each.hint) for each in misread)
+
+
+def _describe(error: PrismError | OSError, command: str) -> Misread:
+    if isinstance(error, ConfigError):
+        first = str(error.problems[0])
+        more = len(error.problems) - 1
+        words = f"{first} (and {more} more)" if more else first
+        return Misread(message=words, hint=f"{command}   (lists every mistake)")
+    if isinstance(error, PrismError):
+        return Misread(message=error.message, hint=error.hint)
+    return Misread(message=str(error), hint="")
+
+
+def _finding(state: State, detail: str, fix: str = "") -> Finding:
+    return Finding(name="configuration", title="configuration", state=state, detail=detail, fix=fix)

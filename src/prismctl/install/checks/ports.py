@@ -1,0 +1,173 @@
+"""The ports that the catalog asks for: free, held by a stack of this home, or in somebody else's hands."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from prismctl.domain.presets import PRESETS
+from prismctl.install.checks.finding import Finding, State
+from prismctl.install.checks.marked import find_marked, find_marked_ancestor
+from prismctl.machine import is_port_free, who_holds
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from prismctl.domain.addressing import PortHolder
+    from prismctl.domain.offering import Catalog
+    from prismctl.domain.service import ServiceDefinition
+    from prismctl.install.checks.surroundings import Surroundings
+
+_UNIT: Final = re.compile(r"/system\.slice/(?:[^/\n]+/)*([^/\n]+)\.service$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortFacts:
+    """One number that services of the catalog ask for."""
+
+    number: int
+    services: tuple[str, ...]
+    is_usual: bool
+    """Whether one of them is in a preset, or always started."""
+    is_free: bool = True
+    holder: PortHolder | None = None
+    stack: str = ""
+    """Of this home, that has it."""
+    is_other_home: bool = False
+    """Whether a stack of another home has it."""
+    unit: str = ""
+    """The service of the system that the holder is."""
+
+
+def gather_ports(surroundings: Surroundings) -> tuple[PortFacts, ...]:
+    """Every number of the catalog, and who has it."""
+    wanted = list_ports(surroundings.catalog)
+    held = {facts.number for facts in wanted if not is_port_free(facts.number)}
+    if not held:
+        return wanted
+    marked = find_marked(surroundings.home, surroundings.marks)
+    planned = _planned_ports(surroundings)
+    facts = []
+    for each in wanted:
+        if each.number not in held:
+            facts.append(each)
+            continue
+        holder = who_holds(each.number)
+        pid = holder.pid if holder else None
+        starter = find_marked_ancestor(pid, marked) if pid is not None else None
+        # Whoever cannot be seen may still be ours: a container's port belongs to another user's process.
+        stack = starter.stack if starter else ("" if pid else planned.get(each.number, ""))
+        facts.append(
+            PortFacts(
+                number=each.number,
+                services=each.services,
+                is_usual=each.is_usual,
+                is_free=False,
+                holder=holder,
+                stack=stack,
+                is_other_home=starter is not None and not starter.stack,
+                unit=_find_unit(pid) if pid is not None else "",
+            )
+        )
+    return tuple(facts)
+
+
+def list_ports(catalog: Catalog) -> tuple[PortFacts, ...]:
+    """Every number that the catalog asks for, in its order, with who does."""
+    in_presets = {name for preset in PRESETS.values() for name in preset.services}
+
+    def is_usual(service: ServiceDefinition) -> bool:
+        return service.required or service.default or service.name in in_presets
+
+    services: dict[int, list[ServiceDefinition]] = {}
+    for service in catalog.services.values():
+        for port in service.ports:
+            if port.number is not None:
+                services.setdefault(port.number, []).append(service)
+    return tuple(
+        PortFacts(
+            number=number,
+            services=tuple(dict.fromkeys(each.name for each in asking)),
+            is_usual=any(is_usual(each) for each in asking),
+        )
+        for number, asking in services.items()
+    )
+
+
+def _planned_ports(surroundings: Surroundings) -> dict[int, str]:
+    """The stack that has each port by its plan, of those that run."""
+    planned: dict[int, str] = {}
+    for stack in surroundings.stacks:
+        if not stack.is_attended:
+            continue
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+            document = json.loads(stack.paths.plan.read_text(encoding="utf-8"))
+            for service in document["services"]:
+                for port in service["ports"]:
+                    planned[int(port["number"])] = stack.paths.name
+    return planned
+
+
+def _find_unit(pid: int) -> str:
+    with contextlib.suppress(OSError):
+        return find_unit_name(Path("/proc", str(pid), "cgroup").read_text(encoding="utf-8"))
+    return ""
+
+
+def find_unit_name(groups: str) -> str:
+    """The unit of systemd that a process is in, by its control groups; empty: none of the system's."""
+    found = _UNIT.search(groups)
+    return found[1] if found else ""
+
+
+def judge_ports(facts: Sequence[PortFacts]) -> tuple[Finding, ...]:
+    """A finding for each number somebody else has, after one for all the others."""
+    free = sum(each.is_free for each in facts)
+    ours: dict[str, list[PortFacts]] = {}
+    for each in facts:
+        if each.stack:
+            ours.setdefault(each.stack, []).append(each)
+    all_of_them = f"all {free} of the catalog are free"
+    words = [
+        all_of_them if free == len(facts) else f"{free} of the catalog's {len(facts)} are free"
+    ]
+    for stack, ports in ours.items():
+        numbers = ", ".join(str(each.number) for each in ports)
+        words.append(f"{numbers} held by stack `{stack}`, which is this home's")
+    general = Finding(name="ports", title="ports", state=State.FINE, detail="; ".join(words))
+    strangers = (_judge_held(each) for each in facts if not each.is_free and not each.stack)
+    return (general, *strangers)
+
+
+def _judge_held(facts: PortFacts) -> Finding:
+    return Finding(
+        name=f"port-{facts.number}",
+        title=f"port {facts.number}",
+        state=State.PROBLEM if facts.is_usual else State.WARNING,
+        detail=f"{', '.join(facts.services)}: held by {describe_holder(facts.holder)}",
+        fix=f"{_ending(facts)}, or start with --auto-ports",
+    )
+
+
+def describe_holder(holder: PortHolder | None) -> str:
+    """Who has a port, as far as it can be seen."""
+    if holder is None:
+        return "somebody who cannot be seen"
+    parts = [f"PID {holder.pid}"] if holder.pid is not None else ["another process"]
+    parts += [holder.command] if holder.command else []
+    parts += [f"user {holder.user}"] if holder.user else []
+    return ", ".join(parts)
+
+
+def _ending(facts: PortFacts) -> str:
+    if facts.is_other_home:
+        return "prismctl dev stop (with the PRISM_HOME it was started with)"
+    if facts.unit:
+        return f"systemctl stop {facts.unit}"
+    if facts.holder is not None and facts.holder.pid is not None:
+        return f"kill {facts.holder.pid}"
+    return f"sudo ss -ltnp 'sport = :{facts.number}' (shows who it is)"
