@@ -126,7 +126,12 @@ def _value_error(flag: str, text: str) -> ConfigError:
     section=_HOW,
     help="Who runs the services; `auto` takes Nomad once it is installed.",
 )
-@option("--auto-ports", is_flag=True, section=_HOW, help="Take a free port where one is taken, without asking.")
+@option(
+    "--auto-ports",
+    is_flag=True,
+    section=_HOW,
+    help="Take a free port where one is taken, without asking.",
+)
 @option(
     "--on-failure",
     type=click.Choice(["keep", "stop"]),
