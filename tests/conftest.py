@@ -182,6 +182,9 @@ class StackLab:
                 os.kill(pid, signal.SIGKILL)
         sockets = (self.paths.daemon_socket, self.paths.keeper_socket)
         left += [f"socket {path}" for path in sockets if path.exists()]
+        own = self.paths.socket_directory
+        if own != self.paths.directory and own.exists():
+            left.append(f"directory {own}")
         if self.paths.plan.exists():
             left.append("plan.json")
         return left

@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from prismctl.cli import main
+from prismctl.daemon.sweep import remove_sockets
 from prismctl.files.paths import Home, StackPaths
 from tests.desk import Desk
 
@@ -38,7 +39,7 @@ class Answer:
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
     for name in _HERE_ALREADY:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path / "user"))
@@ -46,7 +47,14 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     work = tmp_path / "work"
     work.mkdir()
     monkeypatch.chdir(work)
-    return Home(tmp_path / "home")
+    made = Home(tmp_path / "home")
+    yield made
+    for directory in made.stacks.iterdir() if made.stacks.is_dir() else ():
+        # A home this deep has its sockets in a place of their own, which would outlive it.
+        paths = made.stack(directory.name)
+        remove_sockets(paths)
+        sockets = paths.socket_directory
+        assert sockets == paths.directory or not sockets.exists(), f"left behind: {sockets}"
 
 
 @pytest.fixture

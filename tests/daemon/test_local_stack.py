@@ -337,11 +337,35 @@ def test_stale_sockets_and_lock_files_are_no_obstacle(lab: StackLab) -> None:
     assert lab.start_with(lab.service("one"))["state"] == "running"
 
 
-def test_a_long_home_is_no_obstacle(new_lab: Callable[..., StackLab]) -> None:
+def test_a_long_home_is_no_obstacle_and_its_sockets_go_with_the_stack(
+    new_lab: Callable[..., StackLab], wait_until: Callable[..., None]
+) -> None:
     lab = new_lab(parent="x" * 75 + "/" + "y" * 75)
 
     assert lab.start_with(lab.service("one"))["state"] == "running"
-    assert lab.paths.socket_directory != lab.paths.directory
+    sockets = lab.paths.socket_directory
+    assert sockets != lab.paths.directory
+    assert sockets.is_dir()
+
+    list(lab.client.stop())
+
+    wait_until(lambda: not sockets.exists())
+
+
+def test_a_sweep_removes_the_sockets_of_a_long_home(
+    new_lab: Callable[..., StackLab], wait_until: Callable[..., None]
+) -> None:
+    lab = new_lab(parent="x" * 75 + "/" + "y" * 75)
+    lab.start_with(lab.service("one"))
+    sockets, daemon, keeper = lab.paths.socket_directory, lab.daemon_pid(), lab.keeper_pid()
+    os.kill(keeper, signal.SIGSTOP)
+    os.kill(daemon, signal.SIGKILL)
+    os.kill(keeper, signal.SIGKILL)
+    wait_until(lambda: find_condition(lab.paths) is StackCondition.LEFT_BEHIND)
+
+    sweep(lab.paths)
+
+    assert not sockets.exists()
 
 
 def test_two_stacks_of_one_home_know_nothing_of_each_other(

@@ -13,6 +13,7 @@ from prismctl.engine.replica_ports import ReplicaPorts
 from prismctl.files.paths import StackPaths
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 WEB = InstanceKey(ServiceName("web"), 0)
@@ -20,10 +21,12 @@ SECOND = InstanceKey(ServiceName("web"), 1)
 
 
 @pytest.fixture
-def paths(tmp_path: Path) -> StackPaths:
+def paths(tmp_path: Path) -> Iterator[StackPaths]:
     made = StackPaths(tmp_path / "run" / "default", "default")
     made.ensure()
-    return made
+    yield made
+    if made.socket_directory != made.directory:
+        made.socket_directory.rmdir()
 
 
 @pytest.fixture

@@ -249,3 +249,5 @@ def test_all_that_a_stack_begins_with_is_closed_to_others(tmp_path: Path) -> Non
     made = [tmp_path / "home", *(tmp_path / "home").rglob("*")]
     assert paths.socket_pointer in made
     assert [path for path in made if path.stat().st_mode & 0o077] == []
+    if paths.socket_directory != paths.directory:
+        paths.socket_directory.rmdir()
