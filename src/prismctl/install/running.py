@@ -28,12 +28,19 @@ _GRACE_SECONDS: Final = 2.0
 
 
 async def ask_version(
-    program: Path, arguments: Sequence[str], *, timeout_seconds: float
+    program: Path, arguments: Sequence[str], *, timeout_seconds: float, title: str = ""
 ) -> Version:
     """The version that a program says it has; whatever it started is gone afterwards.
 
+    Args:
+        program: to be run.
+        arguments: that make it say its version.
+        timeout_seconds: how long it may take.
+        title: what it must call itself, in capital or small letters; empty: anything.
+
     Raises:
-        PrismError: it does not run on this machine, fails, does not answer in time, or names no version.
+        PrismError: it does not run on this machine, fails, does not answer in time, names no version,
+            or is another program of that name.
     """
     command = " ".join([str(program), *arguments])
     process = await _start(program, arguments)
@@ -50,6 +57,8 @@ async def ask_version(
         await _end(process)
     if status != 0:
         raise PrismError(f"`{command}` {_describe_status(status)}{_quote(complaint or output)}")
+    if title.lower() not in output.lower():
+        raise PrismError(f"{program} is not {title}{_quote(output or complaint)}")
     version = parse_version(output)
     if version is None:
         raise PrismError(f"`{command}` names no version{_quote(output or complaint)}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from prismctl.install.checks.home import gather_directory, judge_directory
@@ -31,7 +30,7 @@ def examine_before_start(surroundings: Surroundings) -> tuple[Finding, ...]:
     return (
         *judge_directory(gather_directory(surroundings)),
         *judge_disk(gather_disk(surroundings)),
-        *judge_memory(replace(memory, needs=least)),
+        *judge_memory(memory._replace(needs=least)),
         *judge_file_limit(gather_file_limit(surroundings)),
         *judge_inotify(gather_inotify(surroundings)),
     )

@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from prismctl.install.checks.finding import Finding, State
 
@@ -23,8 +22,7 @@ MOST_SKEW_SECONDS: Final = 2.0
 _FIX: Final = "set the clock: `sudo timedatectl set-ntp true`, or `sudo ntpdate pool.ntp.org`"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClockFacts:
+class ClockFacts(NamedTuple):
     """What time it is said to be."""
 
     now: float

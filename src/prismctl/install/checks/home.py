@@ -1,28 +1,24 @@
-"""Home: whose it is, who can look into it, whether its parts are there, and which prismctl wrote it."""
+"""Home: whose it is, and who else can look into it and into the secrets in it."""
 
 from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from prismctl.errors import PrismError
 from prismctl.files.text import name_for_people
 from prismctl.install.checks.finding import Finding, Repair, RepairKind, State
-from prismctl.install.manifest import read_manifest
 
 if TYPE_CHECKING:
-    from prismctl.files.paths import Home, StackPaths
+    from prismctl.files.paths import StackPaths
     from prismctl.install.checks.surroundings import Surroundings
 
 _OTHERS: Final = 0o077
 _OTHERS_WRITE: Final = 0o022
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DirectoryFacts:
+class DirectoryFacts(NamedTuple):
     """Home's directory itself, or where it will be."""
 
     path: Path
@@ -37,29 +33,11 @@ class DirectoryFacts:
     """What keeps it from being made or written."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SecretFacts:
+class SecretFacts(NamedTuple):
     """Files that hold tokens and passwords."""
 
-    count: int
+    total: int
     open_to_others: tuple[Path, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LayoutFacts:
-    """What the manifest says, and whether home is so."""
-
-    is_there: bool
-    """Whether there is a home at all."""
-    complaint: str = ""
-    """Why the manifest cannot be used."""
-    hint: str = ""
-    wrong_links: tuple[str, ...] = ()
-    """Names in ``bin`` that mean another version than the manifest says."""
-    lost_tools: tuple[str, ...] = ()
-    """Files in ``bin`` that the manifest names and that are gone."""
-    incomplete_stacks: tuple[str, ...] = ()
-    """Stacks that lack directories."""
 
 
 def gather_directory(surroundings: Surroundings) -> DirectoryFacts:
@@ -96,7 +74,7 @@ def gather_secrets(surroundings: Surroundings) -> SecretFacts:
         if path.is_file() and not path.is_symlink()
     ]
     return SecretFacts(
-        count=len(files),
+        total=len(files),
         open_to_others=tuple(path for path in files if _mode(path) & _OTHERS),
     )
 
@@ -110,47 +88,6 @@ def list_secrets(paths: StackPaths) -> list[Path]:
         except OSError:
             continue
     return found
-
-
-def gather_layout(surroundings: Surroundings) -> LayoutFacts:
-    """The manifest beside what is on the disk."""
-    home = surroundings.home
-    incomplete = tuple(
-        stack.paths.name for stack in surroundings.stacks if _lacks_directories(stack.paths)
-    )
-    is_there = home.directory.is_dir()
-    try:
-        tools = read_manifest(home).tools
-    except PrismError as error:
-        return LayoutFacts(
-            is_there=is_there,
-            complaint=error.message,
-            hint=error.hint,
-            incomplete_stacks=incomplete,
-        )
-    current = {name: history.current for name, history in tools.items() if history.current}
-    lost = tuple(file for file in current.values() if not (home.tools / file).is_file())
-    wrong = tuple(
-        name for name, file in current.items() if file not in lost and _target(home, name) != file
-    )
-    return LayoutFacts(
-        is_there=is_there, wrong_links=wrong, lost_tools=lost, incomplete_stacks=incomplete
-    )
-
-
-def _lacks_directories(paths: StackPaths) -> bool:
-    own = (paths.logs, paths.data, paths.environments, paths.agents, paths.socket_directory)
-    try:
-        return paths.socket_pointer.exists() and not all(each.is_dir() for each in own)
-    except OSError:
-        return False
-
-
-def _target(home: Home, name: str) -> str:
-    try:
-        return str((home.tools / name).readlink())
-    except OSError:
-        return ""
 
 
 def _mode(path: Path) -> int:
@@ -208,8 +145,8 @@ def _describe_obstacle(facts: DirectoryFacts, shown: str) -> str:
 def judge_secrets(facts: SecretFacts) -> tuple[Finding, ...]:
     """Whether tokens and passwords are closed to others."""
     if not facts.open_to_others:
-        files = "file" if facts.count == 1 else "files"
-        return (_secrets(State.FINE, f"{facts.count} {files} with secrets, closed to others"),)
+        files = "file" if facts.total == 1 else "files"
+        return (_secrets(State.FINE, f"{facts.total} {files} with secrets, closed to others"),)
     first, *rest = facts.open_to_others
     more = f" and {len(rest)} more" if rest else ""
     command = " ".join(["chmod go=", *(str(path) for path in facts.open_to_others)])
@@ -223,47 +160,6 @@ def judge_secrets(facts: SecretFacts) -> tuple[Finding, ...]:
     )
 
 
-def judge_layout(facts: LayoutFacts) -> tuple[Finding, ...]:
-    """Whether what was installed is there and in use, and stacks have their directories."""
-    return (*_judge_manifest(facts), *_judge_stacks(facts))
-
-
-def _judge_manifest(facts: LayoutFacts) -> list[Finding]:
-    if facts.complaint:
-        return [_layout(State.PROBLEM, facts.complaint, facts.hint)]
-    if facts.lost_tools:
-        lost = ", ".join(facts.lost_tools)
-        return [_layout(State.WARNING, f"installed and gone again: {lost}", "prismctl dev init")]
-    if facts.wrong_links:
-        names = ", ".join(facts.wrong_links)
-        return [
-            _layout(
-                State.WARNING,
-                f"in bin, {names} is not the version that was installed last",
-                "prismctl dev doctor --fix",
-                Repair(kind=RepairKind.LINK),
-            )
-        ]
-    words = "what was installed is in use" if facts.is_there else "nothing was installed yet"
-    return [_layout(State.FINE, words)]
-
-
-def _judge_stacks(facts: LayoutFacts) -> list[Finding]:
-    if not facts.incomplete_stacks:
-        return []
-    names = ", ".join(facts.incomplete_stacks)
-    return [
-        Finding(
-            name="directories",
-            title="directories",
-            state=State.WARNING,
-            detail=f"directories of stack {names} are missing",
-            fix="prismctl dev doctor --fix",
-            repair=Repair(kind=RepairKind.MAKE, stacks=facts.incomplete_stacks),
-        )
-    ]
-
-
 def _home(state: State, detail: str, fix: str = "", repair: Repair | None = None) -> Finding:
     return Finding(name="home", title="home", state=state, detail=detail, fix=fix, repair=repair)
 
@@ -271,15 +167,4 @@ def _home(state: State, detail: str, fix: str = "", repair: Repair | None = None
 def _secrets(state: State, detail: str, fix: str = "", repair: Repair | None = None) -> Finding:
     return Finding(
         name="secrets", title="secrets", state=state, detail=detail, fix=fix, repair=repair
-    )
-
-
-def _layout(state: State, detail: str, fix: str = "", repair: Repair | None = None) -> Finding:
-    return Finding(
-        name="installation",
-        title="installation",
-        state=state,
-        detail=detail,
-        fix=fix,
-        repair=repair,
     )

@@ -6,9 +6,8 @@ import contextlib
 import errno
 import os
 import sys
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from prismctl.install.checks.finding import Finding, State, worst_state
 
@@ -22,8 +21,7 @@ INOTIFY_LIMITS: Final = {
 """By sysctl: what is enough, and what to set it to where it is less."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InotifyFacts:
+class InotifyFacts(NamedTuple):
     """The limits of this user."""
 
     limits: dict[str, int] | None
@@ -32,8 +30,7 @@ class InotifyFacts:
     """Why not one more instance can be had, in words; empty when it can."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GroupFacts:
+class GroupFacts(NamedTuple):
     """The control groups that are mounted."""
 
     version: str

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from prismctl.install.checks.finding import Finding, Repair, RepairKind, State
 from prismctl.install.checks.marked import find_marked, find_own_line
@@ -16,8 +15,7 @@ if TYPE_CHECKING:
     from prismctl.install.checks.surroundings import Surroundings
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LeftoverFacts:
+class LeftoverFacts(NamedTuple):
     """What is there of a stack that nobody looks after."""
 
     stack: str

@@ -5,8 +5,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 import threading
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from prismctl.install.checks.finding import Finding, State
 
@@ -22,8 +21,7 @@ PATIENCE_SECONDS: Final = 1.5
 """How long the name of this machine may take to be looked up."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NetworkFacts:
+class NetworkFacts(NamedTuple):
     """What programs here are told about the network."""
 
     proxies: tuple[str, ...]

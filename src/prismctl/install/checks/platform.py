@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import platform
 import sys
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from prismctl.install.checks.finding import Finding, State
 from prismctl.install.target import Target, find_target
@@ -19,8 +18,7 @@ SYSTEMS: Final = ("linux", "darwin")
 PROCESSORS: Final = ("amd64", "arm64")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlatformFacts:
+class PlatformFacts(NamedTuple):
     """What runs prismctl."""
 
     python: Version

@@ -5,9 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from prismctl.domain.presets import PRESETS
 from prismctl.install.checks.finding import Finding, State
@@ -25,8 +24,7 @@ if TYPE_CHECKING:
 _UNIT: Final = re.compile(r"/system\.slice/(?:[^/\n]+/)*([^/\n]+)\.service$", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PortFacts:
+class PortFacts(NamedTuple):
     """One number that services of the catalog ask for."""
 
     number: int

@@ -9,10 +9,8 @@ from prismctl.install.checks.clock import gather_clock, judge_clock
 from prismctl.install.checks.configuration import judge_configuration
 from prismctl.install.checks.home import (
     gather_directory,
-    gather_layout,
     gather_secrets,
     judge_directory,
-    judge_layout,
     judge_secrets,
 )
 from prismctl.install.checks.kernel import (
@@ -21,6 +19,7 @@ from prismctl.install.checks.kernel import (
     judge_groups,
     judge_inotify,
 )
+from prismctl.install.checks.layout import gather_layout, judge_layout
 from prismctl.install.checks.leftovers import gather_leftovers, judge_leftovers
 from prismctl.install.checks.network import gather_network, judge_network
 from prismctl.install.checks.platform import gather_platform, judge_platform

@@ -6,9 +6,8 @@ import contextlib
 import os
 import resource
 import sys
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from prismctl.domain.dependencies import close_over
 from prismctl.domain.presets import PRESETS
@@ -34,20 +33,18 @@ LEAST_INODES: Final = 1000
 _WANTED_FILES: Final = 4096
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MemoryFacts:
+class MemoryFacts(NamedTuple):
     """What there is for programs to be started."""
 
     available_bytes: int | None
     """Without pushing anything out; ``None``: the system does not say."""
-    needs: Mapping[str, int] = field(default_factory=dict)
+    needs: Mapping[str, int]
     """What the services of each preset reserve, in bytes."""
     limit: str = ""
     """What bounds it other than the machine, in words."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DiskFacts:
+class DiskFacts(NamedTuple):
     """The file system that home is on, or will be."""
 
     directory: Path
@@ -58,8 +55,7 @@ class DiskFacts:
     """How many more files it takes; ``None``: it has no such limit."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileLimitFacts:
+class FileLimitFacts(NamedTuple):
     """How many files a process may have open; ``None``: any number."""
 
     soft: int | None

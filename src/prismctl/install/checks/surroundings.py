@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from prismctl.install.checks.terminal import TerminalFacts
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StackSeen:
+class StackSeen(NamedTuple):
     """One stack of the home, as it was found."""
 
     paths: StackPaths
@@ -25,8 +24,7 @@ class StackSeen:
     """Whether a plan is there and nobody who looks after it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Misread:
+class Misread(NamedTuple):
     """A file that people write and that cannot be used as it is."""
 
     message: str

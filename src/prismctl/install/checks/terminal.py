@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from prismctl.install.checks.finding import Finding, State
 
@@ -11,8 +10,7 @@ SMALLEST_COLUMNS: Final = 80
 SMALLEST_LINES: Final = 24
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TerminalFacts:
+class TerminalFacts(NamedTuple):
     """What standard output is connected to."""
 
     is_terminal: bool

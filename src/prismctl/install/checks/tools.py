@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from prismctl.errors import PrismError
 from prismctl.files.text import name_for_people
@@ -25,8 +24,7 @@ _INSTALL: Final = "prismctl dev init"
 _ORDER: Final = (NOMAD, CONSUL, PODMAN)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ToolFacts:
+class ToolFacts(NamedTuple):
     """What there is of a tool."""
 
     tool: Tool
@@ -58,7 +56,10 @@ async def gather_tool(
     complaint, hint, version = "", "", None
     try:
         version = await ask_version(
-            Path(found.path), tool.version_arguments, timeout_seconds=patience_seconds
+            Path(found.path),
+            tool.version_arguments,
+            timeout_seconds=patience_seconds,
+            title=tool.title,
         )
     except PrismError as error:
         complaint, hint = error.message, error.hint
