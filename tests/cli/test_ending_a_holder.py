@@ -87,7 +87,9 @@ def test_a_holder_that_let_go_is_spared() -> None:
     with holding(other) as process:
         holder = seen(other)
         assert end_holder(port, holder) is Ending.FREE
-        assert process.poll() is None
+        assert process.stdin is not None
+        process.stdin.close()
+        assert process.wait(10) == 0
 
 
 def test_a_holder_that_has_ended_is_no_error() -> None:

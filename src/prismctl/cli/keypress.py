@@ -59,7 +59,10 @@ def ask_for_key(call: Invocation, choices: Sequence[Choice], *, declining: str) 
 
     def show() -> None:
         width = width_of_stream(sys.stderr)
-        call.show([*choice_lines(choices, width=width), ()])
+        try:
+            call.show([*choice_lines(choices, width=width), ()])
+        except OSError as error:
+            raise Terminated from error
 
     with held_interrupts() as raise_arrived:
         with _noted_signals() as noted, _Keyboard(sys.stdin.fileno()) as keyboard:
