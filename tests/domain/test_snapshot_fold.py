@@ -180,6 +180,16 @@ def test_a_suspended_service_is_unhealthy_whatever_it_last_said() -> None:
     assert judged(view) == (ServiceState.UNHEALTHY, "suspended by SIGSTOP")
 
 
+def test_an_engine_that_gives_up_for_a_dependency_is_completed_with_its_reason() -> None:
+    needy = seen(LAUNCHER, Phase.FAILED, message=f"{ADMIN} can never be ready")
+    stack = plan(service(ADMIN), service(LAUNCHER, depends_on=(ADMIN,)))
+    view = world(seen(ADMIN, Phase.FAILED, message="no such program"), needy)
+    launcher = fold_snapshot(stack, view, NOW, StackHistory()).services[1]
+    assert launcher.reason == f"{ADMIN} can never be ready: no such program"
+    view = world(seen(ADMIN), needy)
+    assert fold_snapshot(stack, view, NOW, StackHistory()).services[1].reason == needy.message
+
+
 def test_a_death_that_nobody_reported_is_told_and_while_it_starts_decides_nothing() -> None:
     usage = UsageSample(
         key=InstanceKey(ADMIN, 0), at=NOW, memory_bytes=0, cpu_percent=0, death="process 7 is dead"

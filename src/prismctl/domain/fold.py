@@ -8,7 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from prismctl.domain.observation import InstanceKey, Phase, describe_exit
+from prismctl.domain.observation import (
+    InstanceKey,
+    Phase,
+    describe_exit,
+    describe_hopeless,
+    is_about_hopeless,
+)
 from prismctl.domain.snapshot import (
     InstanceSnapshot,
     ServiceSnapshot,
@@ -214,6 +220,9 @@ def _judge(
         state, reason = _judge_absent(service, moment)
         return state, reason or seen.message
     if seen.phase is Phase.FAILED:
+        if is_about_hopeless(seen.message):
+            state, reason = _judge_absent(service, moment)
+            return ServiceState.FAILED, reason if state is ServiceState.FAILED else seen.message
         return ServiceState.FAILED, seen.message or f"{_describe_crashes(seen)}; not tried again"
     if seen.phase is Phase.BACKOFF:
         return _judge_backoff(service, seen, moment)
@@ -252,9 +261,9 @@ def _judge_absent(service: ServicePlan, moment: _Moment) -> tuple[ServiceState, 
         if dependency.state is ServiceState.FAILED:
             reason = dependency.reason
             # The root is what has to be put right, however long the chain down from it is.
-            if " can never be ready: " in reason:
-                return ServiceState.FAILED, reason
-            return ServiceState.FAILED, f"{dependency.name} can never be ready: {reason}"
+            if not is_about_hopeless(reason):
+                reason = describe_hopeless(dependency.name, reason=reason)
+            return ServiceState.FAILED, reason
     waits_for = [dependency.name for dependency in needed if not dependency.state.is_good]
     if waits_for:
         return ServiceState.WAITING, f"waits for {', '.join(waits_for)}"

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from prismctl.domain.plan import Port
     from prismctl.domain.service import ServiceName
+
+_HOPELESS: Final = " can never be ready"
 
 
 class InstanceKey(NamedTuple):
@@ -124,6 +126,16 @@ def describe_exit(exit_code: int | None, exit_signal: int | None) -> str:
     if exit_code is None:
         return "ended"
     return f"exited with code {exit_code}"
+
+
+def describe_hopeless(*names: str, reason: str = "") -> str:
+    """Why something that needs these services cannot start, in words: ``a can never be ready: exited with code 1``."""
+    return f"{', '.join(names)}{_HOPELESS}{f': {reason}' if reason else ''}"
+
+
+def is_about_hopeless(message: str) -> bool:
+    """Whether a message says that something else can never be ready."""
+    return message.endswith(_HOPELESS) or f"{_HOPELESS}: " in message
 
 
 SIGNAL_NAMES = {

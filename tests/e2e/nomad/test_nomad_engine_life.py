@@ -151,7 +151,7 @@ async def test_a_dependent_of_a_hopeless_service_fails_and_says_which(world: Wor
     await engine.open()
     await world.apply(engine, world.plan(broken, dependent))
     seen = await world.recorder.wait_for_phase("dependent#0", Phase.FAILED)
-    assert seen.message == "broken cannot become ready"
+    assert seen.message == "broken can never be ready"
 
 
 async def test_a_program_that_is_gone_is_named(world: World) -> None:

@@ -169,7 +169,7 @@ def test_a_waiting_instance_fails_with_what_it_needs() -> None:
     seen = fold(
         make_allocation(), run=make_run("waiting", "below"), is_alive=True, hopeless={"below"}
     )
-    assert seen == (Phase.FAILED, "below cannot become ready")
+    assert seen == (Phase.FAILED, "below can never be ready")
 
 
 def test_a_process_that_has_just_ended_is_not_running() -> None:

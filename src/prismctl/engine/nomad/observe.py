@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from prismctl.domain.observation import InstanceKey, InstanceObservation, Phase, describe_exit
+from prismctl.domain.observation import (
+    InstanceKey,
+    InstanceObservation,
+    Phase,
+    describe_exit,
+    describe_hopeless,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -44,7 +50,7 @@ def fold_instance(
     phase, message = _judge(service, allocation, task, run, refusal)
     hopeless_needs = [name for name in service.depends_on if name in hopeless]
     if phase is Phase.WAITING and hopeless_needs:
-        phase, message = Phase.FAILED, _describe_hopeless(hopeless_needs)
+        phase, message = Phase.FAILED, describe_hopeless(*hopeless_needs)
     return _observation(key, phase, allocation, task, message=message, ports=ports)
 
 
@@ -75,7 +81,7 @@ def _fold_living(
         phase, message = Phase.WAITING, f"waits for {run.detail} in Consul"
         hopeless_needs = [name for name in service.depends_on if name in hopeless]
         if hopeless_needs:
-            phase, message = Phase.FAILED, _describe_hopeless(hopeless_needs)
+            phase, message = Phase.FAILED, describe_hopeless(*hopeless_needs)
     is_service = phase in {Phase.RUNNING, Phase.STOPPING} and run.doing == "running"
     return _observation(
         key, phase, owner, task, message=message, ports=ports, run=run, is_service=is_service
@@ -160,7 +166,3 @@ def _describe_trouble(task: TaskState | None) -> str:
     if task is None:
         return ""
     return next((event.message for event in reversed(task.events) if event.type in _TROUBLE), "")
-
-
-def _describe_hopeless(names: Sequence[ServiceName]) -> str:
-    return f"{', '.join(names)} cannot become ready"
