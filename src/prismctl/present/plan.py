@@ -21,6 +21,8 @@ from prismctl.present.units import count_of
 from prismctl.present.wording import engine_title
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from prismctl.domain.plan import ServicePlan, StackPlan
 
 SCHEMA_VERSION: Final = 1
@@ -82,11 +84,8 @@ def plan_lines(plan: StackPlan, *, width: int) -> list[Line]:
             for words in fold(clean(plan.engine_reason), width - 2)
         )
     lines.append(())
-    columns = [
-        (clean(service.name), clean(service.source), service.runtime.value, ports_of(service))
-        for service in plan.services
-    ]
-    widths = [max((width_of(row[index]) for row in columns), default=0) for index in range(4)]
+    columns = _columns(plan, width)
+    widths = _widths(columns)
     for service, (name, source, runtime, ports) in zip(plan.services, columns, strict=True):
         row = line(
             "  ",
@@ -116,12 +115,38 @@ def _with_reason(row: Line, reason: str, width: int) -> list[Line]:
     return [clip_line(row, width), *below]
 
 
-def ports_of(service: ServicePlan) -> str:
-    """Where a planned service listens: ``:8981``, with the number of further ports."""
-    if not service.ports:
-        return ""
-    more = f" +{len(service.ports) - 1}" if len(service.ports) > 1 else ""
-    return f":{service.ports[0].number}{more}"
+def _columns(plan: StackPlan, width: int) -> list[tuple[str, ...]]:
+    """Name, source, runtime and ports of each service; with all ports where there is room for them."""
+    described = [
+        (clean(service.name), clean(service.source), service.runtime.value)
+        for service in plan.services
+    ]
+    columns = [
+        (*words, _all_ports(service))
+        for words, service in zip(described, plan.services, strict=True)
+    ]
+    if sum(_widths(columns)) + 2 + 3 * len(_GAP) <= width:
+        return list(columns)
+    return [
+        (*words, _first_port(service))
+        for words, service in zip(described, plan.services, strict=True)
+    ]
+
+
+def _widths(columns: Sequence[tuple[str, ...]]) -> list[int]:
+    return [max((width_of(row[index]) for row in columns), default=0) for index in range(4)]
+
+
+def _all_ports(service: ServicePlan) -> str:
+    """Where a planned service listens: ``:8981 :9190``."""
+    return " ".join(f":{port.number}" for port in service.ports)
+
+
+def _first_port(service: ServicePlan) -> str:
+    """The same for a narrow terminal: ``:8981 and 3 more``."""
+    whole = _all_ports(service)
+    more = len(service.ports) - 1
+    return min(whole, f":{service.ports[0].number} and {more} more", key=len) if more > 0 else whole
 
 
 def plain_plan_lines(plan: StackPlan) -> list[Line]:
