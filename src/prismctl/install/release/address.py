@@ -1,0 +1,54 @@
+"""Where releases are: the vendor's server or a mirror of it, and how an address is shown without its secrets."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit, urlunsplit
+from urllib.request import getproxies
+
+from prismctl.errors import ConfigError, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+VENDOR_URL: Final = "https://releases.hashicorp.com"
+VARIABLE: Final = "PRISM_RELEASE_URL"
+
+
+def find_base_url(setting: str = "", environment: Mapping[str, str] = os.environ) -> str:
+    """The address of the releases: what was set, else what the environment says, else the vendor's.
+
+    A mirror may speak plain HTTP, since what comes from it is verified by signature: sizes and the list of
+    builds are then as good as the network.
+
+    Raises:
+        ConfigError: it is not the address of a web server.
+    """
+    url = (setting or environment.get(VARIABLE, "") or VENDOR_URL).rstrip("/")
+    try:
+        parts = urlsplit(url)
+        is_good = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_good = False
+    if is_good:
+        return url
+    message = f"{show_url(url)} is not an address that releases can be fetched from"
+    raise ConfigError(
+        [Problem(message=message, file="" if setting else VARIABLE)],
+        hint="it begins with https:// or http://",
+    )
+
+
+def show_url(url: str) -> str:
+    """An address as it may be shown: without account, password and what follows a question mark."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "what was given"
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
+def find_proxy(url: str) -> str:
+    """The proxy that stands between here and an address, without account and password; empty: none is known."""
+    return show_url(getproxies().get(urlsplit(url).scheme, ""))

@@ -1,0 +1,168 @@
+"""The provider that fetches what the vendor released: signed, checked against its checksum, unpacked and tried."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from prismctl.errors import UnavailableError
+from prismctl.install.provider import Offer, Progress, Provided, ProviderName
+from prismctl.install.release.address import find_base_url, show_url
+from prismctl.install.release.archive import discard, unpack
+from prismctl.install.release.connection import connect
+from prismctl.install.release.download import download
+from prismctl.install.release.index import (
+    name_files,
+    parse_checksums,
+    parse_targets,
+    require_build,
+)
+from prismctl.install.release.part import open_part
+from prismctl.install.release.patience import Patience
+from prismctl.install.release.refusal import RefusedReleaseError
+from prismctl.install.release.signature import read_vendor_key, verify_signature
+from prismctl.install.running import ask_version
+from prismctl.install.target import find_target
+from prismctl.install.tools import TOOLS, ToolName
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from prismctl.install.release.connection import Connection
+    from prismctl.install.release.index import ReleaseFiles
+    from prismctl.install.target import Target
+    from prismctl.install.tools import Tool
+    from prismctl.install.versions import Version
+
+_PRODUCTS: Final = frozenset({ToolName.NOMAD, ToolName.CONSUL})
+_SYSTEMS: Final = frozenset({"linux", "darwin"})
+_PROCESSORS: Final = frozenset({"amd64", "arm64"})
+_VERSION_SECONDS: Final = 10.0
+
+
+class ReleaseProvider:
+    """Gets Nomad and Consul from the vendor's release server, or from a mirror of it."""
+
+    def __init__(
+        self,
+        *,
+        base_url: str = "",
+        key: str = "",
+        target: Target | None = None,
+        patience: Patience | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._base_url = find_base_url(base_url)
+        self._key = key or read_vendor_key()
+        self._target = target or find_target()
+        self._patience = patience or Patience()
+        self._clock = clock
+
+    @property
+    def name(self) -> ProviderName:
+        """As it is typed."""
+        return ProviderName.RELEASE
+
+    async def offer(self, tool: Tool, version: Version) -> Offer:
+        """What would be fetched, and how much of it.
+
+        Raises:
+            UnavailableError: it is not released for this machine, or the server does not answer.
+            PrismError: something answers that is not the server.
+        """
+        what = f"{tool.title} {version}"
+        if tool.name not in _PRODUCTS:
+            raise UnavailableError(f"{tool.title} is not on {show_url(self._base_url)}")
+        if self._target.system not in _SYSTEMS or self._target.processor not in _PROCESSORS:
+            raise UnavailableError(f"{what} is not released for {self._target}")
+        files = name_files(self._base_url, tool.name, version, self._target)
+        async with connect(self._patience) as connection:
+            index = await connection.fetch(files.index, expected="JSON")
+            targets = parse_targets(index, shown=show_url(files.index))
+            require_build(targets, self._target, what=what)
+            size = await connection.measure(files.archive)
+        return Offer(
+            tool=tool.name,
+            version=version,
+            provider=self.name,
+            source=show_url(files.archive),
+            licence=tool.licence,
+            size_bytes=size,
+            checksum=tool.checksums.get(self._target, "") if version == tool.version else "",
+        )
+
+    async def provide(
+        self, offer: Offer, workspace: Path, report: Callable[[Progress], None]
+    ) -> Provided:
+        """Fetch, verify, unpack and try the program; interrupted, what was fetched stays for the next time.
+
+        Raises:
+            UnavailableError: the server stopped answering.
+            PrismError: what came must not be trusted, does not run here, or cannot be written.
+        """
+        files = name_files(self._base_url, offer.tool, offer.version, self._target)
+        program = workspace / f"{offer.tool}-{offer.version}.unpacked"
+        async with connect(self._patience) as connection:
+            checksum, signer = await self._find_checksum(connection, files, offer)
+            with open_part(workspace / f"{files.archive_name}.part") as part:
+                try:
+                    fetched = await download(connection, files.archive, part, report)
+                    _require_checksum(fetched, checksum, offer.source)
+                    sha256 = await unpack(
+                        part.descriptor, offer.tool, program, shown=files.archive_name
+                    )
+                    await _require_version(program, offer)
+                except RefusedReleaseError:
+                    part.delete()
+                    discard(program)
+                    raise
+                except BaseException:
+                    discard(program)
+                    raise
+                part.delete()
+        how = "checksum pinned" if offer.checksum else "checksum signed"
+        return Provided(path=program, sha256=sha256, verified=f"signed by {signer}, {how}")
+
+    async def _find_checksum(
+        self, connection: Connection, files: ReleaseFiles, offer: Offer
+    ) -> tuple[str, str]:
+        """What the archive has to be, and who says so."""
+        document = await connection.fetch(files.checksums, expected="a list of checksums")
+        signature = await connection.fetch(files.signature, expected="a signature")
+        shown = show_url(files.checksums)
+        signer = verify_signature(
+            document, signature, key=self._key, shown=shown, clock=self._clock
+        )
+        listed = parse_checksums(document, shown=shown).get(files.archive_name)
+        if listed is None:
+            raise RefusedReleaseError(f"{shown} does not list {files.archive_name}")
+        if offer.checksum and listed != offer.checksum:
+            raise RefusedReleaseError(
+                f"{shown} gives {files.archive_name} the checksum {listed}, and prismctl knows it with {offer.checksum}",
+                hint="do not use this mirror",
+            )
+        return listed, signer
+
+
+async def _require_version(program: Path, offer: Offer) -> None:
+    """Run the program once.
+
+    Raises:
+        RefusedReleaseError: it is another version.
+        PrismError: it does not run here.
+    """
+    arguments = TOOLS[offer.tool].version_arguments
+    version = await ask_version(program, arguments, timeout_seconds=_VERSION_SECONDS)
+    if version != offer.version:
+        raise RefusedReleaseError(
+            f"{offer.source} holds version {version} instead of {offer.version}"
+        )
+
+
+def _require_checksum(fetched: str, listed: str, shown: str) -> None:
+    if fetched != listed:
+        raise RefusedReleaseError(
+            f"{shown} has the checksum {fetched}, and should have {listed}",
+            hint="try again; if it stays so, try another network or another mirror",
+        )
