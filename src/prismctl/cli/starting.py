@@ -15,6 +15,7 @@ from prismctl.cli.endings import conclude
 from prismctl.cli.following import follow, with_earlier_events
 from prismctl.cli.interrupts import Terminated, held_interrupts, interruption_error
 from prismctl.cli.narrators import choose_narrator
+from prismctl.cli.preflight import check_before_start
 from prismctl.cli.process_clock import process_began_at
 from prismctl.cli.stack import find_stack, option_of
 from prismctl.cli.stopping import stop_after_interrupt, sweep_leftovers, take_down, verify_stopped
@@ -202,6 +203,7 @@ def _change(
 
 def _begin(call: Invocation, options: StartOptions, *, began_at: float, deadline: float) -> None:
     """Bring up the daemon and make the plan side by side; an interrupt takes down what was begun."""
+    check_before_start(call)
     swept = sweep_leftovers(call.paths)
     if swept:
         call.report(

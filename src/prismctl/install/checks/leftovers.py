@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from prismctl.install.checks.finding import Finding, Repair, RepairKind, State
 from prismctl.install.checks.marked import find_marked, find_own_line
+from prismctl.install.checks.supervisors import find_lost
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +24,8 @@ class LeftoverFacts(NamedTuple):
     has_plan: bool = False
     """It ended without being stopped."""
     dead_sockets: int = 0
+    lost: tuple[int, ...] = ()
+    """PIDs of its keeper and daemon, when they run and cannot be reached."""
 
 
 def gather_leftovers(surroundings: Surroundings) -> tuple[LeftoverFacts, ...]:
@@ -33,18 +36,25 @@ def gather_leftovers(surroundings: Surroundings) -> tuple[LeftoverFacts, ...]:
     for process in find_marked(surroundings.home, surroundings.marks).values():
         if process.stack and process.stack not in attended and process.pid not in spared:
             orphans.setdefault(process.stack, []).append(process)
-    facts = [
-        LeftoverFacts(
-            stack=stack.paths.name,
-            orphans=tuple(orphans.pop(stack.paths.name, ())),
-            has_plan=stack.is_left_behind,
-            dead_sockets=_count_sockets(stack.paths),
+    lost: dict[str, list[int]] = {}
+    for supervisor in find_lost(surroundings.home, attended):
+        lost.setdefault(supervisor.stack, []).append(supervisor.pid)
+    seen = {stack.paths.name: stack for stack in surroundings.stacks if not stack.is_attended}
+    facts = []
+    for name in sorted({*seen, *orphans, *lost}):
+        stack = seen.get(name)
+        facts.append(
+            LeftoverFacts(
+                stack=name,
+                orphans=tuple(orphans.get(name, ())),
+                has_plan=stack is not None and stack.is_left_behind,
+                dead_sockets=_count_sockets(stack.paths) if stack is not None else 0,
+                lost=tuple(lost.get(name, ())),
+            )
         )
-        for stack in surroundings.stacks
-        if not stack.is_attended
-    ]
-    facts += [LeftoverFacts(stack=name, orphans=tuple(each)) for name, each in orphans.items()]
-    return tuple(each for each in facts if each.orphans or each.has_plan or each.dead_sockets)
+    return tuple(
+        each for each in facts if each.orphans or each.has_plan or each.dead_sockets or each.lost
+    )
 
 
 def _count_sockets(paths: StackPaths) -> int:
@@ -63,6 +73,8 @@ def judge_leftovers(facts: Sequence[LeftoverFacts]) -> tuple[Finding, ...]:
 
 
 def _judge(facts: LeftoverFacts) -> Finding:
+    if facts.lost:
+        return _judge_lost(facts)
     words = [f"stack `{facts.stack}`"]
     if facts.has_plan:
         words.append("ended without being stopped")
@@ -84,4 +96,19 @@ def _judge(facts: LeftoverFacts) -> Finding:
         if facts.has_plan
         else "prismctl dev doctor --fix",
         repair=Repair(kind=RepairKind.SWEEP, stacks=(facts.stack,)),
+    )
+
+
+def _judge_lost(facts: LeftoverFacts) -> Finding:
+    numbers = " ".join(str(pid) for pid in facts.lost)
+    count = len(facts.orphans)
+    services = f", with {count} processes" if count else ""
+    return Finding(
+        name=f"leftovers-{facts.stack}",
+        title="leftovers",
+        state=State.PROBLEM,
+        detail=f"stack `{facts.stack}` lost its directory while it ran: "
+        f"nobody can reach its daemon any more (PID {numbers.replace(' ', ', ')}){services}",
+        # The keeper takes everything down with it; ending its services first would only restart them.
+        fix=f"kill {numbers}",
     )

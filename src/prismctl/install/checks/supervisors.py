@@ -1,0 +1,92 @@
+"""Keepers and daemons of a home that run while their files are gone: nobody can reach them, and they look after nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import itertools
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+
+    from prismctl.files.paths import Home
+
+SETTLED_SECONDS: Final = 10.0
+"""A process that is younger may be about to listen."""
+_KEEPER: Final = "prismctl/keeper/__main__.py"
+_DAEMON: Final = "prismctl.daemon"
+
+
+class Supervisor(NamedTuple):
+    """A keeper or a daemon."""
+
+    pid: int
+    stack: str
+    lock: Path
+    """What it holds as long as it lives, if it is still there."""
+
+
+def find_lost(
+    home: Home, attended: Collection[str], *, settled_seconds: float = SETTLED_SECONDS
+) -> list[Supervisor]:
+    """The keepers and daemons of a home that hold no lock any more.
+
+    Args:
+        home: whose they are.
+        attended: stacks that somebody answers for.
+        settled_seconds: how old they have to be.
+    """
+    lost = []
+    for pid, words, age_seconds in _read_commands():
+        found = read_supervisor(pid, words, home)
+        if (
+            found is not None
+            and found.stack not in attended
+            and age_seconds >= settled_seconds
+            and not _is_held(found.lock)
+        ):
+            lost.append(found)
+    return lost
+
+
+def read_supervisor(pid: int, words: Sequence[str], home: Home) -> Supervisor | None:
+    """What a command line is the keeper or the daemon of; ``None``: nothing of this home."""
+    options = dict(itertools.pairwise(words))
+    if any(word.endswith(_KEEPER) for word in words):
+        lock = Path(options.get("--lock", ""))
+        return Supervisor(pid, lock.parent.name, lock) if home.stacks in lock.parents else None
+    if options.get("-m") == _DAEMON and "--sweep" not in words:
+        stack = options.get("--stack", "")
+        if stack and options.get("--home") == str(home.directory):
+            return Supervisor(pid, stack, home.stack(stack).daemon_lock)
+    return None
+
+
+def _is_held(lock: Path) -> bool:
+    try:
+        descriptor = os.open(lock, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def _read_commands() -> Iterator[tuple[int, list[str], float]]:
+    import psutil
+
+    now = time.time()
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            words = process.cmdline()
+            # Only the age of what could be one is worth asking for.
+            if any(_KEEPER in word or word == _DAEMON for word in words):
+                yield process.pid, words, now - process.create_time()
