@@ -94,12 +94,15 @@ def sweep_leftovers(paths: StackPaths) -> list[str]:
     """End what a stack that was killed left behind; what was ended, in words, nothing when it ended well."""
     if find_condition(paths) is not StackCondition.LEFT_BEHIND:
         return []
-    swept = sweep(paths)
-    words = [
+    return describe_swept(sweep(paths)) or ["the plan of a run that ended without being stopped"]
+
+
+def describe_swept(swept: dict[str, Any]) -> list[str]:
+    """The processes that a sweep has ended, in words."""
+    return [
         f"{process.get('key') or process.get('command') or 'a process'} (PID {process['pid']})"
         for process in swept.get("processes", [])
     ]
-    return words or ["the plan of a run that ended without being stopped"]
 
 
 def stop_after_interrupt(call: Invocation, daemon: StartingDaemon) -> str:
