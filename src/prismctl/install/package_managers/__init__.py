@@ -1,0 +1,1 @@
+"""What the package managers of Debian, Fedora and Homebrew have in common, and where they differ."""
