@@ -38,6 +38,11 @@ DEV_ENTRIES = {
     ),
     "catalog": Entry(f"{_COMMANDS}.catalog:catalog", "See what can be started.", "What there is"),
     "doctor": Entry(f"{_COMMANDS}.doctor:doctor", "Check this machine and home.", "What there is"),
+    "clean": Entry(
+        f"{_COMMANDS}.clean:clean",
+        "Stop every stack and remove what prismctl has made.",
+        "What there is",
+    ),
     "version": Entry(
         f"{_COMMANDS}.version:version", "Show the versions of all tools.", "What there is"
     ),
