@@ -190,12 +190,15 @@ def test_a_signal_that_ends_the_question_leaves_the_terminal_as_it_was(
     nothing_is_left(desk, wait_until)
 
 
+@pytest.mark.parametrize("prelude", ["", "trap '' HUP; "], ids=["hung-up", "ignoring-it"])
 def test_a_terminal_that_is_closed_at_the_question_ends_it_quietly(
-    desk: Desk, wait_until: Callable[..., None]
+    desk: Desk, wait_until: Callable[..., None], prelude: str
 ) -> None:
     port = take_port()
+    command = [sys.executable, "-m", "prismctl", *desk.start(catalog(web=port))]
     with holding(port) as holder:
-        child, _, _ = ask(desk, web=port)
+        child = desk.program(["sh", "-c", f"{prelude}exec {shlex.join(command)}"], size=(24, 140))
+        child.expect(QUESTION)
         child.ptyproc.fileobj.close()
         child.wait()
         assert holder.poll() is None
@@ -289,6 +292,23 @@ def test_a_service_of_another_stack_is_not_ended_but_explained(desk: Desk) -> No
     finally:
         desk.pipe("dev", "stop", "--stack", "two")
     assert port_of(desk, "web") == port
+
+
+def test_a_stack_that_runs_is_asked_about_what_comes_to_it(desk: Desk) -> None:
+    first, second = take_port(), take_port()
+    assert desk.pipe(*desk.start(catalog(web=first))).returncode == ExitCode.DONE
+    with holding(second) as holder:
+        child, _, _ = ask(desk, web=first, other=second)
+        child.send("q")
+        assert "nothing was changed" in read_to_end(child)
+        assert ended_with(child) == ExitCode.FAILED
+        child, _, _ = ask(desk, web=first, other=second)
+        child.send("a")
+        child.expect("Ready in: ")
+        read_to_end(child)
+        assert holder.poll() is None
+    assert port_of(desk, "web") == first
+    assert port_of(desk, "other") != second
 
 
 @pytest.mark.parametrize("flags", [("--no-input",), ("--yes",), ("-o", "json")])
