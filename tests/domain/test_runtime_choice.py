@@ -131,7 +131,7 @@ def test_the_local_engine_says_how_to_get_nomad() -> None:
     assert isinstance(choice, EngineChoice)
     assert choice.engine is EngineName.LOCAL
     assert choice.reason == (
-        "Consul is not installed; with `nomad` and `consul` on PATH it would be Nomad"
+        "Consul is not installed; `prismctl dev init` installs what Nomad needs"
     )
 
 

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
+from prismctl.cli.live import LiveLines
 from prismctl.present.events import action_line, event_line, fields
 from prismctl.present.text import Tone
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from rich.live import Live
-
     from prismctl.cli.invocation import Invocation
     from prismctl.domain.plan import StackPlan
     from prismctl.present.progress import Progress
-    from prismctl.present.text import Line
 
 
 class Narrator(Protocol):
@@ -117,10 +114,11 @@ class LiveNarrator:
     def __init__(self, call: Invocation, *, began_at: float) -> None:
         self._call = call
         self._began_at = began_at
-        self._live: Live | None = None
+        self._lines = LiveLines(call)
 
     def __enter__(self) -> Self:
         """Nothing is drawn before there is something to draw."""
+        self._lines.__enter__()
         return self
 
     def __exit__(
@@ -130,8 +128,7 @@ class LiveNarrator:
         trace: TracebackType | None,
     ) -> None:
         """Take the steps off the screen and give the cursor back."""
-        if self._live is not None:
-            self._live.__exit__(kind, error, trace)
+        self._lines.__exit__(kind, error, trace)
 
     def tell_plan(self, plan: StackPlan) -> None:
         """The plan; it stays."""
@@ -146,49 +143,18 @@ class LiveNarrator:
 
     def tell_time(self, progress: Progress) -> None:
         """Redraw, so that times count up."""
-        from rich.console import Console
-        from rich.live import Live
-
         from prismctl.present.progress import progress_lines
 
-        if self._live is None:
-            console = Console(
-                file=sys.stdout, no_color=not self._call.has_colour, highlight=False, markup=False
+        width, height = self._lines.size
+        self._lines.draw(
+            progress_lines(
+                progress,
+                now=time.time(),
+                began_at=self._began_at,
+                width=width,
+                height=height - 2,
             )
-            self._live = Live(console=console, auto_refresh=False, transient=True)
-            self._live.__enter__()
-        size = self._live.console.size
-        lines = progress_lines(
-            progress,
-            now=time.time(),
-            began_at=self._began_at,
-            width=size.width,
-            height=size.height - 2,
         )
-        self._live.update(_styled(lines), refresh=True)
-
-
-_STYLES = {
-    Tone.PLAIN: "",
-    Tone.GOOD: "green",
-    Tone.BUSY: "yellow",
-    Tone.BAD: "red",
-    Tone.MUTED: "dim",
-    Tone.STRONG: "bold",
-    Tone.ACCENT: "cyan",
-}
-
-
-def _styled(lines: list[Line]) -> Any:
-    from rich.text import Text
-
-    text = Text(no_wrap=True, overflow="ellipsis", end="")
-    for index, spans in enumerate(lines):
-        if index:
-            text.append("\n")
-        for span in spans:
-            text.append(span.text, style=_STYLES[span.tone])
-    return text
 
 
 def choose_narrator(call: Invocation, *, began_at: float) -> Narrator:

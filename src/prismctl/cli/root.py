@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _COMMANDS = "prismctl.cli.commands"
 
 DEV_ENTRIES = {
+    "init": Entry(f"{_COMMANDS}.init:init", "Make this machine ready, once.", "This machine"),
     "start": Entry(
         f"{_COMMANDS}.start:start", "Start a stack and wait until it is ready.", "The stack"
     ),

@@ -139,6 +139,11 @@ def start_stack(call: Invocation, options: StartOptions) -> None:
         click.exceptions.Exit: somebody decided not to go on.
     """
     began_at = process_began_at()
+    if _is_engine_open(call, options):
+        from prismctl.cli.engine_question import ask_for_engine
+
+        options = ask_for_engine(call, options)
+        began_at = time.time()
     deadline = time.monotonic() + options.wait_seconds
     while True:
         client = find_stack(call.paths)
@@ -163,6 +168,25 @@ def start_stack(call: Invocation, options: StartOptions) -> None:
             deadline += asked_seconds
         else:
             return
+
+
+def _is_engine_open(call: Invocation, options: StartOptions) -> bool:
+    """Whether to ask who shall run the services: nobody has said, Nomad is missing, and somebody looks."""
+    if options.engine is not None or not (call.can_ask and call.is_on_terminal):
+        return False
+    if call.is_quiet or call.is_json or call.is_confirmed or find_project_file(Path.cwd()):
+        return False
+    if _has_nomad(call) or find_stack(call.paths) is not None:
+        return False
+    from prismctl.files.settings import load_settings
+
+    return load_settings(call.home).engine == "auto"
+
+
+def _has_nomad(call: Invocation) -> bool:
+    from prismctl.machine import find_tool
+
+    return all(find_tool(tool, call.home.tools) for tool in AGENTS[EngineName.NOMAD])
 
 
 def _change(
@@ -280,14 +304,11 @@ def guess_engine(call: Invocation, options: StartOptions) -> str:
 
     Only where nothing but the tools can decide: a wrong guess would start agents for nothing.
     """
-    from prismctl.machine import find_tool
-
     if options.engine not in {None, "auto", "nomad"}:
         return ""
     if options.engine is None and (call.home.settings.exists() or find_project_file(Path.cwd())):
         return ""
-    has_all = all(find_tool(tool, call.home.tools) for tool in AGENTS[EngineName.NOMAD])
-    return EngineName.NOMAD.value if has_all else ""
+    return EngineName.NOMAD.value if _has_nomad(call) else ""
 
 
 def _say_already_running(call: Invocation, status: dict[str, Any]) -> None:

@@ -184,7 +184,8 @@ NATIVE: Final = Fields(
             Words(), "run to its end before the program, while the data directory is empty"
         ),
         "user": Key(
-            Text(), "the account it is meant for, where it refuses to be root; descriptive"
+            Text(),
+            "the account it runs under when prismctl is root; whoever else runs it stays who they are",
         ),
     }
 )

@@ -91,7 +91,7 @@ def choose_runtime(
 def choose_engine(requested: str, facts: MachineFacts) -> EngineChoice | Refusal:
     """Who runs the stack; ``requested`` is ``auto`` or an engine's name."""
     missing = [tool for tool in NOMAD_TOOLS if tool not in facts.tools]
-    hint = "put `nomad` and `consul` on PATH; `--engine local` needs nothing"
+    hint = "`prismctl dev init` installs them; `--engine local` needs nothing"
     names = " and ".join(tool.capitalize() for tool in missing)
     verb = "are" if len(missing) > 1 else "is"
     if requested == EngineName.LOCAL:
@@ -103,7 +103,7 @@ def choose_engine(requested: str, facts: MachineFacts) -> EngineChoice | Refusal
     if missing:
         return EngineChoice(
             EngineName.LOCAL,
-            f"{names} {verb} not installed; with `nomad` and `consul` on PATH it would be Nomad",
+            f"{names} {verb} not installed; `prismctl dev init` installs what Nomad needs",
         )
     return EngineChoice(EngineName.NOMAD, "Nomad and Consul are installed")
 

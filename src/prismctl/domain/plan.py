@@ -99,7 +99,7 @@ class ServicePlan:
     init: tuple[str, ...] = ()
     """For native: run to its end before the program, whenever the data directory is empty."""
     user: str = ""
-    """For native: the account it is meant for, where it refuses to be root; descriptive."""
+    """For native: the account it runs under when root runs it; anybody else stays who they are."""
     template: ServiceTemplate | None = None
     """What `replicas.plan_replica` makes further instances from; ``None`` when all instances are alike."""
 

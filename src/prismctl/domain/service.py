@@ -131,7 +131,7 @@ class ServiceDefinition:
     init: tuple[str, ...] = ()
     """For native: run to its end before the program, whenever the data directory is empty."""
     user: str = ""
-    """For native: the account it is meant for, where it refuses to be root; descriptive."""
+    """For native: the account it runs under when root runs it; anybody else stays who they are."""
     program_version: str = ""
     """For native: the version of the program that is wanted; descriptive."""
 

@@ -51,6 +51,6 @@ def _find_tool(name: str, paths: StackPaths) -> Path:
     if found is None:
         raise MissingToolError(
             f"{name} is not installed",
-            hint="put it on PATH; `prismctl dev start --engine local` needs nothing",
+            hint="`prismctl dev init` installs it; `prismctl dev start --engine local` needs nothing",
         )
     return Path(found.path)

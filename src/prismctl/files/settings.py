@@ -35,6 +35,8 @@ class Settings:
     """Where the web dashboard is tried first."""
     max_log_bytes: int | None = None
     """A service's log is rotated at this size; ``None``: the keeper's own bound."""
+    release_url: str = ""
+    """Mirror that `init` fetches Nomad and Consul from; empty for the vendor's own server."""
     theme: str = ""
     """Of the terminal dashboard."""
     keys: Mapping[str, str] = field(default_factory=dict)
@@ -66,6 +68,22 @@ def load_settings(home: Home) -> Settings:
     if not read_text(home.settings).strip():
         return Settings()
     return read_settings(load_document(home.settings))
+
+
+def save_setting(home: Home, key: str, value: str) -> None:
+    """Write one setting down; what else somebody wrote there stays, comments included.
+
+    Raises:
+        ConfigError: the settings have mistakes already.
+        PrismError: they cannot be read or written.
+    """
+    from prismctl.files.atomic import write_atomically
+    from prismctl.files.text import read_text
+    from prismctl.files.yaml import with_value
+
+    load_settings(home)
+    text = read_text(home.settings) if home.settings.exists() else ""
+    write_atomically(home.settings, with_value(text, key, value))
 
 
 def read_settings(document: Document, *, key: str = "") -> Settings:
@@ -101,6 +119,7 @@ def make_settings(
         wait_timeout_seconds=given.get("wait_timeout", defaults.wait_timeout_seconds),
         dashboard_port=given.get("ports", {}).get("dashboard", defaults.dashboard_port),
         max_log_bytes=None if log_megabytes is None else log_megabytes << 20,
+        release_url=given.get("release_url", defaults.release_url),
         theme=given.get("theme", defaults.theme),
         keys=given.get("keys", {}),
         places={key: document.place_of_key((*path, key)) for key in given},
@@ -134,6 +153,7 @@ def settings_shape() -> Fields:
                 "what happens to the rest when a service does not come up",
             ),
             "wait_timeout": Key(Duration(), "how long a start waits until all is healthy"),
+            "release_url": Key(Text(), "mirror that `init` fetches Nomad and Consul from"),
             "ports": Key(
                 Fields({"dashboard": Key(PortNumber(), "where the web dashboard is tried first")}),
                 "ports of prismctl itself",

@@ -23,6 +23,8 @@ MAX_DEPTH: Final = 32
 MAX_VALUES: Final = 200_000
 """Values after aliases are followed: a few lines of aliases can stand for billions."""
 
+_NEVER_WRAP: Final = 1 << 20
+
 _NULL: Final = re.compile(r"~|null|Null|NULL|")
 _TRUE: Final = re.compile(r"true|True|TRUE")
 _FALSE: Final = re.compile(r"false|False|FALSE")
@@ -58,6 +60,29 @@ def parse_document(text: str, path: FilePath) -> Document:
         values=builder.values,
         written=builder.written,
     )
+
+
+def with_value(text: str, key: str, value: str) -> str:
+    """The text with a value for a key at its top; every other line and comment stays as it is.
+
+    The text must be one that `parse_document` accepts, with a mapping at its top or nothing at all.
+    """
+    from io import StringIO
+
+    from ruamel.yaml import YAML
+
+    editor = YAML(typ="rt")
+    editor.preserve_quotes = True
+    editor.width = _NEVER_WRAP
+    tree = editor.load(text)
+    if tree is None:
+        # Nothing, or nothing but comments.
+        start = text if not text or text.endswith("\n") else f"{text}\n"
+        return f"{start}{key}: {value}\n"
+    tree[key] = value
+    written = StringIO()
+    editor.dump(tree, written)
+    return written.getvalue()
 
 
 def _refuse(message: str, place: Place) -> NoReturn:

@@ -192,6 +192,7 @@ class GoProvider:
         try:
             total = await self._count_packages(tool, report)
             done = 0
+            report(Progress(done=done, total=total, unit=Unit.PACKAGES))
             async for _ in self._run(tool, self._command(tool, temporary)):
                 done += 1
                 report(Progress(done=min(done, total), total=total, unit=Unit.PACKAGES))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from prismctl.errors import MissingToolError, PrismError, UnavailableError
 from prismctl.files.atomic import describe_way_out
+from prismctl.files.text import name_for_people
 from prismctl.install.manifest import (
     InstalledPackages,
     Manifest,
@@ -133,11 +134,16 @@ async def carry_out(
             brought = InstalledPackages(manager=offer.provider, names=provided.packages)
             write_manifest(home, with_packages(manifest, brought))
         return Outcome(
-            detail=f"{offer.version} at {provided.path}, {provided.verified}", is_changed=True
+            detail=f"{offer.version} at {provided.path}, from {offer.provider}",
+            note=provided.verified,
+            is_changed=True,
         )
     tool = place(home, offer, provided)
+    where = name_for_people(home.tools / tool.file)
     return Outcome(
-        detail=f"{offer.version} at {home.tools / tool.file}, {tool.verified}", is_changed=True
+        detail=f"{offer.version} at {where}, from {offer.provider}",
+        note=tool.verified,
+        is_changed=True,
     )
 
 

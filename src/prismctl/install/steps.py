@@ -41,6 +41,8 @@ class Outcome:
     """Whether anything on this machine is different now."""
     is_left_out: bool = False
     """It was not needed, or not wanted."""
+    note: str = ""
+    """What else there is to know, as how a program was verified."""
     fix: str = ""
     """What to type to have it after all."""
 
@@ -53,6 +55,7 @@ class StepStatus:
     title: str
     state: StepState = StepState.WAITING
     detail: str = ""
+    note: str = ""
     fix: str = ""
     is_changed: bool = False
     is_required: bool = True
@@ -144,6 +147,7 @@ async def _run_one(
             running,
             state=StepState.LEFT_OUT if outcome.is_left_out else StepState.DONE,
             detail=outcome.detail,
+            note=outcome.note,
             fix=outcome.fix,
             is_changed=outcome.is_changed,
         )

@@ -60,7 +60,7 @@ def step_lines(
     lines = []
     for step in steps:
         lines.append(_step_line(step, title_width, now, speeds.get(step.name), width))
-        lines += _fix_lines(step, title_width, width)
+        lines += _more_lines(step, title_width, width)
     return lines
 
 
@@ -68,7 +68,11 @@ def plain_step_line(step: StepStatus) -> Line:
     """One line for a step that has ended, for pipes."""
     verb = _PLAIN_VERBS[step.state]
     took = "" if not _is_worth_showing(step.seconds) else f"  {render_duration(step.seconds)}"
-    words = [clean(step.detail), f"fix: {clean(step.fix)}" if step.fix else ""]
+    words = [
+        clean(step.detail),
+        clean(step.note),
+        f"fix: {clean(step.fix)}" if step.fix else "",
+    ]
     return line(
         Span(pad(verb, _VERB_WIDTH), _PLAIN_TONES[step.state]),
         f"{step.name}  " + "; ".join(word for word in words if word) + took,
@@ -85,7 +89,9 @@ def progress_words(progress: Progress, speed: float | None) -> str:
     """How far something is: ``62 of 130 MB · 12 MB/s``, ``312 of 2100 packages``."""
     if progress.unit == "packages":
         if progress.total is None:
-            return "fetching modules"
+            return "preparing modules"
+        if progress.done == progress.total:
+            return "linking"
         return f"{progress.done} of {count_of(progress.total, 'package')}"
     size = render_bytes(progress.done)
     if progress.total is not None:
@@ -93,13 +99,12 @@ def progress_words(progress: Progress, speed: float | None) -> str:
     return f"{size} · {render_bytes(int(speed))}/s" if speed else size
 
 
-def decision_lines(decisions: Sequence[Decision], *, home: str, width: int) -> list[Line]:
+def decision_lines(decisions: Sequence[Decision], *, width: int) -> list[Line]:
     """What would happen to each tool: source, size, licence, how it is verified, commands that need root."""
     lines: list[Line] = []
     for decision in decisions:
         lines += [*_decision_lines(decision, width), ()]
-    lines.append(clip_line(line(_INDENT, Span("Home", Tone.STRONG), f"   {home}"), width))
-    return lines
+    return lines[:-1]
 
 
 def render_decision(decision: Decision) -> dict[str, Any]:
@@ -145,6 +150,7 @@ def render_steps(steps: Sequence[StepStatus]) -> dict[str, Any]:
                 "name": step.name,
                 "state": step.state,
                 "detail": step.detail,
+                "note": step.note or None,
                 "fix": step.fix or None,
                 "is_changed": step.is_changed,
                 "is_required": step.is_required,
@@ -180,14 +186,14 @@ def _is_worth_showing(seconds: float | None) -> bool:
     return seconds is not None and seconds >= _SHOWN_SECONDS
 
 
-def _fix_lines(step: StepStatus, title_width: int, width: int) -> list[Line]:
-    """What to do about a step that was not taken, below it."""
-    if not step.fix:
-        return []
+def _more_lines(step: StepStatus, title_width: int, width: int) -> list[Line]:
+    """What else there is to know about a step, and what to do about one that was not taken, below it."""
+    texts = [clean(step.note), f"fix: {clean(step.fix)}" if step.fix else ""]
     indent = " " * (len(_INDENT) + 2 + title_width + 2)
     return [
         line(indent, Span(words, Tone.MUTED))
-        for words in fold(f"fix: {clean(step.fix)}", max(20, width - len(indent)))
+        for text in texts
+        for words in fold(text, max(20, width - len(indent)))
     ]
 
 

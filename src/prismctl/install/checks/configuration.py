@@ -24,9 +24,12 @@ def read_catalog(home: Home, misread: list[Misread]) -> Catalog:
     """The catalog of a home, and the packaged one where it cannot be used; why is noted."""
     try:
         return load_catalog(home, creates=False)
-    except (PrismError, OSError) as error:
+    except PrismError as error:
         misread.append(_describe(error, "prismctl dev catalog validate"))
-        return Catalog(services=PACKAGED, file="", is_generated=True)
+    except PermissionError:
+        # Nobody may look into this home; that is said of home.
+        pass
+    return Catalog(services=PACKAGED, file="", is_generated=True)
 
 
 def read_others(home: Home, working_directory: Path, misread: list[Misread]) -> None:
@@ -38,8 +41,10 @@ def read_others(home: Home, working_directory: Path, misread: list[Misread]) -> 
     for read in readers:
         try:
             read()
-        except (PrismError, OSError) as error:
+        except PrismError as error:
             misread.append(_describe(error, "prismctl dev start --dry-run"))
+        except PermissionError:
+            continue
 
 
 def judge_configuration(misread: Sequence[Misread]) -> tuple[Finding, ...]:
@@ -50,15 +55,13 @@ def judge_configuration(misread: Sequence[Misread]) -> tuple[Finding, ...]:
     return tuple(_finding(State.PROBLEM, each.message, each.hint) for each in misread)
 
 
-def _describe(error: PrismError | OSError, command: str) -> Misread:
-    if isinstance(error, ConfigError):
-        first = str(error.problems[0])
-        more = len(error.problems) - 1
-        words = f"{first} (and {more} more)" if more else first
-        return Misread(message=words, hint=f"{command}   (lists every mistake)")
-    if isinstance(error, PrismError):
+def _describe(error: PrismError, command: str) -> Misread:
+    if not isinstance(error, ConfigError):
         return Misread(message=error.message, hint=error.hint)
-    return Misread(message=str(error), hint="")
+    first = str(error.problems[0])
+    more = len(error.problems) - 1
+    words = f"{first} (and {more} more)" if more else first
+    return Misread(message=words, hint=f"{command}   (lists every mistake)")
 
 
 def _finding(state: State, detail: str, fix: str = "") -> Finding:

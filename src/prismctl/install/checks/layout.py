@@ -32,10 +32,15 @@ class LayoutFacts(NamedTuple):
 def gather_layout(surroundings: Surroundings) -> LayoutFacts:
     """The manifest beside what is on the disk."""
     home = surroundings.home
+    try:
+        is_there = home.directory.is_dir()
+    except OSError:
+        is_there = False
+    if not is_there:
+        return LayoutFacts(is_there=False)
     incomplete = tuple(
         stack.paths.name for stack in surroundings.stacks if _lacks_directories(stack.paths)
     )
-    is_there = home.directory.is_dir()
     try:
         tools = read_manifest(home).tools
     except PrismError as error:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from prismctl.install.checks.clock import gather_clock, judge_clock
 from prismctl.install.checks.configuration import judge_configuration
+from prismctl.install.checks.finding import Finding, State
 from prismctl.install.checks.home import (
     gather_directory,
     gather_secrets,
@@ -38,40 +39,46 @@ from prismctl.install.checks.tools import check_tools
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from prismctl.install.checks.finding import Finding
     from prismctl.install.checks.surroundings import Surroundings
 
 _Facts = TypeVar("_Facts")
 
 
 def _aside(
-    gather: Callable[[Surroundings], _Facts], judge: Callable[[_Facts], tuple[Finding, ...]]
+    name: str,
+    gather: Callable[[Surroundings], _Facts],
+    judge: Callable[[_Facts], tuple[Finding, ...]],
 ) -> Callable[[Surroundings], Awaitable[tuple[Finding, ...]]]:
     """A check whose facts are gathered in a thread, so that it waits beside the others."""
 
     async def check(surroundings: Surroundings) -> tuple[Finding, ...]:
-        return judge(await asyncio.to_thread(gather, surroundings))
+        try:
+            return judge(await asyncio.to_thread(gather, surroundings))
+        except OSError as error:
+            # One thing that cannot be looked at hides none of the others.
+            detail = f"cannot be looked at: {error}"
+            return (Finding(name=name, title=name, state=State.WARNING, detail=detail),)
 
     return check
 
 
 CHECKS: Final = (
     check_tools,
-    _aside(gather_platform, judge_platform),
-    _aside(gather_directory, judge_directory),
-    _aside(gather_secrets, judge_secrets),
-    _aside(gather_layout, judge_layout),
-    _aside(lambda surroundings: surroundings.misread, judge_configuration),
-    _aside(gather_leftovers, judge_leftovers),
-    _aside(gather_ports, judge_ports),
-    _aside(gather_memory, judge_memory),
-    _aside(gather_disk, judge_disk),
-    _aside(gather_file_limit, judge_file_limit),
-    _aside(gather_inotify, judge_inotify),
-    _aside(gather_groups, judge_groups),
-    _aside(gather_clock, judge_clock),
-    _aside(gather_network, judge_network),
-    _aside(lambda surroundings: surroundings.terminal, judge_terminal),
+    _aside("platform", gather_platform, judge_platform),
+    _aside("home", gather_directory, judge_directory),
+    _aside("secrets", gather_secrets, judge_secrets),
+    _aside("installation", gather_layout, judge_layout),
+    _aside("configuration", lambda surroundings: surroundings.misread, judge_configuration),
+    _aside("leftovers", gather_leftovers, judge_leftovers),
+    _aside("ports", gather_ports, judge_ports),
+    _aside("memory", gather_memory, judge_memory),
+    _aside("disk", gather_disk, judge_disk),
+    _aside("file-limit", gather_file_limit, judge_file_limit),
+    _aside("inotify", gather_inotify, judge_inotify),
+    _aside("cgroups", gather_groups, judge_groups),
+    _aside("clock", gather_clock, judge_clock),
+    _aside("network", gather_network, judge_network),
+    _aside("terminal", lambda surroundings: surroundings.terminal, judge_terminal),
 )
 """In the order in which findings are shown."""
 

@@ -149,7 +149,7 @@ def _allowance(group: Path, limit_name: str, usage_name: str, cache_key: str) ->
 def gather_disk(surroundings: Surroundings) -> DiskFacts:
     """The file system of home."""
     home = surroundings.home.directory
-    directory = next((each for each in (home, *home.parents) if each.is_dir()), Path("/"))
+    directory = next((each for each in (home, *home.parents) if _is_directory(each)), Path("/"))
     try:
         found = os.statvfs(directory)
     except OSError:
@@ -159,6 +159,13 @@ def gather_disk(surroundings: Surroundings) -> DiskFacts:
         free_bytes=found.f_bavail * found.f_frsize,
         free_inodes=found.f_favail if found.f_files else None,
     )
+
+
+def _is_directory(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
 
 
 def gather_file_limit(surroundings: Surroundings) -> FileLimitFacts:

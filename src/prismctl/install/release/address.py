@@ -17,7 +17,7 @@ VARIABLE: Final = "PRISM_RELEASE_URL"
 
 
 def find_base_url(setting: str = "", environment: Mapping[str, str] = os.environ) -> str:
-    """The address of the releases: what was set, else what the environment says, else the vendor's.
+    """The address of the releases: what the environment says, else what was set, else the vendor's.
 
     A mirror may speak plain HTTP, since what comes from it is verified by signature: sizes and the list of
     builds are then as good as the network.
@@ -25,7 +25,8 @@ def find_base_url(setting: str = "", environment: Mapping[str, str] = os.environ
     Raises:
         ConfigError: it is not the address of a web server.
     """
-    url = (setting or environment.get(VARIABLE, "") or VENDOR_URL).rstrip("/")
+    variable = environment.get(VARIABLE, "")
+    url = (variable or setting or VENDOR_URL).rstrip("/")
     try:
         parts = urlsplit(url)
         is_good = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
@@ -35,7 +36,7 @@ def find_base_url(setting: str = "", environment: Mapping[str, str] = os.environ
         return url
     message = f"{show_url(url)} is not an address that releases can be fetched from"
     raise ConfigError(
-        [Problem(message=message, file="" if setting else VARIABLE)],
+        [Problem(message=message, file=VARIABLE if variable else "")],
         hint="it begins with https:// or http://",
     )
 

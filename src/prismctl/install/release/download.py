@@ -36,9 +36,11 @@ async def download(
     part: PartFile,
     report: Callable[[Progress], None],
     *,
-    max_bytes: int = MAX_ARCHIVE_BYTES,
+    offered: int | None = None,
 ) -> str:
     """SHA-256 in hexadecimal of the whole archive, once it is there; what an earlier try has fetched is used.
+
+    ``offered`` is how many bytes there should be, should the answer not say so.
 
     Raises:
         UnavailableError: it is not there, or was cut too often; the part stays for the next time.
@@ -47,7 +49,7 @@ async def download(
     """
     retries = Retries(connection.patience)
     best = part.measure()
-    fetching = _Fetching(connection, url, part, report, max_bytes)
+    fetching = _Fetching(connection, url, part, report, offered)
     while True:
         try:
             return await fetching.fetch_rest()
@@ -68,13 +70,13 @@ class _Fetching:
         url: str,
         part: PartFile,
         report: Callable[[Progress], None],
-        max_bytes: int,
+        offered: int | None,
     ) -> None:
         self._connection = connection
         self._url = url
         self._part = part
         self._report = report
-        self._max_bytes = max_bytes
+        self._offered = offered
 
     async def fetch_rest(self) -> str:
         size = self._part.measure()
@@ -97,8 +99,10 @@ class _Fetching:
 
     async def _receive(self, response: ClientResponse, size: int) -> str:
         start, total = _read_range(response)
-        if total is not None and total > self._max_bytes:
-            raise self._refuse_size(f"announces {total} bytes")
+        if total is not None and total > MAX_ARCHIVE_BYTES:
+            raise RefusedReleaseError(
+                f"{show_url(self._url)} announces {total} bytes; an archive has at most {MAX_ARCHIVE_BYTES}"
+            )
         if response.status == _PARTIAL and start != size:
             self._part.restart(None)
             raise PassingError(f"{show_url(self._url)} answered with another part than was asked")
@@ -106,13 +110,16 @@ class _Fetching:
             self._part.restart(_find_origin(response, self._url, total))
         digest = await self._hash()
         done = self._part.measure()
+        limit = next(size for size in (total, self._offered, MAX_ARCHIVE_BYTES) if size is not None)
         self._report(Progress(done=done, total=total, unit=Unit.BYTES))
         # Written and hashed where it arrives: a chunk takes less than a millisecond, and a cancellation in
         # between leaves a file that is whole up to its end.
         async for chunk in response.content.iter_chunked(_CHUNK_BYTES):
             done += len(chunk)
-            if done > (self._max_bytes if total is None else total):
-                raise self._refuse_size("sends more than it announced")
+            if done > min(limit, MAX_ARCHIVE_BYTES):
+                raise RefusedReleaseError(
+                    f"{show_url(self._url)} sends more than the {limit} bytes that it should"
+                )
             self._part.append(chunk)
             digest.update(chunk)
             self._report(Progress(done=done, total=total, unit=Unit.BYTES))
@@ -122,11 +129,6 @@ class _Fetching:
 
     async def _hash(self) -> hashlib._Hash:
         return await asyncio.to_thread(self._part.hash)
-
-    def _refuse_size(self, what: str) -> RefusedReleaseError:
-        return RefusedReleaseError(
-            f"{show_url(self._url)} {what}; an archive has at most {self._max_bytes}"
-        )
 
 
 def _read_range(response: ClientResponse) -> tuple[int, int | None]:

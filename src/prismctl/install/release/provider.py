@@ -107,7 +107,9 @@ class ReleaseProvider:
             checksum, signer = await self._find_checksum(connection, files, offer)
             with open_part(workspace / f"{files.archive_name}.part") as part:
                 try:
-                    fetched = await download(connection, files.archive, part, report)
+                    fetched = await download(
+                        connection, files.archive, part, report, offered=offer.size_bytes
+                    )
                     _require_checksum(fetched, checksum, offer.source)
                     sha256 = await unpack(
                         part.descriptor, offer.tool, program, shown=files.archive_name

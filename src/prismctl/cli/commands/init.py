@@ -1,0 +1,113 @@
+"""``prismctl dev init``: what shall be installed, as flags; `cli/initialising.py` does it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from prismctl.cli.command import Command, option
+
+if TYPE_CHECKING:
+    from prismctl.cli.invocation import Invocation
+
+_WHENCE = "Where tools come from"
+
+
+@click.command(
+    cls=Command,
+    help="Make this machine ready, once: install what is missing of Nomad, Consul and Podman, create home with "
+    "its catalog, and prove it by starting and stopping one service. What is there is left as it is; "
+    "doing it again changes nothing, and carries on where an interrupted one ended.",
+    short_help="Make this machine ready, once.",
+    examples=[
+        ("prismctl dev init", "install what is missing"),
+        ("prismctl dev init --dry-run", "only show what would be done, with URLs and sizes"),
+        ("prismctl dev init --yes", "without a question, as in a script"),
+        ("prismctl dev init --without podman", "no containers wanted"),
+        ("prismctl dev init --provider go", "build Nomad and Consul with Go"),
+        (
+            "prismctl dev init --make-bundle tools.tar",
+            "pack everything for a machine without network",
+        ),
+        ("prismctl dev init --from-bundle tools.tar", "install from it"),
+        ("prismctl dev init --rollback nomad", "use the version that was in use before"),
+    ],
+    has_stack=False,
+)
+@option(
+    "--provider",
+    type=click.Choice(["auto", "path", "release", "go", "apt", "dnf", "brew"]),
+    default="auto",
+    section=_WHENCE,
+    help="Whom to have Nomad and Consul from.",
+)
+@option("--offline", is_flag=True, section=_WHENCE, help="Fetch nothing from anywhere.")
+@option(
+    "--from-bundle",
+    metavar="FILE",
+    section=_WHENCE,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Install from a file that --make-bundle wrote; needs no network.",
+)
+@option(
+    "--from-dir",
+    metavar="DIR",
+    section=_WHENCE,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Install from a directory with release archives and their SHA256SUMS.",
+)
+@option(
+    "--without",
+    metavar="TOOL",
+    multiple=True,
+    type=click.Choice(["podman"]),
+    help="Do not install this one.",
+)
+@option("--dry-run", is_flag=True, help="Show what would be done and touch nothing.")
+@option(
+    "--make-bundle",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Pack what a machine without network needs into one file.",
+)
+@option(
+    "--rollback",
+    metavar="TOOL",
+    type=click.Choice(["nomad", "consul"]),
+    help="Use the version of a tool that was in use before.",
+)
+def init(
+    call: Invocation,
+    *,
+    provider: str,
+    offline: bool,
+    from_bundle: Path | None,
+    from_dir: Path | None,
+    without: tuple[str, ...],
+    dry_run: bool,
+    make_bundle: Path | None,
+    rollback: str | None,
+) -> None:
+    """Read the flags and do what they say."""
+    from prismctl.cli.initialising import InitOptions, go_back, initialise
+    from prismctl.install.provider import ProviderName
+    from prismctl.install.tools import ToolName
+
+    if rollback is not None:
+        go_back(call, rollback)
+        return
+    options = InitOptions(
+        provider=None if provider == "auto" else ProviderName(provider),
+        is_offline=offline,
+        bundle=from_bundle or from_dir,
+        without=frozenset(ToolName(name) for name in without),
+        is_trial=dry_run,
+    )
+    if make_bundle is not None:
+        from prismctl.cli.packing import pack
+
+        pack(call, options, make_bundle)
+    else:
+        initialise(call, options)

@@ -1,0 +1,82 @@
+"""Lines that are redrawn in place on stdout, and taken away or left standing at the end."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from prismctl.present.text import Tone
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from rich.live import Live
+
+    from prismctl.cli.invocation import Invocation
+    from prismctl.present.text import Line
+
+_STYLES: Final = {
+    Tone.PLAIN: "",
+    Tone.GOOD: "green",
+    Tone.BUSY: "yellow",
+    Tone.BAD: "red",
+    Tone.MUTED: "dim",
+    Tone.STRONG: "bold",
+    Tone.ACCENT: "cyan",
+}
+
+
+class LiveLines:
+    """An area at the end of the terminal; used as a context, and nothing is drawn before the first lines."""
+
+    def __init__(self, call: Invocation) -> None:
+        self._call = call
+        self._live: Live | None = None
+
+    def __enter__(self) -> Self:
+        """Nothing yet."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Take the lines off the screen and give the cursor back."""
+        if self._live is not None:
+            self._live.__exit__(kind, error, trace)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Cells and lines there are."""
+        size = self._begin().console.size
+        return size.width, size.height
+
+    def draw(self, lines: list[Line]) -> None:
+        """Show these lines in place of the ones before."""
+        self._begin().update(_styled(lines), refresh=True)
+
+    def _begin(self) -> Live:
+        if self._live is None:
+            from rich.console import Console
+            from rich.live import Live
+
+            console = Console(
+                file=sys.stdout, no_color=not self._call.has_colour, highlight=False, markup=False
+            )
+            self._live = Live(console=console, auto_refresh=False, transient=True)
+            self._live.__enter__()
+        return self._live
+
+
+def _styled(lines: list[Line]) -> Any:
+    from rich.text import Text
+
+    text = Text(no_wrap=True, overflow="ellipsis", end="")
+    for index, spans in enumerate(lines):
+        if index:
+            text.append("\n")
+        for span in spans:
+            text.append(span.text, style=_STYLES[span.tone])
+    return text

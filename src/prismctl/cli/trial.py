@@ -1,0 +1,134 @@
+"""A trial run: one trivial service is started and stopped on the engine, so that `init` ends with something that works."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from prismctl import __version__
+from prismctl.cli.stopping import tell_stop, verify_stopped
+from prismctl.cli.ticking import tick
+from prismctl.client import StackClient, StackCondition, find_condition, start_daemon
+from prismctl.domain.plan import EngineName, ServicePlan, StackPlan, plan_to_json
+from prismctl.domain.service import Runtime, ServiceName, ServiceType, StackName
+from prismctl.errors import DeadlineError, PrismError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from prismctl.cli.invocation import Invocation
+    from prismctl.files.paths import Home, StackPaths
+
+STACK: Final = "init-trial"
+_RECORD: Final = "trial.json"
+_REDRAW_SECONDS: Final = 0.1
+_PATIENCE_SECONDS: Final = 60.0
+
+
+def run_trial(call: Invocation, tell: Callable[[str], None]) -> float:
+    """Start and stop one service on the Nomad engine, in a stack of its own; how long the start took, in seconds.
+
+    Nothing of it is left, however it ends.
+
+    Raises:
+        PrismError: it did not work; the message has what the engine said.
+    """
+    paths = call.home.stack(STACK)
+    client = StackClient(paths)
+    # An earlier trial run may have been killed at any moment.
+    _end(call, paths)
+    began_at = time.time()
+    daemon = start_daemon(paths, EngineName.NOMAD.value)
+    try:
+        daemon.wait()
+        messages = client.apply(plan_to_json(_plan()), began_at, "stop")
+        _follow(messages, tell)
+        took = time.time() - began_at
+    finally:
+        tell("stops again")
+        _end(call, paths)
+    return took
+
+
+def _end(call: Invocation, paths: StackPaths) -> None:
+    """Take the stack down in whatever condition it is, with its files."""
+    condition = find_condition(paths)
+    if condition in {StackCondition.RUNNING, StackCondition.UNATTENDED}:
+        tell_stop(call, StackClient(paths).stop())
+    verify_stopped(paths)
+    shutil.rmtree(paths.directory, ignore_errors=True)
+
+
+def is_proven(home: Home, programs: Iterable[Path]) -> bool:
+    """Whether a trial run with exactly these programs has worked in this home."""
+    try:
+        recorded = json.loads((home.cache / _RECORD).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return bool(recorded == _stamps(programs))
+
+
+def remember_proof(home: Home, programs: Iterable[Path]) -> None:
+    """Write down that a trial run with these programs has worked.
+
+    Raises:
+        PrismError: home cannot be written.
+    """
+    from prismctl.files.atomic import write_atomically
+
+    home.cache.mkdir(mode=0o700, exist_ok=True)
+    write_atomically(home.cache / _RECORD, json.dumps(_stamps(programs)) + "\n")
+
+
+def _stamps(programs: Iterable[Path]) -> dict[str, Any]:
+    """What changes whenever a program does."""
+    found: dict[str, Any] = {"prismctl": __version__}
+    for program in programs:
+        real = program.resolve()
+        status = real.stat()
+        found[str(real)] = [status.st_size, status.st_mtime_ns]
+    return found
+
+
+def _plan() -> StackPlan:
+    service = ServicePlan(
+        name=ServiceName("trial"),
+        type=ServiceType.APPLICATION,
+        source="init",
+        runtime=Runtime.NATIVE,
+        runtime_reason="",
+        command=("/bin/sh", "-c", "echo it works; exec sleep 600"),
+    )
+    return StackPlan(
+        stack=StackName(STACK),
+        engine=EngineName.NOMAD,
+        engine_reason="",
+        origin="init",
+        services=(service,),
+        base_env={"PATH": "/usr/local/bin:/usr/bin:/bin"},
+    )
+
+
+def _follow(messages: Iterable[dict[str, Any]], tell: Callable[[str], None]) -> None:
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    last = ""
+    for message in tick(iter(messages), seconds=_REDRAW_SECONDS, deadline=deadline):
+        if message is None:
+            tell(last)
+        elif "event" in message:
+            last = str(message["event"].get("message") or "") or last
+            tell(last)
+        elif "result" in message:
+            if message["result"]["outcome"] != "ready":
+                raise PrismError(
+                    f"the trial run did not come up: {last}",
+                    hint="`prismctl dev doctor` looks at everything it depends on",
+                )
+            return
+    raise DeadlineError(
+        f"the trial run did not come up within {_PATIENCE_SECONDS:g} s: {last}",
+        hint="`prismctl dev doctor` looks at everything it depends on",
+    )
