@@ -247,7 +247,7 @@ def test_version_lists_every_tool_whether_installed_or_not(prismctl: Any) -> Non
     tools = {
         tool["name"]: tool for tool in prismctl("dev", "version", "-o", "json").document["tools"]
     }
-    assert set(tools) == {"prismctl", "python", "nomad", "consul", "podman"}
+    assert {"prismctl", "python", "nomad", "consul", "podman"} <= set(tools)
     assert json.dumps(tools["prismctl"]["version"]) != "null"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -152,7 +153,7 @@ def rolled_back(manifest: Manifest, name: str) -> Manifest:
 
 
 def _parse(document: dict[str, Any]) -> Manifest:
-    return Manifest(
+    manifest = Manifest(
         tools={
             name: ToolHistory(
                 current=history["current"],
@@ -168,3 +169,9 @@ def _parse(document: dict[str, Any]) -> Manifest:
         created=tuple(document["created"]),
         images=tuple(document["images"]),
     )
+    for name, history in manifest.tools.items():
+        for file in (name, history.current, history.previous, *(e.file for e in history.installed)):
+            # They are looked for, replaced and removed in `bin`, and nowhere else.
+            if os.path.basename(file) != file or file in {os.curdir, os.pardir}:  # noqa: PTH119 - a name, not a path
+                raise ValueError(f"`{file}` is not the name of a file")
+    return manifest

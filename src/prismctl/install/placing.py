@@ -42,8 +42,10 @@ def place(home: Home, offer: Offer, provided: Provided) -> InstalledTool:
     manifest = with_tool(read_manifest(home), offer.tool, tool)
     target = home.tools / tool.file
     try:
-        home.tools.mkdir(mode=0o700, parents=True, exist_ok=True)
+        home.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        home.tools.mkdir(mode=0o700, exist_ok=True)
         provided.path.chmod(_MODE)
+        _save(provided.path)
         provided.path.replace(target)
     except OSError as error:
         raise _cannot_write(target, error) from error
@@ -80,6 +82,15 @@ def settle(home: Home) -> None:
         link = home.tools / name
         if (home.tools / history.current).is_file() and _target(link) != history.current:
             _point(link, history.current)
+
+
+def _save(path: Path) -> None:
+    """Have a file on the disk: after a power cut, the manifest must not speak of a program that is not whole."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _target(link: Path) -> str:

@@ -1,13 +1,12 @@
-"""``prismctl dev version``: every tool with its version, its path and where it came from."""
+"""``prismctl dev version``: every tool with its version, its path, who brought it and whether it will do."""
 
 from __future__ import annotations
 
+import os
 import platform
-import re
-import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,17 +15,13 @@ from prismctl.cli.command import Command
 
 if TYPE_CHECKING:
     from prismctl.cli.invocation import Invocation
-
-_TOOLS: Final = {"nomad": "version", "consul": "version", "podman": "--version"}
-"""The tools, and the word that makes each of them say its version."""
-_PATIENCE_SECONDS: Final = 5.0
-_VERSION: Final = re.compile(r"\d+\.\d+[\w.+-]*")
+    from prismctl.install.inventory import InventoryEntry
 
 
 @click.command(
     cls=Command,
-    help="Show the versions of all tools: prismctl, Python, Nomad, Consul and Podman, each with its path "
-    "and where it came from. `prismctl --version` says only the first.",
+    help="Show the versions of all tools: prismctl, Python, Nomad, Consul and Podman, and Go where it builds them; each "
+    "with its path, who brought it, and whether that version works. `prismctl --version` says only the first.",
     short_help="Show the versions of all tools.",
     examples=[
         ("prismctl dev version", "a table"),
@@ -36,64 +31,75 @@ _VERSION: Final = re.compile(r"\d+\.\d+[\w.+-]*")
 )
 def version(call: Invocation) -> None:
     """Ask the tools, all at once, and print what they say."""
-    from concurrent.futures import ThreadPoolExecutor
+    import asyncio
 
-    with ThreadPoolExecutor(max_workers=len(_TOOLS)) as pool:
-        found = list(pool.map(lambda name: _describe(name, call.home.tools), _TOOLS))
-    rows = [
+    from prismctl.install.inventory import take_inventory
+
+    entries, complaint = asyncio.run(take_inventory(call.home, os.environ))
+    rows = [*_own_rows(), *map(_render, entries)]
+    if call.is_json:
+        document = {"schema": 1, "tools": rows, "complaint": complaint or None}
+        call.write_json(document, is_pretty=call.is_on_terminal)
+        return
+    from prismctl.files.text import name_for_people
+    from prismctl.present.listing import table_lines
+    from prismctl.present.text import line
+
+    cells = [
+        (
+            row["name"],
+            row["version"] or ("unknown" if row["path"] else "not installed"),
+            name_for_people(Path(row["path"])) if row["path"] else "",
+            _from(row),
+        )
+        for row in rows
+    ]
+    call.write_lines(table_lines(("TOOL", "VERSION", "PATH", "FROM"), cells, width=call.width))
+    problems = [row["problem"] for row in rows if row["problem"]] + [complaint] * bool(complaint)
+    call.write_lines([line(f"  {each}") for each in ["", *problems]] if problems else [])
+
+
+def _own_rows() -> list[dict[str, Any]]:
+    """What runs this command; it would not, were it not supported."""
+    known = {"source": None, "supported": True, "wanted": None, "problem": None}
+    return [
         {
             "name": "prismctl",
             "version": __version__,
             "path": str(Path(sys.argv[0]).absolute()),
             "origin": "this command",
+            "provider": None,
+            **known,
         },
         {
             "name": "python",
             "version": platform.python_version(),
             "path": sys.executable,
             "origin": "runs prismctl",
+            "provider": None,
+            **known,
         },
-        *found,
     ]
-    if call.is_json:
-        call.write_json({"schema": 1, "tools": rows}, is_pretty=call.is_on_terminal)
-        return
-    from prismctl.present.listing import table_lines
-
-    cells = [
-        (row["name"], row["version"] or "not installed", row["path"] or "", row["origin"] or "")
-        for row in rows
-    ]
-    call.write_lines(table_lines(("TOOL", "VERSION", "PATH", "FROM"), cells, width=call.width))
 
 
-def _describe(name: str, home_tools: Path) -> dict[str, Any]:
-    """One tool; version, path and origin are ``None`` when it is not installed."""
-    from prismctl.machine import find_tool
-
-    tool = find_tool(name, home_tools)
-    if tool is None:
-        return {"name": name, "version": None, "path": None, "origin": None}
+def _render(entry: InventoryEntry) -> dict[str, Any]:
+    """One tool; what is not known of it is ``None``."""
     return {
-        "name": name,
-        "version": _ask_version(tool.path, _TOOLS[name]),
-        "path": tool.path,
-        "origin": tool.origin,
+        "name": str(entry.name),
+        "version": entry.version or None,
+        "path": entry.path or None,
+        "origin": entry.origin or None,
+        "provider": entry.provider or None,
+        "source": entry.source or None,
+        "supported": entry.is_supported,
+        "wanted": entry.wanted or None,
+        "problem": entry.problem or None,
     }
 
 
-def _ask_version(path: str, word: str) -> str:
-    try:
-        said = subprocess.run(
-            [path, word],
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_PATIENCE_SECONDS,
-            stdin=subprocess.DEVNULL,
-            check=False,
-        ).stdout
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return f"unknown ({type(error).__name__})"
-    match = _VERSION.search(said)
-    return match[0] if match else "unknown"
+def _from(row: dict[str, Any]) -> str:
+    """Where it comes from, in words; a provider is named where it says more than the place does."""
+    provider = row["provider"]
+    return (
+        f"{row['origin']} ({provider})" if provider and provider != "path" else row["origin"] or ""
+    )
