@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
 import signal
 from dataclasses import replace
@@ -221,6 +222,26 @@ def test_a_killed_keeper_costs_a_restart_of_everything_and_no_more(
     wait_until(lambda: set(trial.states().values()) == {"healthy"}, seconds=60)
     assert not set(trial.pids().values()) & set(before.values())
     wait_until(lambda: not [pid for pid in before.values() if is_alive(pid)])
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_a_service_runs_as_its_user_and_dies_with_the_keeper_like_any_other(
+    trial: Trial, wait_until: Callable[..., None]
+) -> None:
+    lab = trial.lab
+    script = "id -un >> who; exec sleep 1000"
+    result = trial.run(lab.shell("db", script, user="nobody"))
+    assert result["outcome"] == "ready", result
+    pid = trial.pids()["db"]
+    assert Path(f"/proc/{pid}").stat().st_uid == pwd.getpwnam("nobody").pw_uid
+    who = lab.paths.data / "db" / "who"
+    wait_until(lambda: who.exists() and who.read_text(encoding="utf-8") == "nobody\n")
+    assert lab.paths.directory.stat().st_mode & 0o077 == 0
+
+    os.kill(lab.keeper_pid(), signal.SIGKILL)
+    wait_until(lambda: trial.pids()["db"] not in {None, pid}, seconds=60)
+    wait_until(lambda: who.read_text(encoding="utf-8") == "nobody\nnobody\n")
+    wait_until(lambda: not is_alive(pid))
 
 
 def test_a_stop_goes_in_reverse_order_and_leaves_nothing(trial: Trial) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from prismctl.errors import MissingToolError
-from prismctl.runtime import first_run
+from prismctl.errors import MissingToolError, PrismError
+from prismctl.runtime import first_run, other_account
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,6 +33,7 @@ def render_native(
 
     Raises:
         MissingToolError: there is no such program.
+        PrismError: it is to run as a user that does not exist.
     """
     if not service.command:
         raise MissingToolError(
@@ -43,17 +45,36 @@ def render_native(
     found = _find_program(program, directory, path)
     if found is None:
         raise _missing(service, program, "command")
+    account = _become_account(service, data)
     if not service.init:
-        return (found, *arguments)
+        return (*account, found, *arguments)
     first, *rest = service.init
     # Database servers are often kept, with all that goes with them, in a directory that is on nobody's PATH.
     beside = f"{path}{os.pathsep}{Path(found).resolve().parent}"
     initial = _find_program(first, directory, beside)
     if initial is None:
         raise _missing(service, first, "native.init")
-    script = str(Path(first_run.__file__))
-    head = (sys.executable, "-I", "-S", script, data, str(len(service.init)))
-    return (*head, initial, *rest, found, *arguments)
+    init = (*account, initial, *rest)
+    head = (*_script(first_run.__file__), data, str(len(init)))
+    return (*head, *init, *account, found, *arguments)
+
+
+def _become_account(service: ServicePlan, data: str) -> tuple[str, ...]:
+    """What comes before a command that root runs under another account; nobody but root can."""
+    if os.geteuid() != 0 or service.user in {"", "root"}:
+        return ()
+    try:
+        pwd.getpwnam(service.user)
+    except KeyError as error:
+        raise PrismError(
+            f"{service.name}: there is no user `{service.user}` on this machine",
+            hint=f"create it, or name another one in the catalog's `native.user` of {service.name}",
+        ) from error
+    return (*_script(other_account.__file__), service.user, data)
+
+
+def _script(file: str) -> tuple[str, ...]:
+    return (sys.executable, "-I", "-S", str(Path(file)))
 
 
 def _find_program(name: str, directory: str, path: str) -> str | None:
