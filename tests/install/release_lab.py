@@ -33,8 +33,8 @@ TARGET = Target("linux", "amd64")
 ARCHIVE = f"nomad_{NOMAD.version}_{TARGET}.zip"
 SUMS = f"nomad_{NOMAD.version}_SHA256SUMS"
 PROGRAM = f"#!/bin/sh\necho Nomad v{NOMAD.version}\n".encode()
-PADDING = bytes(range(256)) * 4096
-"""One MiB, so that an archive arrives in pieces; stored, not compressed."""
+PADDING = bytes(range(256)) * (4 << 12)
+"""Four MiB, more than all buffers on the way hold when a connection is cut; stored, not compressed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +112,8 @@ class ReleaseLab:
     """What there is, by name of the file."""
     behaviours: dict[str, list[Behaviour]] = field(default_factory=dict)
     """What is done instead of answering well, by name of the file: one a request, the last one for ever."""
+    heads: dict[str, Behaviour] = field(default_factory=dict)
+    """What is done instead of telling a size well, by name of the file."""
     requests: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
     """Method, name of the file, and headers of all requests."""
     waits: list[float] = field(default_factory=list)
@@ -119,8 +121,8 @@ class ReleaseLab:
     reports: list[Progress] = field(default_factory=list)
     ending: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the server stops: what a stalled answer waits for."""
-    reached: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when an answer has stalled."""
+    checksum: str = ""
+    """Of the archive that was published last."""
     url: str = ""
     has_validator: bool = True
 
@@ -128,9 +130,8 @@ class ReleaseLab:
 
     def publish(self, archive: bytes, *, signer: Signer | None = None) -> None:
         """Put a release on the server as the vendor would."""
-        listed = (
-            f"{hashlib.sha256(archive).hexdigest()}  {ARCHIVE}\n{'0' * 64}  other.zip\n".encode()
-        )
+        self.checksum = hashlib.sha256(archive).hexdigest()
+        listed = f"{self.checksum}  {ARCHIVE}\n{'0' * 64}  other.zip\n".encode()
         build = {"os": TARGET.system, "arch": TARGET.processor, "filename": ARCHIVE}
         self.files = {
             "index.json": json.dumps({"name": "nomad", "builds": [build]}).encode(),
@@ -172,7 +173,6 @@ class ReleaseLab:
             response, rest = self._begin(request, content)
             await response.prepare(request)
             await response.write(rest[: int(len(rest) * share)])
-            self.reached.set()
             await self.ending.wait()
             return response
 
@@ -189,6 +189,28 @@ class ReleaseLab:
         """Answer with everything, whatever was asked for."""
         response = web.StreamResponse(headers={"ETag": '"other"'})
         response.content_length = len(content)
+        await response.prepare(request)
+        await response.write(content)
+        return response
+
+    def announce(self, size: int) -> Behaviour:
+        """Say that there are so many bytes, and send what there is."""
+
+        async def behave(request: web.Request, content: bytes) -> web.StreamResponse:
+            response = web.StreamResponse(headers={"ETag": '"announced"'})
+            response.content_length = size
+            await response.prepare(request)
+            await response.write(content)
+            assert request.transport is not None
+            request.transport.close()
+            return response
+
+        return behave
+
+    async def send_in_chunks(self, request: web.Request, content: bytes) -> web.StreamResponse:
+        """Send everything without saying how much it is."""
+        response = web.StreamResponse()
+        response.enable_chunked_encoding()
         await response.prepare(request)
         await response.write(content)
         return response
@@ -212,8 +234,9 @@ class ReleaseLab:
         content = self.files.get(name)
         if content is None and name not in self.behaviours:
             return web.Response(status=404)
-        # Asked for its size only, a file misbehaves no less, and no earlier.
-        planned = [] if request.method == "HEAD" else self.behaviours.get(name, [])
+        if request.method == "HEAD":
+            return await self.heads.get(name, self.behave_well)(request, content or b"")
+        planned = self.behaviours.get(name)
         if not planned:
             return await self.behave_well(request, content or b"")
         behaviour = planned[0] if len(planned) == 1 else planned.pop(0)
@@ -245,7 +268,7 @@ class ReleaseLab:
     @property
     def tool(self) -> Tool:
         """Nomad, whose pinned checksum is that of the archive that was published."""
-        return replace(NOMAD, checksums={TARGET: hashlib.sha256(self.files[ARCHIVE]).hexdigest()})
+        return replace(NOMAD, checksums={TARGET: self.checksum})
 
     @property
     def part(self) -> Path:

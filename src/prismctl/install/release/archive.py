@@ -29,9 +29,7 @@ _IS_ENCRYPTED: Final = 1
 _METHODS: Final = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 
 
-async def unpack(
-    descriptor: int, program: str, path: Path, *, shown: str, max_bytes: int = MAX_PROGRAM_BYTES
-) -> str:
+async def unpack(descriptor: int, program: str, path: Path, *, shown: str) -> str:
     """SHA-256 in hexadecimal of the program, once it lies at ``path``; nothing lies there after anything else.
 
     Raises:
@@ -42,7 +40,7 @@ async def unpack(
 
     def work() -> str:
         with os.fdopen(os.dup(descriptor), "rb") as file:
-            return _unpack(file, path, stop, program=program, shown=shown, max_bytes=max_bytes)
+            return _unpack(file, path, stop, program=program, shown=shown)
 
     done = asyncio.get_running_loop().run_in_executor(None, work)
     try:
@@ -73,10 +71,9 @@ def _unpack(
     *,
     program: str,
     shown: str,
-    max_bytes: int,
 ) -> str:
     with _reading(shown), zipfile.ZipFile(file) as archive:
-        member = _find_program(archive, program, shown, max_bytes)
+        member = _find_program(archive, program, shown)
         with writing(path):
             path.unlink(missing_ok=True)
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -105,12 +102,10 @@ def _copy(source: IO[bytes], target: IO[bytes], path: Path, stop: threading.Even
     return digest.hexdigest()
 
 
-def _find_program(
-    archive: zipfile.ZipFile, program: str, shown: str, max_bytes: int
-) -> zipfile.ZipInfo:
+def _find_program(archive: zipfile.ZipFile, program: str, shown: str) -> zipfile.ZipInfo:
     found = None
     for member in archive.infolist():
-        reason = _find_fault(member, program, max_bytes)
+        reason = _find_fault(member, program)
         if not reason and member.filename == program and found is not None:
             reason = "is there twice"
         if reason:
@@ -122,7 +117,7 @@ def _find_program(
     return found
 
 
-def _find_fault(member: zipfile.ZipInfo, program: str, max_bytes: int) -> str:
+def _find_fault(member: zipfile.ZipInfo, program: str) -> str:
     """What is wrong with a member; empty: nothing."""
     name = member.orig_filename
     kind = stat.S_IFMT(member.external_attr >> 16)
@@ -133,7 +128,7 @@ def _find_fault(member: zipfile.ZipInfo, program: str, max_bytes: int) -> str:
         "is not a file": kind not in {0, stat.S_IFREG} or name.endswith("/"),
         "is encrypted": bool(member.flag_bits & _IS_ENCRYPTED),
         "is compressed in a way that releases are not": member.compress_type not in _METHODS,
-        f"is larger than {max_bytes} bytes": member.file_size > max_bytes,
+        f"is larger than {MAX_PROGRAM_BYTES} bytes": member.file_size > MAX_PROGRAM_BYTES,
         f"would grow more than {MAX_RATIO} times": (
             member.file_size > max(member.compress_size, 1 << 10) * MAX_RATIO
         ),

@@ -13,17 +13,16 @@ from prismctl.install.release.connection import connect
 from prismctl.install.release.download import download
 from prismctl.install.release.index import (
     name_files,
-    parse_checksums,
     parse_targets,
     require_build,
 )
 from prismctl.install.release.part import open_part
 from prismctl.install.release.patience import Patience
 from prismctl.install.release.refusal import RefusedReleaseError
-from prismctl.install.release.signature import read_vendor_key, verify_signature
-from prismctl.install.running import ask_version
+from prismctl.install.release.signature import read_vendor_key
+from prismctl.install.release.vouching import find_voucher, require_version
 from prismctl.install.target import find_target
-from prismctl.install.tools import TOOLS, ToolName
+from prismctl.install.tools import ToolName
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
 
     from prismctl.install.release.connection import Connection
     from prismctl.install.release.index import ReleaseFiles
+    from prismctl.install.release.vouching import Voucher
     from prismctl.install.target import Target
     from prismctl.install.tools import Tool
     from prismctl.install.versions import Version
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 _PRODUCTS: Final = frozenset({ToolName.NOMAD, ToolName.CONSUL})
 _SYSTEMS: Final = frozenset({"linux", "darwin"})
 _PROCESSORS: Final = frozenset({"amd64", "arm64"})
-_VERSION_SECONDS: Final = 10.0
 
 
 class ReleaseProvider:
@@ -104,17 +103,17 @@ class ReleaseProvider:
         files = name_files(self._base_url, offer.tool, offer.version, self._target)
         program = workspace / f"{offer.tool}-{offer.version}.unpacked"
         async with connect(self._patience) as connection:
-            checksum, signer = await self._find_checksum(connection, files, offer)
+            voucher = await self._find_voucher(connection, files, offer)
             with open_part(workspace / f"{files.archive_name}.part") as part:
                 try:
                     fetched = await download(
                         connection, files.archive, part, report, offered=offer.size_bytes
                     )
-                    _require_checksum(fetched, checksum, offer.source)
+                    voucher.require(fetched, shown=offer.source)
                     sha256 = await unpack(
-                        part.descriptor, offer.tool, program, shown=files.archive_name
+                        part.descriptor, offer.tool.value, program, shown=files.archive_name
                     )
-                    await _require_version(program, offer)
+                    await require_version(program, offer)
                 except RefusedReleaseError:
                     part.delete()
                     discard(program)
@@ -123,48 +122,19 @@ class ReleaseProvider:
                     discard(program)
                     raise
                 part.delete()
-        how = "checksum pinned" if offer.checksum else "checksum signed"
-        return Provided(path=program, sha256=sha256, verified=f"signed by {signer}, {how}")
+        return Provided(path=program, sha256=sha256, verified=voucher.words)
 
-    async def _find_checksum(
+    async def _find_voucher(
         self, connection: Connection, files: ReleaseFiles, offer: Offer
-    ) -> tuple[str, str]:
-        """What the archive has to be, and who says so."""
+    ) -> Voucher:
         document = await connection.fetch(files.checksums, expected="a list of checksums")
         signature = await connection.fetch(files.signature, expected="a signature")
-        shown = show_url(files.checksums)
-        signer = verify_signature(
-            document, signature, key=self._key, shown=shown, clock=self._clock
-        )
-        listed = parse_checksums(document, shown=shown).get(files.archive_name)
-        if listed is None:
-            raise RefusedReleaseError(f"{shown} does not list {files.archive_name}")
-        if offer.checksum and listed != offer.checksum:
-            raise RefusedReleaseError(
-                f"{shown} gives {files.archive_name} the checksum {listed}, and prismctl knows it with {offer.checksum}",
-                hint="do not use this mirror",
-            )
-        return listed, signer
-
-
-async def _require_version(program: Path, offer: Offer) -> None:
-    """Run the program once.
-
-    Raises:
-        RefusedReleaseError: it is another version.
-        PrismError: it does not run here.
-    """
-    arguments = TOOLS[offer.tool].version_arguments
-    version = await ask_version(program, arguments, timeout_seconds=_VERSION_SECONDS)
-    if version != offer.version:
-        raise RefusedReleaseError(
-            f"{offer.source} holds version {version} instead of {offer.version}"
-        )
-
-
-def _require_checksum(fetched: str, listed: str, shown: str) -> None:
-    if fetched != listed:
-        raise RefusedReleaseError(
-            f"{shown} has the checksum {fetched}, and should have {listed}",
-            hint="try again; if it stays so, try another network or another mirror",
+        return find_voucher(
+            document,
+            signature,
+            archive_name=files.archive_name,
+            pinned=offer.checksum,
+            key=self._key,
+            shown=show_url(files.checksums),
+            clock=self._clock,
         )
