@@ -241,7 +241,11 @@ def who_holds(number: int) -> PortHolder | None:
 
 
 def _is_program(path: Path) -> bool:
-    return path.is_file() and os.access(path, os.X_OK)
+    try:
+        return path.is_file() and os.access(path, os.X_OK)
+    except PermissionError:
+        # What lies in a directory that is closed to us cannot be run either.
+        return False
 
 
 def _home(environment: Mapping[str, str]) -> Path:

@@ -120,14 +120,16 @@ def _read_environments_portably() -> Iterator[tuple[int, dict[str, str]]]:
 
 
 def _read_command(pid: int) -> str:
+    words: list[str] = []
     if sys.platform != "linux":
         import psutil
 
         with contextlib.suppress(psutil.Error):
-            return shorten(" ".join(psutil.Process(pid).cmdline()), _COMMAND_LENGTH)
-        return ""
-    with contextlib.suppress(OSError):
-        words = Path("/proc", str(pid), "cmdline").read_bytes().split(b"\0")
-        text = " ".join(word.decode(errors="replace") for word in words if word)
-        return shorten(text, _COMMAND_LENGTH)
-    return ""
+            words = psutil.Process(pid).cmdline()
+    else:
+        with contextlib.suppress(OSError):
+            data = Path("/proc", str(pid), "cmdline").read_bytes()
+            words = [word for word in data.decode(errors="replace").split("\0") if word]
+    if not words:
+        return "a process"
+    return shorten(" ".join([Path(words[0]).name, *words[1:]]), _COMMAND_LENGTH)
