@@ -4,6 +4,7 @@
 #   make test     all tests that need no Nomad
 #   make e2e      builds Nomad and Consul once a machine, then the suite on the real ones
 #   make check    format, lint, types, layers
+#   make dist     the wheel, and one self-extracting file a platform
 #   make bench    the figures of docs/explanation/performance.md, measured here
 
 .DEFAULT_GOAL := help
@@ -62,6 +63,12 @@ e2e: tools
 .PHONY: bench
 bench: setup
 	$(BIN)/python bench/run.py
+
+.PHONY: dist
+dist: setup ## the wheel, and the self-extracting file for each platform, in dist/
+	$(BIN)/uv build --quiet --wheel --out-dir dist .
+	for target in linux-amd64 linux-arm64 darwin-amd64 darwin-arm64; do \
+		$(BIN)/python scripts/build_single_file.py --wheel dist/*.whl --target $$target --output dist/prismctl-$$target || exit; done
 
 .PHONY: proto
 proto: setup ## src/prism_proto from proto/
