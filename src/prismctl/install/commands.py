@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from prismctl.errors import PrismError, UnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Coroutine, Mapping, Sequence
 
 MAX_OUTPUT_BYTES: Final = 1 << 22
 _GRACE_SECONDS: Final = 2.0
@@ -104,3 +104,20 @@ async def _end(process: asyncio.subprocess.Process) -> None:
         async with asyncio.timeout(_GRACE_SECONDS):
             await asyncio.gather(_read(process.stdout), _read(process.stderr))
             await process.wait()
+
+
+async def finish(work: Coroutine[None, None, None]) -> None:
+    """Await work to its end, however often this task is cancelled meanwhile; cancelled, it is so afterwards.
+
+    For what has to be put in order before anybody may leave; the work has to be bounded by itself.
+    """
+    task = asyncio.get_running_loop().create_task(work)
+    is_cancelled = False
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            is_cancelled = True
+    task.result()
+    if is_cancelled:
+        raise asyncio.CancelledError

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import shlex
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from prismctl.install.versions import Version, parse_version
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from prismctl.install.commands import Answer
     from prismctl.install.tools import Tool
 
 LOCK_PATIENCE_SECONDS: Final = 60
@@ -33,6 +35,7 @@ _FOR_EVERYBODY: Final = (
 )
 """Podman only recommends some of these, and fails without one or the other of them on some machine."""
 _FOR_USERS: Final = ("uidmap", "fuse-overlayfs")
+_LIST: Final = ("dpkg-query", "-W", "-f", "${db:Status-Abbrev} ${binary:Package}\\n")
 _LOCKED: Final = re.compile(
     r"Could not get lock (?P<file>\S+?)\.? (?:- |It is held by process (?P<pid>\d+)(?: \((?P<who>[^)]*)\))?)?"
 )
@@ -77,14 +80,14 @@ class Apt:
         Raises:
             UnavailableError: the archive does not have it, or apt would remove something for it.
         """
-        if not (await self._ask("apt-get", "indextargets", "Created-By: Packages")).strip():
-            packages = (tool.name.value, *(self._helpers(tool, None)))
-            return Simulation(
-                version=None, commands=(("apt-get", "update"), _install_command(packages))
-            )
-        candidates = await self._candidates((tool.name.value, *self._helpers(tool, None)))
+        wanted = (tool.name.value, *self._helpers(tool, None))
+        candidates = await self._candidates(wanted)
         candidate = candidates.get(tool.name.value)
         if candidate is None:
+            if not await self._has_lists():
+                return Simulation(
+                    version=None, commands=(("apt-get", "update"), _install_command(wanted))
+                )
             raise UnavailableError(
                 f"the configured repositories of apt have no {tool.title}",
                 hint=f"`apt-cache policy {tool.name}` shows what they have",
@@ -92,10 +95,12 @@ class Apt:
         version = parse_version(candidate)
         helpers = [name for name in self._helpers(tool, version) if name in candidates]
         packages = (tool.name.value, *helpers)
-        simulated = await run_command(
-            ("apt-get", "-s", "install", "-y", "--no-install-recommends", *packages),
-            environment=self.environment,
-            timeout_seconds=_ASK_SECONDS,
+        simulated, uris = await asyncio.gather(
+            self._run("apt-get", "-s", "install", "-y", "--no-install-recommends", *packages),
+            self._run(
+                *("apt-get", "--print-uris", "-qq", "-y", "install", "--no-install-recommends"),
+                *packages,
+            ),
         )
         if not simulated.is_success:
             raise self.explain(simulated.lines) or UnavailableError(
@@ -106,17 +111,14 @@ class Apt:
         if removed:
             raise UnavailableError(
                 f"apt would remove {', '.join(removed)} for {tool.title}",
-                hint=f"if that is right: `{shlex.join(_install_command(packages))}`",
+                hint=f"if that is right: `sudo apt-get install {shlex.join(packages)}`",
             )
-        uris = await self._ask(
-            "apt-get", "--print-uris", "-qq", "-y", "install", "--no-install-recommends", *packages
-        )
         return Simulation(
             version=version,
             commands=(_install_command(packages),),
             new=new,
             upgraded=upgraded,
-            size_bytes=sum_uris(uris),
+            size_bytes=sum_uris(uris.output) if uris.is_success else None,
         )
 
     def follow(self, size_bytes: int | None) -> AptProgress:
@@ -129,21 +131,11 @@ class Apt:
 
     async def list_installed(self) -> frozenset[str]:
         """The packages that dpkg has installed."""
-        answer = await run_command(
-            ("dpkg-query", "-W", "-f", "${db:Status-Abbrev} ${binary:Package}\\n"),
-            environment=self.environment,
-            timeout_seconds=_ASK_SECONDS,
-        )
-        return read_installed(answer.output)
+        return read_installed(await self._ask(*_LIST))
 
     async def describe_damage(self) -> str:
-        """What `dpkg --audit` complains of, by its packages."""
-        answer = await run_command(
-            ("dpkg-query", "-W", "-f", "${db:Status-Abbrev} ${binary:Package}\\n"),
-            environment=self.environment,
-            timeout_seconds=_ASK_SECONDS,
-        )
-        return ", ".join(read_damaged(answer.output))
+        """The packages that dpkg has begun with and not finished."""
+        return ", ".join(read_damaged(await self._ask(*_LIST)))
 
     def _helpers(self, tool: Tool, version: Version | None) -> tuple[str, ...]:
         """Packages that make a tool work, as far as the archive has them."""
@@ -161,19 +153,26 @@ class Apt:
         )
         return (*_FOR_EVERYBODY, *_FOR_USERS, *network)
 
+    async def _has_lists(self) -> bool:
+        """Whether the lists of packages were ever fetched."""
+        return bool((await self._ask("apt-get", "indextargets", "Created-By: Packages")).strip())
+
     async def _candidates(self, packages: Sequence[str]) -> dict[str, str]:
         return read_candidates(await self._ask("apt-cache", "policy", *packages))
 
     async def _ask(self, *command: str) -> str:
-        answer = await run_command(
-            command, environment=self.environment, timeout_seconds=_ASK_SECONDS
-        )
+        answer = await self._run(*command)
         if not answer.is_success:
             raise self.explain(answer.lines) or UnavailableError(
                 f"`{command[0]}` does not work here: {_last(answer.lines)}",
                 hint=f"try it by hand: `{shlex.join(command)}`",
             )
         return answer.output
+
+    async def _run(self, *command: str) -> Answer:
+        return await run_command(
+            command, environment=self.environment, timeout_seconds=_ASK_SECONDS
+        )
 
 
 class AptProgress:
@@ -211,7 +210,9 @@ def read_candidates(policy: str) -> dict[str, str]:
 
 def read_simulation(output: str) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
     """The packages that `apt-get -s` would install, upgrade and remove."""
-    new, upgraded, removed = [], [], []
+    new: list[str] = []
+    upgraded: list[str] = []
+    removed: list[str] = []
     for line in output.splitlines():
         words = line.split()
         if line.startswith("Inst "):
@@ -260,6 +261,15 @@ def explain_apt(lines: Iterable[str]) -> PrismError | None:
             "an earlier installation of packages was interrupted and is not finished",
             hint="`sudo dpkg --configure -a` finishes it",
         )
+    if missing := _MISSING.search(text):
+        return UnavailableError(
+            f"the configured repositories of apt have no package {missing[1] or missing[2]}",
+            hint="`sudo apt-get update` fetches their lists anew",
+        )
+    return _explain_fetching(text)
+
+
+def _explain_fetching(text: str) -> PrismError | None:
     if unresolved := _NO_NETWORK.search(text):
         line = next(line for line in text.splitlines() if unresolved[0] in line)
         return UnavailableError(
@@ -270,11 +280,6 @@ def explain_apt(lines: Iterable[str]) -> PrismError | None:
         return UnavailableError(
             "the package lists of apt are out of date: what they name is no longer there",
             hint="`sudo apt-get update`, then try again",
-        )
-    if missing := _MISSING.search(text):
-        return UnavailableError(
-            f"the configured repositories of apt have no package {missing[1] or missing[2]}",
-            hint="`sudo apt-get update` fetches their lists anew",
         )
     if "No space left on device" in text or "You don't have enough free space" in text:
         return PrismError(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from prismctl.errors import InterruptedByUserError, PrismError, UnavailableError
-from prismctl.install.commands import shorten_line
+from prismctl.install.commands import finish, shorten_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -84,7 +84,7 @@ async def run_transaction(
         ) from error
     except asyncio.CancelledError:
         # Shielded from a second cancellation: somebody who presses Ctrl-C twice must not break dpkg either.
-        await _finish(_leave(process, command, manager, environment, patience))
+        await finish(_leave(process, command, manager, environment, patience))
         raise
     finally:
         _close(process)
@@ -184,15 +184,6 @@ async def _interrupt_as_root(
         env=dict(environment),
     )
     await killer.wait()
-
-
-async def _finish(work: object) -> None:
-    """Await something to its end, however often this task is cancelled meanwhile."""
-    task = asyncio.ensure_future(work)  # type: ignore[arg-type]
-    while not task.done():
-        with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.shield(task)
-    task.result()
 
 
 async def _describe_way_out(manager: PackageManager) -> str:
