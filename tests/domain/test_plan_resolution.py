@@ -224,7 +224,7 @@ def test_all_missing_programs_are_told_at_once() -> None:
 def test_nomad_that_is_asked_for_and_missing_is_a_missing_tool() -> None:
     with pytest.raises(MissingToolError, match="Nomad and Consul are not installed") as raised:
         resolve(engine="nomad")
-    assert "on PATH" in raised.value.hint
+    assert "prismctl dev init" in raised.value.hint
 
 
 def test_an_unknown_engine_has_the_nearest_name() -> None:

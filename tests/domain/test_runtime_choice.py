@@ -139,7 +139,7 @@ def test_nomad_by_name_is_refused_without_its_tools() -> None:
     refusal = choose_engine("nomad", facts())
     assert isinstance(refusal, Refusal)
     assert refusal.reason == "Nomad and Consul are not installed"
-    assert "on PATH" in refusal.hint
+    assert "prismctl dev init" in refusal.hint
 
 
 def test_the_local_engine_can_be_asked_for() -> None:
