@@ -84,10 +84,14 @@ def find_mounts(table: Path = _MOUNT_TABLE) -> frozenset[str]:
     return frozenset(points)
 
 
-def remove(path: Path) -> list[Failure]:
+def remove(path: Path, *, mounts: frozenset[str] | None = None) -> list[Failure]:
     """Remove a file, a link or a whole directory; what could not be removed.
 
     What is not there is done. A directory of ours that is closed even to us is opened first.
+
+    Args:
+        path: to be removed.
+        mounts: where something is mounted; by default, looked for now.
     """
     try:
         parent = path.parent.resolve(strict=True)
@@ -97,7 +101,7 @@ def remove(path: Path) -> list[Failure]:
     except OSError as error:
         return [_explain(path, error)]
     try:
-        remover = _Remover(find_mounts(), os.fstat(descriptor).st_dev)
+        remover = _Remover(find_mounts() if mounts is None else mounts, os.fstat(descriptor).st_dev)
         remover.remove_entry(descriptor, parent, path.name)
     finally:
         os.close(descriptor)
