@@ -20,7 +20,7 @@ from prismctl.errors import MissingToolError, PartialError, PrismError
 from prismctl.files.atomic import describe_way_out
 from prismctl.files.catalog import ensure_catalog, load_catalog
 from prismctl.files.settings import load_settings
-from prismctl.files.text import name_for_people
+from prismctl.files.text import name_for_people, read_text
 from prismctl.install.existing import look_for_all
 from prismctl.install.go_build import find_go
 from prismctl.install.installation import Decision, carry_out, clear_workspace, decide
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
     from prismctl.cli.invocation import Invocation
     from prismctl.cli.telling_steps import Teller
+    from prismctl.files.settings import Settings
     from prismctl.install.provider import Progress, Provider
 
 _AGAIN: Final = "`prismctl dev init` goes on where this one ended"
@@ -179,7 +180,11 @@ async def look(call: Invocation, options: InitOptions) -> Looked:
     is_all_there = all(each is not None and each.is_usable for each in existing.values())
     go = None if is_all_there and options.provider is None else await find_go(os.environ)
     providers = gather_providers(
-        os.environ, go=go, release_url=settings.release_url, bundle=options.bundle
+        os.environ,
+        go=go,
+        release_url=settings.release_url,
+        release_key=_read_key(call, settings),
+        bundle=options.bundle,
     )
     target = find_target()
 
@@ -203,6 +208,13 @@ async def look(call: Invocation, options: InitOptions) -> Looked:
 
     decisions = await asyncio.gather(*(decide_one(tool) for tool in options.tools))
     return Looked(decisions=tuple(decisions), providers=providers)
+
+
+def _read_key(call: Invocation, settings: Settings) -> str:
+    """The key that a mirror signs with; its path is the settings' or absolute."""
+    if not settings.release_key:
+        return ""
+    return read_text(call.home.directory / Path(settings.release_key).expanduser())
 
 
 def _show_decisions(call: Invocation, looked: Looked) -> None:

@@ -37,6 +37,8 @@ class Settings:
     """A service's log is rotated at this size; ``None``: the keeper's own bound."""
     release_url: str = ""
     """Mirror that `init` fetches Nomad and Consul from; empty for the vendor's own server."""
+    release_key: str = ""
+    """File with the public key of a mirror that signs its own builds; empty for the vendor's key."""
     theme: str = ""
     """Of the terminal dashboard."""
     keys: Mapping[str, str] = field(default_factory=dict)
@@ -120,6 +122,7 @@ def make_settings(
         dashboard_port=given.get("ports", {}).get("dashboard", defaults.dashboard_port),
         max_log_bytes=None if log_megabytes is None else log_megabytes << 20,
         release_url=given.get("release_url", defaults.release_url),
+        release_key=given.get("release_key", defaults.release_key),
         theme=given.get("theme", defaults.theme),
         keys=given.get("keys", {}),
         places={key: document.place_of_key((*path, key)) for key in given},
@@ -154,6 +157,9 @@ def settings_shape() -> Fields:
             ),
             "wait_timeout": Key(Duration(), "how long a start waits until all is healthy"),
             "release_url": Key(Text(), "mirror that `init` fetches Nomad and Consul from"),
+            "release_key": Key(
+                Text(), "file with the public key of a mirror that signs its own builds"
+            ),
             "ports": Key(
                 Fields({"dashboard": Key(PortNumber(), "where the web dashboard is tried first")}),
                 "ports of prismctl itself",

@@ -23,6 +23,7 @@ def gather_providers(
     *,
     go: Go | None,
     release_url: str = "",
+    release_key: str = "",
     bundle: Path | None = None,
 ) -> dict[ProviderName, Provider]:
     """Whoever could be asked here.
@@ -31,10 +32,13 @@ def gather_providers(
         environment: says where caches and package managers are.
         go: the Go toolchain, where there is one.
         release_url: of a mirror; empty for the vendor's own server.
+        release_key: public key of a mirror that signs its own builds; empty for the vendor's.
         bundle: a file or directory that tools were packed into.
     """
     found: dict[ProviderName, Provider] = {
-        ProviderName.RELEASE: ReleaseProvider(base_url=release_url),
+        ProviderName.RELEASE: ReleaseProvider(
+            base_url=release_url, key=release_key, has_pins=not release_key
+        ),
         ProviderName.GO: GoProvider(tools_directory(environment), environment, go=go),
         **find_package_managers(environment),
     }

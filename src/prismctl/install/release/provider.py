@@ -48,11 +48,23 @@ class ReleaseProvider:
         *,
         base_url: str = "",
         key: str = "",
+        has_pins: bool = True,
         target: Target | None = None,
         patience: Patience | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
+        """Remember whom to ask and whom to believe.
+
+        Args:
+            base_url: of a mirror; empty for the vendor's own server.
+            key: public key of whoever signs; empty for the vendor's.
+            has_pins: whether archives have to be those that prismctl knows; not where somebody builds their own.
+            target: the machine that is installed for; this one unless another is named.
+            patience: how long, and how often, something is waited for.
+            clock: that keys must not have expired by.
+        """
         self._base_url = find_base_url(base_url)
+        self._has_pins = has_pins
         self._key = key or read_vendor_key()
         self._target = target or find_target()
         self._patience = patience or Patience()
@@ -88,7 +100,9 @@ class ReleaseProvider:
             source=show_url(files.archive),
             licence=tool.licence,
             size_bytes=size,
-            checksum=tool.checksums.get(self._target, "") if version == tool.version else "",
+            checksum=tool.checksums.get(self._target, "")
+            if self._has_pins and version == tool.version
+            else "",
         )
 
     async def provide(
