@@ -27,6 +27,7 @@ from measuring import (
     wait_for,
     write_catalog,
 )
+from verify_archive import bench_archive
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -308,6 +309,7 @@ BENCHMARKS: dict[str, Callable[[int], Iterator[Figure]]] = {
     "agents": bench_agents,
     "restart": bench_restart,
     "logs": bench_logs,
+    "archive": bench_archive,
 }
 
 

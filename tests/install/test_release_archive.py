@@ -96,9 +96,9 @@ async def test_a_bomb_is_refused_before_it_grows(lab: ReleaseLab) -> None:
 async def test_a_program_that_is_too_large_is_refused(
     lab: ReleaseLab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(archives, "MAX_PROGRAM_BYTES", 1 << 21)
-    lab.publish(make_archive(PROGRAM + b"#" * (1 << 21)))
-    with pytest.raises(PrismError, match=f"'nomad' is larger than {1 << 21} bytes"):
+    monkeypatch.setattr(archives, "MAX_PROGRAM_BYTES", 1 << 23)
+    lab.publish(make_archive(PROGRAM + b"#" * (1 << 23)))
+    with pytest.raises(PrismError, match=f"'nomad' is larger than {1 << 23} bytes"):
         await lab.get()
 
 
