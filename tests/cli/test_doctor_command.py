@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,7 +21,6 @@ from tests.free_ports import take_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from prismctl.files.paths import Home
 
@@ -194,7 +195,10 @@ def test_fix_clears_up_after_a_stack_that_was_killed(
 
 
 @pytest.mark.skipif(shutil.which("setpriv") is None, reason="drops root's powers with setpriv")
-def test_a_user_without_powers_gets_findings_and_no_traceback(home: Home) -> None:
+def test_a_user_without_powers_gets_findings_and_no_traceback(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
     theirs = home.directory
     (theirs / "run" / "default").mkdir(parents=True)
     theirs.chmod(0o000)
@@ -272,3 +276,14 @@ def test_doctor_is_completed(home: Home) -> None:
 
     items = dev.shell_complete(click.Context(dev), "doc")
     assert [item.value for item in items] == ["doctor"]
+
+
+def test_the_page_names_every_check(fit: Home, prismctl: Any) -> None:
+    del fit
+    page = Path(__file__).parents[2] / "docs" / "reference" / "doctor.md"
+    table = page.read_text(encoding="utf-8").partition("## Mending")[0]
+    rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
+    named = {name for row in rows for name in re.findall(r"`([a-z-]+)`", row)}
+    given = {each["name"] for each in prismctl("dev", "doctor", "-o", "json").document["checks"]}
+    assert given <= named
+    assert named - given == {"name", "directories"}
