@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from prismctl.files.settings import Settings
     from prismctl.install.provider import Progress, Provider
 
+_OTHERS: Final = 0o077
 _AGAIN: Final = "`prismctl dev init` goes on where this one ended"
 
 
@@ -88,7 +89,7 @@ def initialise(call: Invocation, options: InitOptions) -> None:
         if options.is_trial:
             _show_decisions(call, run_in_loop(look(call, options)))
             return
-        with _exclusive(call):
+        with exclusive(call):
             _initialise(call, options)
     except (KeyboardInterrupt, Terminated) as interrupt:
         raise interruption_error(
@@ -115,7 +116,7 @@ def go_back(call: Invocation, name: str) -> None:
     Raises:
         PrismError: there is none.
     """
-    with _exclusive(call):
+    with exclusive(call):
         file = roll_back(call.home, name)
     if call.is_json:
         call.write_json({"schema": 1, "tool": name, "in_use": file})
@@ -126,7 +127,7 @@ def go_back(call: Invocation, name: str) -> None:
 
 
 @contextlib.contextmanager
-def _exclusive(call: Invocation) -> Iterator[None]:
+def exclusive(call: Invocation) -> Iterator[None]:
     """One `init` a home at a time: a second one waits for the first, and says so."""
     directory = call.home.directory
     try:
@@ -160,15 +161,30 @@ def _prepare_home(call: Invocation) -> StepStatus:
         write_manifest(home, manifest)
     clear_workspace(home)
     settle(home)
+    is_opened = _close_to_others(home.directory)
     shown = name_for_people(home.directory)
     return StepStatus(
         name="home",
         title="Home",
         state=StepState.DONE,
-        detail=f"{shown}, closed to others" if is_new else shown,
-        is_changed=is_new,
+        detail=f"{shown}, closed to others" if is_new or is_opened else shown,
+        is_changed=is_new or is_opened,
         seconds=time.monotonic() - began_at,
     )
+
+
+def _close_to_others(directory: Path) -> bool:
+    """Whether home was open to others; it is not any more."""
+    try:
+        was_open = bool(directory.stat().st_mode & _OTHERS)
+        if was_open:
+            directory.chmod(0o700)
+    except OSError as error:
+        raise PrismError(
+            f"cannot close {directory} to others: {error.strerror}",
+            hint=f"`ls -ld {directory}` shows whose it is",
+        ) from error
+    return was_open
 
 
 async def look(call: Invocation, options: InitOptions) -> Looked:

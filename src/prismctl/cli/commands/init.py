@@ -73,6 +73,16 @@ _WHENCE = "Where tools come from"
     help="Pack what a machine without network needs into one file.",
 )
 @option(
+    "--without-wheels",
+    is_flag=True,
+    help="Leave the wheels of prismctl out of the bundle: it is installed there already.",
+)
+@option(
+    "--with-images",
+    is_flag=True,
+    help="Put the catalog's container images into the bundle, as far as Podman has them.",
+)
+@option(
     "--rollback",
     metavar="TOOL",
     type=click.Choice(["nomad", "consul"]),
@@ -88,6 +98,8 @@ def init(
     without: tuple[str, ...],
     dry_run: bool,
     make_bundle: Path | None,
+    without_wheels: bool,
+    with_images: bool,
     rollback: str | None,
 ) -> None:
     """Read the flags and do what they say."""
@@ -108,6 +120,6 @@ def init(
     if make_bundle is not None:
         from prismctl.cli.packing import pack
 
-        pack(call, options, make_bundle)
+        pack(call, options, make_bundle, has_wheels=not without_wheels, has_images=with_images)
     else:
         initialise(call, options)

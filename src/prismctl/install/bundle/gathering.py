@@ -54,6 +54,7 @@ async def gather_tool(
     *,
     environment: Mapping[str, str],
     server: ReleaseServer | None,
+    accepts_unsigned: bool = True,
 ) -> Outcome:
     """Have a tool ready to be packed.
 
@@ -64,6 +65,7 @@ async def gather_tool(
         report: is told how far it is.
         environment: says where else programs are.
         server: of releases; ``None``: nothing may be fetched, or is wanted from there.
+        accepts_unsigned: whether the program that is here will do where the release cannot be had.
 
     Raises:
         PrismError: what was fetched must not be trusted, or the tool is neither to be had nor here.
@@ -73,6 +75,8 @@ async def gather_tool(
         try:
             return await _gather_release(tool, staging, home.downloads, server, report)
         except UnavailableError as error:
+            if not accepts_unsigned:
+                raise
             refusal = error.message
     return await _gather_program(tool, staging, home.tools, environment, refusal)
 

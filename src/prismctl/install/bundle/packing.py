@@ -42,6 +42,8 @@ class Order:
     server: ReleaseServer | None
     """Where releases come from; ``None``: the programs that are here are packed."""
     tools: tuple[Tool, ...] = (CONSUL, NOMAD)
+    accepts_unsigned: bool = True
+    """Whether a program that is here will do where its release cannot be had."""
     has_wheels: bool = True
     has_images: bool = False
 
@@ -93,6 +95,7 @@ def _tool_step(tool: Tool, order: Order, staging: Staging) -> Step:
             report,
             environment=order.environment,
             server=order.server,
+            accepts_unsigned=order.accepts_unsigned,
         ),
     )
 
