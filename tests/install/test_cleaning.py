@@ -16,6 +16,7 @@ from prismctl.install.cleaning import (
     WITH_ALL,
     CleaningPlan,
     Kind,
+    Removal,
     find_short_place,
     plan_cleaning,
     removal_command,
@@ -192,7 +193,9 @@ def test_what_the_manifest_says_was_made_goes(home: Home, tmp_path: Path) -> Non
     paths = [each.path for each in planned.targets]
     assert home.directory / "containers.conf" in paths
     assert built in paths
-    assert [each.path.name for each in planned.targets if each.is_lock] == [".nomad.lock"]
+    assert [each.path.name for each in planned.targets if each.removal is Removal.LOCK] == [
+        ".nomad.lock"
+    ]
     assert built.parent / "other" not in paths
     assert built.parent in planned.emptied
     assert planned.emptied[-1] == home.directory
@@ -238,7 +241,7 @@ def test_the_user_home_and_everything_above_it_is_never_cleaned(
     for directory in (tmp_path / "ana", tmp_path, Path("/"), tmp_path / "link"):
         with pytest.raises(PrismError, match="not cleaned"):
             plan(Home(directory))
-    assert plan(Home(tmp_path / "ana" / ".prism")).is_empty
+    assert not plan(Home(tmp_path / "ana" / ".prism")).kept
 
 
 def test_a_home_that_is_not_there_has_nothing_to_remove(tmp_path: Path) -> None:

@@ -182,7 +182,8 @@ def test_a_lock_that_is_held_stays(tmp_path: Path) -> None:
 
 def test_only_an_empty_directory_goes(tmp_path: Path) -> None:
     (tmp_path / "full" / "in").mkdir(parents=True)
-    assert not remove_empty(tmp_path / "full")
-    assert remove_empty(tmp_path / "full" / "in")
-    assert remove_empty(tmp_path / "full")
-    assert remove_empty(tmp_path / "full")
+    assert [each.path for each in remove_empty(tmp_path / "full")] == [tmp_path / "full"]
+    assert remove_empty(tmp_path / "full" / "in") == []
+    assert remove_empty(tmp_path / "full") == []
+    assert remove_empty(tmp_path / "full") == []
+    assert not (tmp_path / "full").exists()

@@ -21,6 +21,7 @@ from prismctl.files.text import name_for_people
 from prismctl.install.cleaning import (
     CleaningPlan,
     Kept,
+    Removal,
     needs_root,
     plan_cleaning,
     refuse_dangerous,
@@ -49,6 +50,11 @@ _COMMAND_SECONDS: Final = 120.0
 """How long Podman may take to remove one image."""
 _PACKAGES_SECONDS: Final = 600.0
 _CHOICES: Final = (Choice("y", "remove all of this"), Choice("n", "leave everything as it is"))
+_REMOVERS: Final = {
+    Removal.TREE: remove,
+    Removal.LOCK: remove_lock,
+    Removal.EMPTY: remove_empty,
+}
 _ALIVE: Final = frozenset({StackCondition.RUNNING, StackCondition.UNATTENDED})
 
 
@@ -110,6 +116,7 @@ def clean_home(call: Invocation, *, is_all: bool, is_trial: bool) -> None:
         ) from interrupt
     for directory in plan.emptied:
         remove_empty(directory)
+    done.removed += [each.path for each in plan.last if each.path == home.directory]
     _tell_result(call, plan, document, done)
 
 
@@ -170,7 +177,7 @@ def _tell_plan(
     if plan.is_empty:
         place = name_for_people(call.home.directory)
         call.write_lines([line(f"there is nothing to remove in {place}")])
-    call.write_lines(plan_lines(document, width=call.width))
+    call.write_lines(plan_lines(document))
     if is_trial and not plan.is_empty:
         call.report([(), line("nothing was touched")])
 
@@ -184,7 +191,7 @@ def _confirm(call: Invocation, plan: CleaningPlan, document: dict[str, Any]) -> 
             [Problem(message=message)],
             hint="add --yes, or --dry-run to see what would be removed",
         )
-    call.show([*plan_lines(document, width=call.width), ()])
+    call.show([*plan_lines(document), ()])
     if ask_for_key(call, _CHOICES, declining="n") != "y":
         call.show([line("nothing was touched")])
         raise click.exceptions.Exit(ExitCode.FAILED)
@@ -249,8 +256,7 @@ def _remove_targets(
                 reason = f"stack {target.stack} was started meanwhile"
                 done.failed.append(_Left(name=_shown(call, target.path), reason=reason))
             elif os.path.lexists(target.path):
-                failures = remove_lock(target.path) if target.is_lock else remove(target.path)
-                _note(call, target, failures, done)
+                _note(call, target, _REMOVERS[target.removal](target.path), done)
 
 
 def _note(call: Invocation, target: Target, failures: Sequence[Failure], done: _Done) -> None:
@@ -407,7 +413,7 @@ def _tell_result(
         if done.failed:
             raise click.exceptions.Exit(ExitCode.PARTIAL)
         return
-    call.write_lines(result_lines(document, width=call.width))
+    call.write_lines(result_lines(document))
     if done.failed:
         words = "\n".join(failure_words(document["failed"]))
         fix = next((each.fix for each in done.failed if each.fix), "")

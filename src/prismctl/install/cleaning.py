@@ -68,6 +68,17 @@ class Kind(StrEnum):
     BOOKKEEPING = "bookkeeping"
 
 
+class Removal(StrEnum):
+    """How a path is removed."""
+
+    TREE = "tree"
+    """With all that is in it."""
+    LOCK = "lock"
+    """Unless somebody holds it."""
+    EMPTY = "empty"
+    """Unless something is in it by then."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """A path to be removed, with all that is in it; of a link, the link."""
@@ -79,8 +90,7 @@ class Target:
     size_bytes: int
     stack: str = ""
     """The stack it belongs to, which must have stopped before."""
-    is_lock: bool = False
-    """Whether it goes only when nobody holds it."""
+    removal: Removal = Removal.TREE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,13 +259,25 @@ def _plan_home(home: Home, paths: Iterable[Path], *, is_all: bool) -> CleaningPl
             kept += strange
         elif path != home.tools:
             targets.append(_target(path, Kind.SETTING, _SETTINGS[path.name]))
+    emptied = (home.stacks, *((home.profiles, home.tools) if is_all else ()))
+    targets += _empty_targets(emptied, "empty directory")
+    # What is left of a clean that was killed just before its end.
+    last += _empty_targets((home.directory,), "empty home")
     return CleaningPlan(
         stacks=find_stacks(home),
         targets=tuple(targets),
         last=tuple(last),
-        emptied=(home.stacks, *((home.profiles, home.tools) if is_all else ()), home.directory),
+        emptied=(*emptied, home.directory),
         kept=tuple(kept),
     )
+
+
+def _empty_targets(directories: Iterable[Path], what: str) -> list[Target]:
+    return [
+        replace(_target(each, Kind.STATE, what), removal=Removal.EMPTY)
+        for each in directories
+        if _is_empty(each)
+    ]
 
 
 def _state_of(name: str, home: Home) -> str:
@@ -404,12 +426,19 @@ def _locks_of(built: Path) -> Iterator[Target]:
     """The lock that builders of a program hold."""
     lock = built.with_name(f".{built.name.partition('-')[0]}.lock")
     if lock.is_file() and not lock.is_symlink():
-        yield replace(_target(lock, Kind.TOOL, "lock of builders"), is_lock=True)
+        yield replace(_target(lock, Kind.TOOL, "lock of builders"), removal=Removal.LOCK)
 
 
 def _between(root: Path, path: Path) -> list[Path]:
     """The directories from a path up to a root, both left out."""
     return [each for each in path.parents if root in each.parents]
+
+
+def _is_empty(directory: Path) -> bool:
+    try:
+        return not directory.is_symlink() and not any(directory.iterdir())
+    except OSError:
+        return False
 
 
 def _can_remove(packages: InstalledPackages) -> bool:

@@ -128,15 +128,15 @@ def remove_lock(path: Path) -> list[Failure]:
     return []
 
 
-def remove_empty(path: Path) -> bool:
-    """Remove a directory in which nothing is; whether it is gone. Links to directories stay."""
+def remove_empty(path: Path) -> list[Failure]:
+    """Remove a directory in which nothing is; what could not be removed. Links to directories stay."""
     try:
         path.rmdir()
     except FileNotFoundError:
-        return True
-    except OSError:
-        return False
-    return True
+        return []
+    except OSError as error:
+        return [_explain(path, error)]
+    return []
 
 
 class _Remover:

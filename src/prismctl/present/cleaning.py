@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from prismctl.present.text import Line, Span, Tone, clean, clip_line, line, pad, pad_left, width_of
+from prismctl.present.text import Line, Span, Tone, clean, line, pad, pad_left, width_of
 from prismctl.present.units import count_of, render_bytes
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ _CONDITIONS: Final = {
 }
 
 
-def plan_lines(document: Mapping[str, Any], *, width: int) -> list[Line]:
+def plan_lines(document: Mapping[str, Any]) -> list[Line]:
     """Every path with its size, the total, and what stays."""
     lines: list[Line] = [
         line(
@@ -31,11 +31,9 @@ def plan_lines(document: Mapping[str, Any], *, width: int) -> list[Line]:
     ]
     lines += [()] if lines else []
     paths = document["paths"]
-    lines += _rows(
-        [(each["path"], render_bytes(each["bytes"]), each["what"]) for each in paths], width
-    )
+    lines += _rows([(render_bytes(each["bytes"]), each["what"], each["path"]) for each in paths])
     for image in document["images"]:
-        lines.append(clip_line(line(_INDENT, f"image {clean(image)}"), width))
+        lines.append(line(_INDENT, f"image {clean(image)}"))
     for packages in document["packages"]:
         words = f"{clean(packages['manager'])} packages {clean(', '.join(packages['names']))}"
         lines.append(line(_INDENT, words))
@@ -43,18 +41,18 @@ def plan_lines(document: Mapping[str, Any], *, width: int) -> list[Line]:
     if paths:
         total = f"{count_of(len(paths), 'path')}, {render_bytes(document['bytes'])}"
         lines += [(), line(Span(total, Tone.STRONG))]
-    return [*lines, *kept_lines(document["kept"], width=width), *_notes(document)]
+    return [*lines, *kept_lines(document["kept"]), *_notes(document)]
 
 
-def kept_lines(kept: Sequence[Mapping[str, str]], *, width: int) -> list[Line]:
+def kept_lines(kept: Sequence[Mapping[str, str]]) -> list[Line]:
     """What stays, and why; below an empty line."""
     if not kept:
         return []
-    rows = _rows([(each["path"], "stays", each["why"]) for each in kept], width)
+    rows = _rows([("stays", each["why"], each["path"]) for each in kept])
     return [(), *rows]
 
 
-def result_lines(document: Mapping[str, Any], *, width: int) -> list[Line]:
+def result_lines(document: Mapping[str, Any]) -> list[Line]:
     """What was done."""
     lines = [line(f"swept {clean(what)}") for what in document["swept"]]
     if document["stopped"]:
@@ -67,7 +65,7 @@ def result_lines(document: Mapping[str, Any], *, width: int) -> list[Line]:
         if document[key]
     ]
     lines.append(line(Span(f"removed {', '.join(parts)}", Tone.STRONG)))
-    lines += kept_lines(document["kept"], width=width)
+    lines += kept_lines(document["kept"])
     return [*lines, *_notes(document)]
 
 
@@ -80,16 +78,18 @@ def _notes(document: Mapping[str, Any]) -> list[Line]:
     return [each for note in document["notes"] for each in ((), line(note))]
 
 
-def _rows(rows: Sequence[tuple[str, str, str]], width: int) -> list[Line]:
-    """Path, a short word, and what it is; the path is never cut, because it is there to be read."""
-    if not rows:
-        return []
-    paths = max(width_of(clean(path)) for path, _, _ in rows)
-    words = max(width_of(word) for _, word, _ in rows)
-    lines = []
-    for path, word, what in rows:
-        head = f"{pad(clean(path), paths)}{_GAP}{pad_left(word, words)}"
-        full = line(_INDENT, head, _GAP, Span(clean(what), Tone.MUTED))
-        room = max(width, len(_INDENT) + width_of(head))
-        lines.append(clip_line(full, room))
-    return lines
+def _rows(rows: Sequence[tuple[str, str, str]]) -> list[Line]:
+    """A short word, what it is, and its path; that one last and never cut, because it is there to be read."""
+    words = max((width_of(word) for word, _, _ in rows), default=0)
+    whats = max((width_of(clean(what)) for _, what, _ in rows), default=0)
+    return [
+        line(
+            _INDENT,
+            pad_left(word, words),
+            _GAP,
+            Span(pad(clean(what), whats), Tone.MUTED),
+            _GAP,
+            clean(path),
+        )
+        for word, what, path in rows
+    ]
