@@ -14,19 +14,21 @@ from typing import TYPE_CHECKING, Final
 from prismctl.cli.interrupts import Terminated, interruption_error
 from prismctl.cli.loop import run_in_loop
 from prismctl.cli.telling_steps import choose_teller, show_end
-from prismctl.cli.trial import is_proven, remember_proof, run_trial
+from prismctl.cli.trial import run_trial
 from prismctl.domain.presets import PRESET_NAMES
 from prismctl.errors import MissingToolError, PartialError, PrismError
 from prismctl.files.atomic import describe_way_out
 from prismctl.files.catalog import ensure_catalog, load_catalog
 from prismctl.files.settings import load_settings
 from prismctl.files.text import name_for_people, read_text
+from prismctl.install.containers.configuration import podman_environment
 from prismctl.install.existing import look_for_all
 from prismctl.install.go_build import find_go
 from prismctl.install.installation import Decision, carry_out, clear_workspace, decide
 from prismctl.install.manifest import read_manifest, write_manifest
 from prismctl.install.placing import roll_back, settle
 from prismctl.install.podman import make_podman_work
+from prismctl.install.proof import recall_proof, remember_proof
 from prismctl.install.provider import ProviderName, Situation
 from prismctl.install.providers import gather_providers
 from prismctl.install.steps import Outcome, Step, StepState, StepStatus, run_steps
@@ -74,6 +76,8 @@ class Looked:
 
     decisions: tuple[Decision, ...]
     providers: Mapping[ProviderName, Provider]
+    bundle: Path | None = None
+    """What is installed from."""
     declined: set[ToolName] = field(default_factory=set)
     """Tools that somebody did not want to be asked for, or could not be asked about."""
 
@@ -276,9 +280,25 @@ def _ask(call: Invocation, looked: Looked) -> None:
 
 async def _carry_out(call: Invocation, looked: Looked, teller: Teller) -> tuple[StepStatus, ...]:
     steps = [_tool_step(call, decision, looked) for decision in looked.decisions]
-    catalog = Step(name="catalog", title="Catalog", act=lambda _: _have_catalog(call))
+    steps.append(
+        Step(name="catalog", title="Catalog", act=lambda _: _have_catalog(call, looked.bundle))
+    )
+    if looked.bundle is not None:
+        steps.append(_images_step(call, looked.bundle, looked.decisions))
     async with teller.redrawing():
-        return await run_steps([*steps, catalog], teller.tell)
+        return await run_steps(steps, teller.tell)
+
+
+def _images_step(call: Invocation, bundle: Path, decisions: Sequence[Decision]) -> Step:
+    from prismctl.install.bundle.images import load_images
+
+    return Step(
+        name="images",
+        title="Images",
+        act=lambda report: load_images(bundle, call.home, os.environ, report),
+        needs=tuple(each.tool.name for each in decisions if each.tool.name is ToolName.PODMAN),
+        is_required=False,
+    )
 
 
 def _tool_step(call: Invocation, decision: Decision, looked: Looked) -> Step:
@@ -319,11 +339,25 @@ async def _make_podman_work(call: Invocation, report: Callable[[Progress | str],
     found = find_tool(ToolName.PODMAN, call.home.tools)
     if found is None:
         raise MissingToolError("Podman was installed, and is not on PATH")
-    return await make_podman_work(call.home, Path(found.path), os.environ, report)
+    program = Path(found.path)
+    files = (program, *(Path(path) for path in podman_environment(call.home).values()))
+    known = recall_proof(call.home, ToolName.PODMAN, files)
+    if known is not None:
+        return Outcome(detail=known)
+    outcome = await make_podman_work(call.home, program, os.environ, report)
+    if not outcome.fix:
+        files = (program, *(Path(path) for path in podman_environment(call.home).values()))
+        remember_proof(call.home, ToolName.PODMAN, files, outcome.detail)
+    return outcome
 
 
-async def _have_catalog(call: Invocation) -> Outcome:
-    is_new = ensure_catalog(call.home)
+async def _have_catalog(call: Invocation, bundle: Path | None) -> Outcome:
+    is_new = False
+    if bundle is not None:
+        from prismctl.install.bundle.catalog import take_catalog
+
+        is_new = await take_catalog(bundle, call.home)
+    is_new = ensure_catalog(call.home) or is_new
     catalog = load_catalog(call.home)
     words = f"{count_of(len(catalog.services), 'service')}, {count_of(len(PRESET_NAMES), 'preset')}"
     return Outcome(detail=f"{words} in {name_for_people(call.home.catalog)}", is_changed=is_new)
@@ -343,10 +377,9 @@ def _try(call: Invocation, statuses: Sequence[StepStatus], teller: Teller) -> St
         for name in (ToolName.CONSUL, ToolName.NOMAD)
         if (found := find_tool(name, call.home.tools)) is not None
     ]
-    if is_proven(call.home, programs):
-        status = replace(
-            status, state=StepState.DONE, detail="worked with these programs before", seconds=0.0
-        )
+    if recall_proof(call.home, status.name, programs) is not None:
+        words = "worked with these programs before"
+        status = replace(status, state=StepState.DONE, detail=words, seconds=0.0)
         teller.tell(status)
         return status
     began_at = time.monotonic()
@@ -359,7 +392,7 @@ def _try(call: Invocation, statuses: Sequence[StepStatus], teller: Teller) -> St
     tell("starts one service on Nomad")
     try:
         took = run_trial(call, tell)
-        remember_proof(call.home, programs)
+        remember_proof(call.home, status.name, programs, render_duration(took))
     except PrismError as error:
         ended = replace(
             status, state=StepState.FAILED, detail=error.message, fix=error.hint, error=error

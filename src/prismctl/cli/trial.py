@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from prismctl import __version__
 from prismctl.cli.stopping import tell_stop, verify_stopped
 from prismctl.cli.ticking import tick
 from prismctl.client import StackClient, StackCondition, find_condition, start_daemon
@@ -17,13 +15,11 @@ from prismctl.errors import DeadlineError, PrismError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from pathlib import Path
 
     from prismctl.cli.invocation import Invocation
-    from prismctl.files.paths import Home, StackPaths
+    from prismctl.files.paths import StackPaths
 
 STACK: Final = "init-trial"
-_RECORD: Final = "trial.json"
 _REDRAW_SECONDS: Final = 0.1
 _PATIENCE_SECONDS: Final = 60.0
 
@@ -60,37 +56,6 @@ def _end(call: Invocation, paths: StackPaths) -> None:
         tell_stop(call, StackClient(paths).stop())
     verify_stopped(paths)
     shutil.rmtree(paths.directory, ignore_errors=True)
-
-
-def is_proven(home: Home, programs: Iterable[Path]) -> bool:
-    """Whether a trial run with exactly these programs has worked in this home."""
-    try:
-        recorded = json.loads((home.cache / _RECORD).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return bool(recorded == _stamps(programs))
-
-
-def remember_proof(home: Home, programs: Iterable[Path]) -> None:
-    """Write down that a trial run with these programs has worked.
-
-    Raises:
-        PrismError: home cannot be written.
-    """
-    from prismctl.files.atomic import write_atomically
-
-    home.cache.mkdir(mode=0o700, exist_ok=True)
-    write_atomically(home.cache / _RECORD, json.dumps(_stamps(programs)) + "\n")
-
-
-def _stamps(programs: Iterable[Path]) -> dict[str, Any]:
-    """What changes whenever a program does."""
-    found: dict[str, Any] = {"prismctl": __version__}
-    for program in programs:
-        real = program.resolve()
-        status = real.stat()
-        found[str(real)] = [status.st_size, status.st_mtime_ns]
-    return found
 
 
 def _plan() -> StackPlan:
