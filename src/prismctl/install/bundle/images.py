@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from prismctl.errors import MissingToolError, PrismError
@@ -12,6 +13,7 @@ from prismctl.install.bundle.threads import run_in_thread
 from prismctl.install.bundle.wording import count_of
 from prismctl.install.commands import run_command, shorten_line
 from prismctl.install.containers.configuration import podman_environment
+from prismctl.install.manifest import read_manifest, write_manifest
 from prismctl.install.release.writing import writing
 from prismctl.install.steps import Outcome
 from prismctl.install.target import find_target
@@ -56,9 +58,7 @@ async def gather_images(
     settings = {**environment, **podman_environment(home)}
     missing = []
     for number, image in enumerate(wanted, 1):
-        command = (podman.path, "image", "exists", image)
-        answer = await run_command(command, environment=settings, timeout_seconds=_LOOK_SECONDS)
-        if not answer.is_success:
+        if not await _find_id(podman.path, image, settings):
             missing.append(image)
             continue
         report(f"{image}, {number} of {count_of(len(wanted), 'image')}")
@@ -93,7 +93,7 @@ async def load_images(
     bundle = await run_in_thread(lambda _: open_bundle(source, find_target()))
     images = bundle.index.images
     if not images:
-        return Outcome(detail="none in the bundle", is_left_out=True)
+        return Outcome(detail="none in the bundle")
     podman = find_tool(ToolName.PODMAN, home.tools, environment)
     if podman is None:
         raise MissingToolError(
@@ -102,7 +102,10 @@ async def load_images(
     with writing(home.downloads):
         home.downloads.mkdir(mode=0o700, parents=True, exist_ok=True)
     settings = {**environment, **podman_environment(home)}
+    loaded = 0
     for number, (image, file) in enumerate(images.items(), 1):
+        if await _find_id(podman.path, image, settings):
+            continue
         report(f"{image}, {number} of {count_of(len(images), 'image')}")
         path = home.downloads / f"image-{os.getpid()}.tar"
         try:
@@ -114,9 +117,32 @@ async def load_images(
             )
         finally:
             path.unlink(missing_ok=True)
-        if not answer.is_success:
-            raise PrismError(f"Podman cannot load {image}: {shorten_line(answer.complaint)}")
-    return Outcome(detail=count_of(len(images), "image"), is_changed=True)
+        found = await _find_id(podman.path, image, settings)
+        if not answer.is_success or not found:
+            reason = shorten_line(answer.complaint or answer.output)
+            raise PrismError(f"Podman cannot load {image} from {bundle.shown}: {reason}")
+        _remember(home, found)
+        loaded += 1
+    here = len(images) - loaded
+    words = [f"{count_of(loaded, 'image')} loaded"] if loaded else []
+    words += [f"{count_of(here, 'image')} here already"] if here else []
+    return Outcome(detail=", ".join(words), is_changed=bool(loaded))
+
+
+async def _find_id(podman: str, image: str, settings: Mapping[str, str]) -> str:
+    """The ID of an image that Podman has; empty: it has none of that name."""
+    answer = await run_command(
+        (podman, "image", "inspect", "--format", "{{.Id}}", image),
+        environment=settings,
+        timeout_seconds=_LOOK_SECONDS,
+    )
+    return answer.output.strip() if answer.is_success else ""
+
+
+def _remember(home: Home, image_id: str) -> None:
+    manifest = read_manifest(home)
+    if image_id not in manifest.images:
+        write_manifest(home, replace(manifest, images=(*manifest.images, image_id)))
 
 
 def _copy(bundle: Bundle, file: str, path: Path) -> Callable[[Course], None]:

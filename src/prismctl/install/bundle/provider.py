@@ -84,7 +84,8 @@ class BundleProvider:
             tool=tool.name,
             version=packed.version,
             provider=self.name,
-            source=bundle.name_of(packed.file),
+            # Remembered, and read from other directories than this one.
+            source=f"{packed.file} in {self._source.absolute()}",
             licence=tool.licence,
             size_bytes=file.size_bytes,
             checksum=checksum,
