@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
 import resource
@@ -10,7 +11,6 @@ import signal
 import socket
 import stat
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -26,6 +26,7 @@ from tests.install.release_lab import ARCHIVE, PROGRAM, SUMS, TARGET, make_archi
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from prismctl.install.provider import Progress
     from tests.install.release_lab import ReleaseLab
@@ -100,9 +101,11 @@ async def test_a_refusal_is_not_asked_again(lab: ReleaseLab) -> None:
     assert len(lab.asked("index.json")) == 1
 
 
-async def test_a_size_that_nobody_tells_is_not_known(lab: ReleaseLab) -> None:
-    lab.heads[ARCHIVE] = lab.answer(500)
+@pytest.mark.parametrize("status", [403, 405, 500, 501])
+async def test_a_size_that_nobody_tells_is_not_known(lab: ReleaseLab, status: int) -> None:
+    lab.heads[ARCHIVE] = lab.answer(status)
     assert (await lab.offer()).size_bytes is None
+    assert (await lab.get()).path.read_bytes() == PROGRAM
 
 
 # Redirects.
@@ -361,11 +364,10 @@ async def test_a_full_disk_is_named(lab: ReleaseLab) -> None:
 
 def test_a_disk_without_space_says_how_to_look(tmp_path: Path) -> None:
     with (
-        Path("/dev/full").open("wb", buffering=0) as full,
-        pytest.raises(PrismError, match="No space left on device") as caught,
-        writing(tmp_path),
+        pytest.raises(PrismError, match=f"cannot write {tmp_path}/x: No space left") as caught,
+        writing(tmp_path / "x"),
     ):
-        full.write(b"x")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     assert "df -h" in caught.value.hint
 
 

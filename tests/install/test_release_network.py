@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from prismctl.errors import PrismError, RejectedError, UnavailableError
+from prismctl.errors import ConfigError, PrismError, RejectedError, UnavailableError
 from tests.free_ports import take_port
 from tests.install.release_lab import PROGRAM
 
@@ -43,15 +43,15 @@ async def test_a_file_of_authorities_that_is_not_there_is_named(
 
 
 async def test_a_certificate_for_another_name_is_refused(lab: ReleaseLab) -> None:
-    url = lab.url.replace("127.0.0.1", "127.0.0.2")
-    async with forward_port(url):
-        with pytest.raises(PrismError, match=r"the certificate of 127\.0\.0\.2 is not trusted"):
-            await lab.offer(base_url=url)
+    with pytest.raises(PrismError, match="the certificate of localhost is not trusted: hostname"):
+        await lab.offer(base_url=lab.url.replace("127.0.0.1", "localhost"))
 
 
 async def test_a_server_without_encryption_is_not_mistaken_for_one_with(lab: ReleaseLab) -> None:
     async with lab.serve(None):
-        with pytest.raises(PrismError, match=r"127\.0\.0\.1"):
+        with pytest.raises(
+            PrismError, match=r"127\.0\.0\.1 cannot be talked to in an encrypted way"
+        ):
             await lab.offer(base_url=lab.url.replace("http://", "https://"))
 
 
@@ -65,11 +65,53 @@ async def test_a_proxy_is_used(lab: ReleaseLab, monkeypatch: pytest.MonkeyPatch)
     assert asked
 
 
+async def test_a_proxy_named_without_a_scheme_is_used(
+    lab: ReleaseLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with proxy() as (address, asked):
+        monkeypatch.setenv("HTTPS_PROXY", address)
+        await lab.offer()
+    assert asked
+
+
+@pytest.mark.parametrize(
+    "named", ["socks5://reader:geheim@127.0.0.1:9", "http://", "http://[", ":::"]
+)
+async def test_what_is_no_proxy_is_named_without_its_password(
+    lab: ReleaseLab, monkeypatch: pytest.MonkeyPatch, named: str
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", named)
+    with pytest.raises(
+        ConfigError, match=r"HTTPS_PROXY names .*, which is not an HTTP proxy"
+    ) as caught:
+        await lab.offer()
+    assert "geheim" not in str(caught.value)
+    assert caught.value.hint == "`export HTTPS_PROXY=http://HOST:PORT`"
+
+
+async def test_a_proxy_whose_name_nobody_knows_is_named(
+    lab: ReleaseLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.invalid:3128")
+    with pytest.raises(UnavailableError, match=r"the proxy http://proxy\.invalid:3128 cannot be"):
+        await lab.offer()
+
+
+async def test_a_proxy_of_unencrypted_mirrors_gets_the_account_that_is_named(
+    lab: ReleaseLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with proxy(account="reader:geheim", status=404) as (address, asked):
+        monkeypatch.setenv("HTTP_PROXY", f"http://reader:geheim@{address}")
+        with pytest.raises(UnavailableError, match=r"there is no http://mirror\.invalid/"):
+            await lab.offer(base_url="http://mirror.invalid")
+    assert asked == ["GET http://mirror.invalid/nomad/1.11.3/index.json HTTP/1.1"]
+
+
 async def test_a_proxy_gets_the_account_that_is_named(
     lab: ReleaseLab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with proxy(account="reader:geheim") as (address, _):
-        monkeypatch.setenv("HTTPS_PROXY", f"http://reader:geheim@{address}")
+    async with proxy(account="reader:ge heim") as (address, _):
+        monkeypatch.setenv("HTTPS_PROXY", f"http://reader:ge%20heim@{address}")
         assert (await lab.get()).path.read_bytes() == PROGRAM
 
 
@@ -152,19 +194,6 @@ async def proxy(*, account: str = "", status: int = 200) -> AsyncIterator[tuple[
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     async with server:
         yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}", asked
-
-
-@contextlib.asynccontextmanager
-async def forward_port(url: str) -> AsyncIterator[None]:
-    """Let another address of this machine lead to the same server."""
-    port = int(url.rsplit(":", 1)[1])
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await tunnel(reader, writer, "127.0.0.1", port)
-        writer.close()
-
-    async with await asyncio.start_server(serve, "127.0.0.2", port):
-        yield
 
 
 async def tunnel(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit, urlunsplit
-from urllib.request import getproxies
 
 from prismctl.errors import ConfigError, Problem
 
@@ -27,12 +26,7 @@ def find_base_url(setting: str = "", environment: Mapping[str, str] = os.environ
     """
     variable = environment.get(VARIABLE, "")
     url = (variable or setting or VENDOR_URL).rstrip("/")
-    try:
-        parts = urlsplit(url)
-        is_good = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        is_good = False
-    if is_good:
+    if is_server(url):
         return url
     message = f"{show_url(url)} is not an address that releases can be fetched from"
     raise ConfigError(
@@ -41,15 +35,20 @@ def find_base_url(setting: str = "", environment: Mapping[str, str] = os.environ
     )
 
 
+def is_server(url: str) -> bool:
+    """Whether an address is one that HTTP can be spoken to."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
 def show_url(url: str) -> str:
-    """An address as it may be shown: without account, password and what follows a question mark."""
+    """An address as it may be shown: without account, password, what follows a question mark, and control codes."""
     try:
         parts = urlsplit(url)
     except ValueError:
         return "what was given"
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
-
-
-def find_proxy(url: str) -> str:
-    """The proxy that stands between here and an address, without account and password; empty: none is known."""
-    return show_url(getproxies().get(urlsplit(url).scheme, ""))
+    shown = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+    return "".join(character for character in shown if character.isprintable())

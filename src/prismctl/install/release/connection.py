@@ -12,6 +12,7 @@ from urllib.parse import urljoin, urlsplit
 from prismctl.errors import PrismError, UnavailableError
 from prismctl.install.release.address import show_url
 from prismctl.install.release.patience import PassingError, Retries
+from prismctl.install.release.proxy import find_proxy
 from prismctl.install.release.refusal import RefusedReleaseError
 from prismctl.install.release.translating import refused_by_proxy, translating
 
@@ -33,6 +34,10 @@ _MISSING: Final = frozenset({404, 410})
 _PASSING: Final = frozenset({408, 425, 429, *range(500, 600)})
 # Compressed on the way, a body would be neither of the announced length nor bounded.
 _HEADERS: Final = {"Accept-Encoding": "identity"}
+
+
+class MissingFileError(UnavailableError):
+    """The server answers, and does not have it."""
 
 
 class Connection:
@@ -76,7 +81,10 @@ class Connection:
                 self.open(url, expected="an archive", method="HEAD") as response,
             ):
                 return response.content_length
-        except PassingError:
+        except MissingFileError:
+            raise
+        except UnavailableError:
+            # Not every mirror tells sizes.
             return None
 
     @contextlib.asynccontextmanager
@@ -97,9 +105,14 @@ class Connection:
         """
         address = url
         for _ in range(MAX_REDIRECTS + 1):
+            proxy = find_proxy(address)
             with translating(address):
                 async with self._session.request(
-                    method, address, headers={**_HEADERS, **(headers or {})}, allow_redirects=False
+                    method,
+                    address,
+                    headers={**_HEADERS, **(headers or {})},
+                    allow_redirects=False,
+                    proxy=proxy.url if proxy else None,
                 ) as response:
                     if response.status not in _REDIRECTS:
                         _check_status(address, response, self.patience)
@@ -128,7 +141,6 @@ async def connect(patience: Patience) -> AsyncIterator[Connection]:
     async with ClientSession(
         connector=TCPConnector(ssl=context),
         timeout=timeout,
-        trust_env=True,
         auto_decompress=False,
     ) as session:
         yield Connection(session, patience)
@@ -162,11 +174,11 @@ def _check_status(url: str, response: ClientResponse, patience: Patience) -> Non
         return
     shown = show_url(url)
     if status in _MISSING:
-        raise UnavailableError(f"there is no {shown} (it answered {status})")
+        raise MissingFileError(f"there is no {shown} (it answered {status})")
     if status == _PROXY_REFUSES:
         raise refused_by_proxy(url)
     if status not in _PASSING:
-        raise UnavailableError(f"{shown} answered {status} {response.reason or ''}".rstrip())
+        raise UnavailableError(f"{shown} answered {status}")
     asked = _parse_wait(response)
     if asked is not None and asked > patience.longest_asked_seconds:
         raise UnavailableError(f"{shown} answered {status} and asks to come back in {asked:.0f} s")

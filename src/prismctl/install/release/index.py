@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from prismctl.install.tools import ToolName
     from prismctl.install.versions import Version
 
+_TARGET: Final = re.compile(r"[a-z0-9]{1,16}_[a-z0-9]{1,16}")
 _CHECKSUM: Final = re.compile(r"([0-9a-fA-F]{64}) [ *]?(\S+)")
+
+_SHOWN_TARGETS: Final = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,10 +58,11 @@ def parse_targets(document: bytes, *, shown: str) -> frozenset[Target]:
     """
     try:
         builds: list[Any] = json.loads(document)["builds"]
-        return frozenset(Target(str(build["os"]), str(build["arch"])) for build in builds)
+        targets = [Target(str(build["os"]), str(build["arch"])) for build in builds]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         what = "JSON" if isinstance(error, (ValueError, RecursionError)) else "a list of builds"
         raise RefusedReleaseError(f"{shown} answered with something that is not {what}") from error
+    return frozenset(target for target in targets if _TARGET.fullmatch(str(target)))
 
 
 def require_build(targets: frozenset[Target], target: Target, *, what: str) -> None:
@@ -68,7 +72,7 @@ def require_build(targets: frozenset[Target], target: Target, *, what: str) -> N
         UnavailableError: there is no build.
     """
     if target not in targets:
-        listed = ", ".join(sorted(str(each) for each in targets)) or "nothing"
+        listed = ", ".join(sorted(str(each) for each in targets)[:_SHOWN_TARGETS]) or "nothing"
         raise UnavailableError(f"{what} is not released for {target}, but for {listed}")
 
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from prismctl.errors import PrismError, RejectedError, UnavailableError
-from prismctl.install.release.address import find_proxy, show_url
+from prismctl.install.release.address import show_url
 from prismctl.install.release.patience import PassingError
+from prismctl.install.release.proxy import find_proxy, name_variable, show_proxy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,8 +42,8 @@ def translating(url: str) -> Iterator[None]:
 def refused_by_proxy(url: str) -> RejectedError:
     """The error when a proxy wants an account and a password."""
     return RejectedError(
-        f"the proxy {find_proxy(url) or 'on the way'} wants to know who asks (407)",
-        hint=f"`export {_name_variable(url)}=http://USER:PASSWORD@HOST:PORT`",
+        f"the proxy {show_proxy(url)} wants to know who asks (407)",
+        hint=f"`export {name_variable(url)}=http://USER:PASSWORD@HOST:PORT`",
     )
 
 
@@ -55,12 +56,16 @@ def _translate_proxy(url: str, error: Exception) -> PrismError | None:
         if error.status == _PROXY_REFUSES:
             return refused_by_proxy(url)
         return UnavailableError(
-            f"the proxy {find_proxy(url)} does not connect to {host}: it answered {error.status}"
+            f"the proxy {show_proxy(url)} does not connect to {host}: it answered {error.status}"
         )
-    if isinstance(error, aiohttp.ClientProxyConnectionError):
+    # Names are resolved by the proxy: the one that has no address is its own.
+    of_proxy: tuple[type[aiohttp.ClientConnectorError], ...] = (aiohttp.ClientProxyConnectionError,)
+    if find_proxy(url) is not None:
+        of_proxy = (*of_proxy, aiohttp.ClientConnectorDNSError)
+    if isinstance(error, of_proxy):
         return PassingError(
-            f"the proxy {find_proxy(url)} cannot be reached: {_explain(error)}",
-            hint=f"{_name_variable(url)} names it; `export NO_PROXY={host}` goes past it",
+            f"the proxy {show_proxy(url)} cannot be reached: {_explain(error)}",
+            hint=f"{name_variable(url)} names it; `export NO_PROXY={host}` goes past it",
             is_reachable=False,
         )
     return None
@@ -74,7 +79,10 @@ def _translate_start(url: str, error: Exception) -> PrismError | None:
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return _distrusted(host, error.certificate_error)
     if isinstance(error, aiohttp.ClientConnectorSSLError):
-        return _distrusted(host, error.os_error)
+        return PrismError(
+            f"{host} cannot be talked to in an encrypted way: {_name_reason(error.os_error)}",
+            hint="does it begin with http:// instead of https://, or does somebody stand between?",
+        )
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return PassingError(
             f"{host} has no address: {_explain(error)}",
@@ -101,16 +109,21 @@ def _cut(url: str, error: Exception) -> PassingError:
 
 
 def _distrusted(host: str, error: Exception) -> PrismError:
-    reason = getattr(error, "verify_message", "") or getattr(error, "reason", "") or str(error)
     missing = [
         f"{name} names {path}, which does not exist"
         for name in ("SSL_CERT_FILE", "SSL_CERT_DIR")
         if (path := os.environ.get(name)) and not Path(path).exists()
     ]
     return PrismError(
-        "; ".join([f"the certificate of {host} is not trusted: {reason}", *missing]),
+        "; ".join([f"the certificate of {host} is not trusted: {_name_reason(error)}", *missing]),
         hint="where somebody stands between, as companies do, `export SSL_CERT_FILE=THEIR-CERTIFICATES.pem`",
     )
+
+
+def _name_reason(error: Exception) -> str:
+    """What was wrong with the encryption, without the places in its source that the library adds."""
+    reason = getattr(error, "verify_message", "") or getattr(error, "reason", "") or str(error)
+    return str(reason).lower().replace("_", " ")
 
 
 def _explain(error: OSError) -> str:
@@ -119,7 +132,3 @@ def _explain(error: OSError) -> str:
     # Negative numbers are those of name resolution, which only its own words explain.
     words = os.strerror(number) if number > 0 else error.strerror
     return words[:1].lower() + words[1:] if words else "no connection"
-
-
-def _name_variable(url: str) -> str:
-    return f"{urlsplit(url).scheme.upper()}_PROXY"
