@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import os
 import shutil
+from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -14,7 +15,7 @@ from prismctl.install.package_managers.apt import Apt
 from prismctl.install.package_managers.brew import Brew
 from prismctl.install.package_managers.dnf import Dnf
 from prismctl.install.package_managers.rights import Rights, find_rights
-from prismctl.install.package_managers.transaction import Patience, run_transaction
+from prismctl.install.package_managers.transaction import LAST_LINES, Patience, run_transaction
 from prismctl.install.provider import Offer, Progress, Provided, ProviderName
 from prismctl.install.running import ask_version
 from prismctl.install.tools import TOOLS
@@ -78,7 +79,7 @@ class PackageProvider:
     async def offer(self, tool: Tool, version: Version) -> Offer:
         """What the package manager would do; it is only asked.
 
-        Repositories have one version of a tool: any that is supported will do.
+        Repositories have one version of a tool: where the usual one is wanted, any that is supported will do.
 
         Raises:
             UnavailableError: its repositories do not have the tool, or not in a version that is supported.
@@ -88,6 +89,12 @@ class PackageProvider:
             age = "too old" if simulation.version < tool.supported.first else "too new"
             raise UnavailableError(
                 f"{self.name} has {tool.title} {simulation.version}, which is {age}: {tool.supported} is supported"
+            )
+        if version not in {tool.version, simulation.version}:
+            has = f"has {simulation.version}" if simulation.version else "cannot say what it has"
+            raise UnavailableError(
+                f"{self.name} {has}, not {tool.title} {version}",
+                hint="leave the version out to have what the package manager has",
             )
         return Offer(
             tool=tool.name,
@@ -116,15 +123,18 @@ class PackageProvider:
         """
         tool = TOOLS[offer.tool]
         before = await self._manager.list_installed()
-        for command in split_commands(offer.command):
-            await run_transaction(
-                _without_prompt(command),
-                self._manager,
-                self._manager.follow(offer.size_bytes),
-                report,
-                environment=self._installing_environment(),
-                patience=self._patience,
-            )
+        heard: deque[str] = deque(maxlen=LAST_LINES)
+        *preparing, installing = split_commands(offer.command)
+        for command in preparing:
+            await self._run(command, offer, report, heard)
+        if preparing:
+            # The package lists are here now: what they have may be too old, or less than was asked for blindly.
+            try:
+                offer = await self.offer(tool, tool.version)
+            except UnavailableError as error:
+                raise self._manager.explain(tuple(heard)) or error from error
+            installing = split_commands(offer.command)[-1]
+        await self._run(installing, offer, report, heard)
         after = await self._manager.list_installed()
         path = await self._check(tool)
         return Provided(
@@ -133,6 +143,23 @@ class PackageProvider:
             verified=f"verified by {self.name}",
             is_system=True,
             packages=tuple(sorted(after - before)),
+        )
+
+    async def _run(
+        self,
+        command: Sequence[str],
+        offer: Offer,
+        report: Callable[[Progress], None],
+        heard: deque[str],
+    ) -> None:
+        await run_transaction(
+            _without_prompt(command),
+            self._manager,
+            self._manager.follow(offer.size_bytes),
+            report,
+            environment=self._installing_environment(),
+            patience=self._patience,
+            heard=heard,
         )
 
     async def _check(self, tool: Tool) -> Path:

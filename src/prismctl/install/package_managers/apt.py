@@ -39,6 +39,10 @@ _LIST: Final = ("dpkg-query", "-W", "-f", "${db:Status-Abbrev} ${binary:Package}
 _LOCKED: Final = re.compile(
     r"Could not get lock (?P<file>\S+?)\.? (?:- |It is held by process (?P<pid>\d+)(?: \((?P<who>[^)]*)\))?)?"
 )
+_GAVE_UP: Final = re.compile(
+    r"^E: (?:Could not get lock|Unable to acquire the dpkg frontend lock|Unable to lock)",
+    re.MULTILINE,
+)
 _NO_NETWORK: Final = re.compile(
     r"Temporary failure resolving|Could not resolve|Could not connect to|Unable to connect to"
     r"|Connection timed out|Network is unreachable|Cannot initiate the connection"
@@ -249,7 +253,7 @@ def read_damaged(listing: str) -> tuple[str, ...]:
 def explain_apt(lines: Iterable[str]) -> PrismError | None:
     """What apt failed of, in one sentence; ``None``: nothing that is known."""
     text = "\n".join(lines)
-    if locked := _LOCKED.search(text):
+    if "lock" in text and (locked := _LOCKED.search(text)) and _GAVE_UP.search(text):
         who = locked["who"] or "another package manager"
         process = f" (PID {locked['pid']})" if locked["pid"] else ""
         return UnavailableError(
@@ -261,12 +265,8 @@ def explain_apt(lines: Iterable[str]) -> PrismError | None:
             "an earlier installation of packages was interrupted and is not finished",
             hint="`sudo dpkg --configure -a` finishes it",
         )
-    if missing := _MISSING.search(text):
-        return UnavailableError(
-            f"the configured repositories of apt have no package {missing[1] or missing[2]}",
-            hint="`sudo apt-get update` fetches their lists anew",
-        )
-    return _explain_fetching(text)
+    # Fetching first: what could not be fetched is what is then missing.
+    return _explain_fetching(text) or _explain_absence(text)
 
 
 def _explain_fetching(text: str) -> PrismError | None:
@@ -284,6 +284,15 @@ def _explain_fetching(text: str) -> PrismError | None:
     if "No space left on device" in text or "You don't have enough free space" in text:
         return PrismError(
             "apt has no room for the packages", hint="`df -h / /var` shows how much there is"
+        )
+    return None
+
+
+def _explain_absence(text: str) -> PrismError | None:
+    if missing := _MISSING.search(text):
+        return UnavailableError(
+            f"the configured repositories of apt have no package {missing[1] or missing[2]}",
+            hint="`sudo apt-get update` fetches their lists anew",
         )
     return None
 

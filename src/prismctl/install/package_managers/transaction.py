@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
+import shutil
 import signal
 import subprocess
-from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -15,14 +14,17 @@ from prismctl.errors import InterruptedByUserError, PrismError, UnavailableError
 from prismctl.install.commands import finish, shorten_line
 
 if TYPE_CHECKING:
+    from collections import deque
     from collections.abc import Callable, Mapping, Sequence
 
     from prismctl.install.package_managers.manager import PackageManager, ProgressReader
     from prismctl.install.provider import Progress
 
-_LAST_LINES: Final = 40
+LAST_LINES: Final = 40
+"""How much of what was said is kept to explain a failure."""
 _SHOWN_LINES: Final = 3
 _MAX_LINE_BYTES: Final = 1 << 16
+_LOOK_SECONDS: Final = 0.02
 _STATUS_WORDS: Final = ("dlstatus:", "pmstatus:")
 
 
@@ -40,6 +42,80 @@ class FailedTransactionError(PrismError):
     """A package manager ended badly, for a reason that nothing here knows."""
 
 
+class _Process:
+    """A program that may outlive us: nothing ends it when it is forgotten, as asyncio's own processes would be."""
+
+    def __init__(
+        self, pid: int, output: asyncio.StreamReader, transport: asyncio.ReadTransport
+    ) -> None:
+        self.pid = pid
+        self.output = output
+        """What it says, complaints included."""
+        self._transport = transport
+        self._status: int | None = None
+
+    async def wait(self) -> int:
+        """Its status; negative: the number of the signal that ended it."""
+        while (status := self._poll()) is None:
+            # Nothing notifies everywhere; it closes its output as it ends, so that this waits for an instant.
+            await asyncio.sleep(_LOOK_SECONDS)
+        return status
+
+    def interrupt(self) -> None:
+        """Ask it to stop, unless it has ended.
+
+        Raises:
+            PermissionError: it belongs to root.
+        """
+        if self._poll() is None:
+            os.kill(self.pid, signal.SIGINT)
+
+    def close(self) -> None:
+        """Hear no more of it."""
+        self._transport.close()
+
+    def _poll(self) -> int | None:
+        if self._status is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            self._status = os.waitstatus_to_exitcode(status) if pid else None
+        return self._status
+
+
+async def _spawn(command: Sequence[str], environment: Mapping[str, str]) -> _Process:
+    pid, reading = _start(command, environment)
+    output = asyncio.StreamReader(limit=_MAX_LINE_BYTES)
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(output), os.fdopen(reading, "rb", 0)
+    )
+    return _Process(pid, output, transport)
+
+
+def _start(command: Sequence[str], environment: Mapping[str, str]) -> tuple[int, int]:
+    """The PID of a program, and the descriptor that its output is read from."""
+    path = shutil.which(command[0], path=environment.get("PATH", "")) or command[0]
+    reading, writing = os.pipe()
+    try:
+        pid = os.posix_spawn(
+            path,
+            tuple(command),
+            environment,
+            file_actions=(
+                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_DUP2, writing, 1),
+                (os.POSIX_SPAWN_DUP2, writing, 2),
+            ),
+            # Ctrl-C at the terminal reaches prismctl alone, which then asks for a stop that breaks nothing;
+            # the session stays the same, because `sudo` remembers by session who gave the password.
+            setpgroup=0,
+        )
+    except OSError as error:
+        os.close(reading)
+        raise PrismError(f"`{command[0]}` cannot be run: {error.strerror}") from error
+    finally:
+        os.close(writing)
+    return pid, reading
+
+
 async def run_transaction(
     command: Sequence[str],
     manager: PackageManager,
@@ -48,38 +124,33 @@ async def run_transaction(
     *,
     environment: Mapping[str, str],
     patience: Patience,
+    heard: deque[str],
 ) -> None:
     """Run one command of a package manager to its end.
 
     Cancelled, the package manager is asked to stop and waited for: half an installation is worse than a late end.
+
+    Args:
+        command: that is run.
+        manager: whose it is.
+        reader: understands its progress.
+        report: told of it.
+        environment: it is run with.
+        patience: how long it may take.
+        heard: what was said so far, to which is added what this command says.
 
     Raises:
         UnavailableError: the network, a lock or the rights are missing, or it fell silent.
         InterruptedByUserError: it was cancelled and has left something half installed.
         PrismError: it failed otherwise; the message has its last words.
     """
+    process = await _spawn(command, {**environment, "LC_ALL": "C"})
     try:
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            cwd="/",
-            env={**environment, "LC_ALL": "C"},
-            limit=_MAX_LINE_BYTES,
-            # Ctrl-C at the terminal reaches prismctl alone, which then asks for a stop that breaks nothing;
-            # the session stays the same, because `sudo` remembers by session who gave the password.
-            process_group=0,
-        )
-    except OSError as error:
-        raise PrismError(f"`{command[0]}` cannot be run: {error.strerror}") from error
-    last: deque[str] = deque(maxlen=_LAST_LINES)
-    try:
-        status = await _follow(process, reader, report, last, patience)
+        status = await _follow(process, reader, report, heard, patience)
     except TimeoutError as error:
         await _stop(process, command, environment, patience)
         raise UnavailableError(
-            f"{manager.name} said nothing for {patience.silence_seconds:g} s and was stopped{_quote(last)}",
+            f"{manager.name} said nothing for {patience.silence_seconds:g} s and was stopped{_quote(heard)}",
             hint=await _describe_way_out(manager) or "look at the network, then try again",
         ) from error
     except asyncio.CancelledError:
@@ -87,24 +158,22 @@ async def run_transaction(
         await finish(_leave(process, command, manager, environment, patience))
         raise
     finally:
-        _close(process)
+        process.close()
     if status != 0:
-        raise _explain(manager, command, last, status)
+        raise _explain(manager, command, heard, status)
 
 
 async def _follow(
-    process: asyncio.subprocess.Process,
+    process: _Process,
     reader: ProgressReader,
     report: Callable[[Progress], None],
     last: deque[str],
     patience: Patience,
 ) -> int:
-    if process.stdout is None:
-        raise AssertionError("it is a pipe")
     while True:
         async with asyncio.timeout(patience.silence_seconds):
             try:
-                raw = await process.stdout.readline()
+                raw = await process.output.readline()
             except ValueError:
                 # A line without an end; what was read of it is gone, and nothing is lost with it.
                 continue
@@ -121,7 +190,7 @@ async def _follow(
 
 
 async def _leave(
-    process: asyncio.subprocess.Process,
+    process: _Process,
     command: Sequence[str],
     manager: PackageManager,
     environment: Mapping[str, str],
@@ -142,7 +211,7 @@ async def _leave(
 
 
 async def _stop(
-    process: asyncio.subprocess.Process,
+    process: _Process,
     command: Sequence[str],
     environment: Mapping[str, str],
     patience: Patience,
@@ -152,17 +221,13 @@ async def _stop(
     Only its first process is told: it lets those that unpack finish what they are at.
     """
     try:
-        if process.returncode is None:
-            process.send_signal(signal.SIGINT)
-    except ProcessLookupError:
-        pass
+        process.interrupt()
     except PermissionError:
         await _interrupt_as_root(process.pid, command, environment)
     try:
         async with asyncio.timeout(patience.stop_seconds):
-            if process.stdout is not None:
-                while await process.stdout.read(_MAX_LINE_BYTES):
-                    pass
+            while await process.output.read(_MAX_LINE_BYTES):
+                pass
             await process.wait()
     except TimeoutError:
         return False
@@ -210,13 +275,3 @@ def _explain(
 def _quote(last: Sequence[str]) -> str:
     words = [shorten_line(line) for line in list(last)[-_SHOWN_LINES:]]
     return f": {'; '.join(words)}" if words else ""
-
-
-def _close(process: asyncio.subprocess.Process) -> None:
-    """Give the pipe back, should the process live on."""
-    transport = process._transport  # type: ignore[attr-defined]  # noqa: SLF001 - asyncio has no other way
-    if process.returncode is None:
-        # Closing kills what still runs, which is what must not happen to a package manager.
-        with contextlib.suppress(OSError):
-            os.close(transport.get_pipe_transport(1).get_extra_info("pipe").fileno())
-    transport.close()
