@@ -185,7 +185,8 @@ def test_what_cannot_be_removed_is_listed_and_stays_accounted_for(
     monkeypatch.setenv("PRISM_TOOLS_DIR", str(built.parent))
     lock = built.parent / ".nomad.lock"
     manifest = with_created(read_manifest(home), built)
-    write_manifest(home, with_created(manifest, "/etc/hostname"))
+    write_manifest(home, with_created(manifest, tmp_path / "outside"))
+    (tmp_path / "outside").touch()
     with lock.open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         answer = prismctl("dev", "clean", "--all", "--yes")
@@ -193,8 +194,11 @@ def test_what_cannot_be_removed_is_listed_and_stays_accounted_for(
     assert "somebody holds it" in answer.err
     assert "again goes on" in answer.err
     assert not built.exists()
-    assert read_manifest(home).created == ("/etc/hostname",)
-    assert Path("/etc/hostname").exists() or not Path("/etc").exists()
+    assert (tmp_path / "outside").exists()
+    assert read_manifest(home).created == (str(built),)
+    again = prismctl("dev", "clean", "--all", "--yes", "-o", "json")
+    assert (again.code, again.document["is_home_removed"]) == (0, True)
+    assert not built.parent.exists()
 
 
 def test_images_and_packages_go_by_the_programs_that_brought_them(

@@ -299,9 +299,10 @@ def test_the_manifest_keeps_what_is_still_there(home: Home) -> None:
     manifest = with_tool(Manifest(), "nomad", tool("nomad-1.11.2"))
     manifest = with_tool(manifest, "nomad", tool("nomad-1.11.3"))
     manifest = with_tool(manifest, "consul", tool("consul-1.20.5"))
-    manifest = with_created(with_created(manifest, "notes"), "gone")
+    for created in ("notes", "gone", "/etc"):
+        manifest = with_created(manifest, created)
     packages = InstalledPackages(manager="apt", names=("podman",))
-    rest = what_remains(manifest, home, packages=[packages], images=["a"])
+    rest = what_remains(manifest, home, plan(home, manifest), packages=[packages], images=["a"])
     assert rest.created == ("notes",)
     assert list(rest.tools) == ["nomad"]
     assert rest.tools["nomad"].current == "nomad-1.11.3"

@@ -6,7 +6,7 @@ import asyncio
 import fcntl
 import hashlib
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -312,5 +312,8 @@ async def test_a_program_is_provided_as_a_copy_that_is_closed_to_others(go_lab: 
     assert provided.path.parent == workspace
     assert provided.path.stat().st_mode & 0o077 == 0
     assert "Go 1.26.8" in provided.verified
+    assert [each.parent for each in provided.created] == [go_lab.cache]
+    again = await provider.provide(offer, workspace, ignore)
+    assert again.created == ()
     with pytest.raises(PrismError, match="cannot write"):
-        await provider.provide(replace(offer), go_lab.top / "none", ignore)
+        await provider.provide(offer, go_lab.top / "none", ignore)

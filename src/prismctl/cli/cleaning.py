@@ -371,6 +371,7 @@ def _settle_accounts(home: Home, manifest: Manifest, plan: CleaningPlan, done: _
     rest = what_remains(
         manifest,
         home,
+        plan,
         packages=[each for each in manifest.packages if each not in done.packages],
         images=[each for each in manifest.images if each not in done.images],
     )

@@ -21,7 +21,7 @@ from prismctl.install.tools import TOOLS
 from prismctl.machine import tools_directory
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
 
     from prismctl.files.paths import Home, StackPaths
     from prismctl.install.manifest import InstalledPackages
@@ -207,15 +207,17 @@ def needs_root(packages: InstalledPackages) -> bool:
 def what_remains(
     manifest: Manifest,
     home: Home,
+    plan: CleaningPlan,
     *,
     packages: Iterable[InstalledPackages],
     images: Iterable[str],
 ) -> Manifest:
-    """The manifest of what is still there.
+    """The manifest of what should have gone and is still there.
 
     Args:
         manifest: as it was.
         home: that it is of.
+        plan: what should have gone.
         packages: those that stay.
         images: those that stay.
     """
@@ -230,7 +232,13 @@ def what_remains(
                 previous=history.previous if history.previous in files else "",
                 installed=installed,
             )
-    created = tuple(each for each in manifest.created if _exists(home.directory / each))
+    planned = {target.path for target in plan.targets}
+    created = tuple(
+        text
+        for text in manifest.created
+        for path in (_locate(home, text),)
+        if any(_exists(each) for each in (path, _lock_of(path)) if each in planned)
+    )
     return Manifest(tools=tools, packages=tuple(packages), created=created, images=tuple(images))
 
 
@@ -399,21 +407,24 @@ def _plan_created(
     refused: list[Kept] = []
     beneath: dict[Path, None] = {}
     for text in manifest.created:
-        path = Path(os.path.normpath(home.directory / text))
+        path = _locate(home, text)
         root = next((root for root in (home.directory, built_tools) if root in path.parents), None)
         if root == home.directory and path.parent == root and path.name in known:
             continue
-        if not _exists(path):
-            continue
-        if root is None:
+        if root is None and _exists(path):
             refused.append(Kept(path=path, why="neither in home nor among the tools built for it"))
-        elif any(each.is_symlink() for each in _between(root, path)):
+        if root is None:
+            continue
+        if any(each.is_symlink() for each in _between(root, path)):
             refused.append(Kept(path=path, why="it lies behind a link"))
-        else:
+            continue
+        if _exists(path):
             targets.append(_target(path, Kind.TOOL, "made for this home"))
-            if root == built_tools:
-                targets += _locks_of(path)
-            beneath |= dict.fromkeys(_between(root, path))
+        lock = _lock_of(path)
+        if root == built_tools and lock.is_file() and not lock.is_symlink():
+            found = _target(lock, Kind.TOOL, "lock of builders")
+            targets.append(replace(found, removal=Removal.LOCK))
+        beneath |= dict.fromkeys(_between(root, path))
     if any(target.path.is_relative_to(built_tools) for target in targets):
         # The one above is ours by its name, or somebody's choice.
         own = (built_tools, built_tools.parent)
@@ -422,11 +433,14 @@ def _plan_created(
     return targets, refused, deepest_first
 
 
-def _locks_of(built: Path) -> Iterator[Target]:
+def _locate(home: Home, text: str) -> Path:
+    """Where a path of the manifest is; nothing is looked at."""
+    return Path(os.path.normpath(home.directory / text))
+
+
+def _lock_of(built: Path) -> Path:
     """The lock that builders of a program hold."""
-    lock = built.with_name(f".{built.name.partition('-')[0]}.lock")
-    if lock.is_file() and not lock.is_symlink():
-        yield replace(_target(lock, Kind.TOOL, "lock of builders"), removal=Removal.LOCK)
+    return built.with_name(f".{built.name.partition('-')[0]}.lock")
 
 
 def _between(root: Path, path: Path) -> list[Path]:

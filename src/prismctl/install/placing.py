@@ -12,6 +12,7 @@ from prismctl.install.manifest import (
     InstalledTool,
     read_manifest,
     rolled_back,
+    with_created,
     with_tool,
     write_manifest,
 )
@@ -40,6 +41,8 @@ def place(home: Home, offer: Offer, provided: Provided) -> InstalledTool:
         verified=provided.verified,
     )
     manifest = with_tool(read_manifest(home), offer.tool, tool)
+    for path in provided.created:
+        manifest = with_created(manifest, path)
     target = home.tools / tool.file
     try:
         home.directory.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -79,6 +79,8 @@ class Provided:
     """Whether a package manager put it where it is; everything else lies in the workspace, to be put into home."""
     packages: tuple[str, ...] = ()
     """What the package manager had to install for it that was not there before."""
+    created: tuple[Path, ...] = ()
+    """What was made for it outside of the workspace that was not there before."""
 
 
 class Provider(Protocol):
