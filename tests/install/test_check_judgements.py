@@ -356,12 +356,12 @@ def test_secrets_that_others_can_read_are_all_closed_by_one_command() -> None:
 
 def test_a_home_of_a_newer_prismctl_is_a_problem_in_the_manifests_words() -> None:
     complaint = "/h was written by prismctl 9.0.0; this is 0.1.0"
-    found = only(judge_layout(LayoutFacts(is_there=True, complaint=complaint, hint="upgrade it")))
+    found = only(judge_layout(LayoutFacts(complaint=complaint, hint="upgrade it")))
     assert (found.state, found.detail, found.fix) == (State.PROBLEM, complaint, "upgrade it")
 
 
 def test_links_that_mean_something_else_and_missing_directories_can_be_mended() -> None:
-    facts = LayoutFacts(is_there=True, wrong_links=("nomad",), incomplete_stacks=("two",))
+    facts = LayoutFacts(has_tools=True, wrong_links=("nomad",), incomplete_stacks=("two",))
     found = judge_layout(facts)
     kinds = [each.repair.kind for each in found if each.repair]
     assert kinds == [RepairKind.LINK, RepairKind.MAKE]
@@ -369,7 +369,7 @@ def test_links_that_mean_something_else_and_missing_directories_can_be_mended() 
 
 
 def test_a_tool_that_is_gone_can_only_be_installed_again() -> None:
-    found = only(judge_layout(LayoutFacts(is_there=True, lost_tools=("nomad-1.11.3",))))
+    found = only(judge_layout(LayoutFacts(has_tools=True, lost_tools=("nomad-1.11.3",))))
     assert (found.state, found.fix, found.repair) == (State.WARNING, "prismctl dev init", None)
 
 

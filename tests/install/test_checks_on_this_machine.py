@@ -421,11 +421,12 @@ def test_only_variables_of_proxies_that_are_set_count(home: Home) -> None:
 # Altogether.
 
 
-async def test_everything_is_looked_at_in_two_seconds_and_named_once(home: Home) -> None:
+async def test_everything_is_looked_at_without_a_wait_and_named_once(home: Home) -> None:
     write_program(home.tools / "nomad", "echo Nomad v1.11.3")
     began = time.monotonic()
     findings = await examine(around(home))
-    assert time.monotonic() - began < 2
+    # Half a second on a quiet machine; nothing here may wait for its bound.
+    assert time.monotonic() - began < 4
     names = [finding.name for finding in findings]
     assert len(set(names)) == len(names)
     expected = {"nomad", "consul", "podman", "python", "home", "ports", "memory", "disk"}

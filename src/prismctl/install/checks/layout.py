@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 class LayoutFacts(NamedTuple):
     """What the manifest says, and whether home is so."""
 
-    is_there: bool
-    """Whether there is a home at all."""
+    has_tools: bool = False
+    """Whether anything was installed."""
     complaint: str = ""
     """Why the manifest cannot be used."""
     hint: str = ""
@@ -33,11 +33,10 @@ def gather_layout(surroundings: Surroundings) -> LayoutFacts:
     """The manifest beside what is on the disk."""
     home = surroundings.home
     try:
-        is_there = home.directory.is_dir()
+        if not home.directory.is_dir():
+            return LayoutFacts()
     except OSError:
-        is_there = False
-    if not is_there:
-        return LayoutFacts(is_there=False)
+        return LayoutFacts()
     incomplete = tuple(
         stack.paths.name for stack in surroundings.stacks if _lacks_directories(stack.paths)
     )
@@ -45,7 +44,6 @@ def gather_layout(surroundings: Surroundings) -> LayoutFacts:
         tools = read_manifest(home).tools
     except PrismError as error:
         return LayoutFacts(
-            is_there=is_there,
             complaint=error.message,
             hint=error.hint,
             incomplete_stacks=incomplete,
@@ -56,7 +54,7 @@ def gather_layout(surroundings: Surroundings) -> LayoutFacts:
         name for name, file in current.items() if file not in lost and _target(home, name) != file
     )
     return LayoutFacts(
-        is_there=is_there, wrong_links=wrong, lost_tools=lost, incomplete_stacks=incomplete
+        has_tools=bool(current), wrong_links=wrong, lost_tools=lost, incomplete_stacks=incomplete
     )
 
 
@@ -96,7 +94,7 @@ def _judge_manifest(facts: LayoutFacts) -> list[Finding]:
                 Repair(kind=RepairKind.LINK),
             )
         ]
-    words = "what was installed is in use" if facts.is_there else "nothing was installed yet"
+    words = "what was installed is in use" if facts.has_tools else "nothing was installed yet"
     return [_layout(State.FINE, words)]
 
 
