@@ -18,6 +18,7 @@ from prismctl.install.containers.facts import PodmanFacts, inspect_podman
 from prismctl.install.containers.judging import judge_podman, judge_trial
 from prismctl.install.containers.settings import MAX_TRIES, Settings, find_way
 from prismctl.install.containers.trial import (
+    INITS,
     PATIENCE_SECONDS,
     Trial,
     TrialState,
@@ -28,7 +29,7 @@ from prismctl.install.containers.trial import (
 from prismctl.install.steps import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from prismctl.files.paths import Home
     from prismctl.install.containers.trial import Subject
@@ -68,6 +69,7 @@ async def make_podman_work(
     report: Callable[[Progress | str], None],
     *,
     patience_seconds: float = PATIENCE_SECONDS,
+    inits: Sequence[str] = INITS,
 ) -> Outcome:
     """Find the settings with which Podman runs containers on this machine, and write them into home where it needs any.
 
@@ -79,6 +81,7 @@ async def make_podman_work(
         environment: it is run with.
         report: told what is tried.
         patience_seconds: how long one container may take.
+        inits: programs that can be run without an image, by path.
 
     Raises:
         PrismError: it does not say what it is like, or no container runs, whatever is set.
@@ -88,7 +91,9 @@ async def make_podman_work(
     facts = await inspect_podman(path, _with_settings(home, environment))
     if facts.version:
         facts = await _settle_registries(home, facts, environment)
-        looked = await _search(home, facts, environment, report, patience_seconds)
+        looked = await _search(
+            home, facts, environment, report, patience_seconds=patience_seconds, inits=inits
+        )
     else:
         looked = _Looked(facts=facts, bare=_NO_IMAGE, networked=_NO_IMAGE)
     findings = looked.judge(home)
@@ -112,6 +117,7 @@ async def podman_findings(
     environment: Mapping[str, str],
     *,
     patience_seconds: float = PATIENCE_SECONDS,
+    inits: Sequence[str] = INITS,
 ) -> tuple[Finding, ...]:
     """What there is to say of Podman as this home would run it, after running one container; nothing is changed.
 
@@ -120,13 +126,14 @@ async def podman_findings(
         path: of Podman.
         environment: it is run with.
         patience_seconds: how long one container may take.
+        inits: programs that can be run without an image, by path.
     """
     variables = _with_settings(home, environment)
     facts = await inspect_podman(path, variables)
     bare = networked = _NO_IMAGE
     if facts.version:
         images = await list_images(path, variables)
-        with find_subject(images, is_virtual=facts.is_virtual) as subject:
+        with find_subject(images, inits, is_virtual=facts.is_virtual) as subject:
             if subject is not None:
                 bare, networked = await _try_both(path, subject, variables, patience_seconds)
     findings = _Looked(facts=facts, bare=bare, networked=networked).judge(home)
@@ -163,12 +170,14 @@ async def _search(
     facts: PodmanFacts,
     environment: Mapping[str, str],
     report: Callable[[Progress | str], None],
+    *,
     patience_seconds: float,
+    inits: Sequence[str],
 ) -> _Looked:
     """Try settings until a container runs; those that are in force first."""
     path = facts.path
     images = await list_images(path, _with_settings(home, environment))
-    with find_subject(images, is_virtual=facts.is_virtual) as subject:
+    with find_subject(images, inits, is_virtual=facts.is_virtual) as subject:
         if subject is None:
             return _Looked(facts=facts, bare=_NO_IMAGE, networked=_NO_IMAGE)
         report("running a container")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ LABEL: Final = "prism.trial"
 PATIENCE_SECONDS: Final = 30.0
 """For one container; it takes a third of a second where it works."""
 _ASK_SECONDS: Final = 10.0
-_INITS: Final = (
+INITS: Final = (
     "/usr/bin/catatonit",
     "/usr/libexec/podman/catatonit",
     "/usr/lib/podman/catatonit",
@@ -33,6 +34,9 @@ _INITS: Final = (
 """A small program that Podman runs as the first process of containers; it is linked with nothing."""
 _LINKERS: Final = (b"ld-linux", b"ld-musl", b"ld64.so")
 _HEAD_BYTES: Final = 4096
+_MISSING_PROGRAM: Final = re.compile(
+    r"attempted to invoke a command that was not found|executable file .* not found"
+)
 _NO_SUCH_PROGRAM: Final = {126, 127}
 """How a container ends that has no such program: it was started as far as that."""
 
@@ -111,14 +115,14 @@ async def try_container(
 
 @contextlib.contextmanager
 def find_subject(
-    images: Sequence[str], *, is_virtual: bool, inits: Sequence[str] = _INITS
+    images: Sequence[str], inits: Sequence[str], *, is_virtual: bool
 ) -> Iterator[Subject | None]:
     """Something to run, there as long as the context; ``None``: nothing is at hand.
 
     Args:
         images: at hand, by ID.
+        inits: programs that can be run without one, by path.
         is_virtual: whether containers see no directory of this machine.
-        inits: programs that would do, by path.
     """
     program = None if is_virtual else next(filter(_is_static, inits), None)
     if program is None:
@@ -183,9 +187,7 @@ def _is_static(program: str) -> bool:
 
 
 def _is_missing_program(answer: Answer) -> bool:
-    return answer.status in _NO_SUCH_PROGRAM and (
-        "executable file" in answer.complaint and "not found" in answer.complaint
-    )
+    return answer.status in _NO_SUCH_PROGRAM and bool(_MISSING_PROGRAM.search(answer.complaint))
 
 
 def _complaint(lines: Sequence[str]) -> str:

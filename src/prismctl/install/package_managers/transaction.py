@@ -56,8 +56,8 @@ class _Process:
 
     async def wait(self) -> int:
         """Its status; negative: the number of the signal that ended it."""
-        while (status := self._poll()) is None:
-            # Nothing notifies everywhere; it closes its output as it ends, so that this waits for an instant.
+        # It closes its output as it ends, so that this waits for an instant.
+        while (status := self._poll()) is None:  # noqa: ASYNC110 - nothing notifies on every system
             await asyncio.sleep(_LOOK_SECONDS)
         return status
 
