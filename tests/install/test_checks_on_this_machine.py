@@ -37,7 +37,7 @@ from prismctl.install.checks.layout import gather_layout, judge_layout
 from prismctl.install.checks.leftovers import gather_leftovers
 from prismctl.install.checks.network import gather_network, resolve_within
 from prismctl.install.checks.ports import gather_ports, judge_ports
-from prismctl.install.checks.registry import examine
+from prismctl.install.checks.registry import examine, run_aside
 from prismctl.install.checks.repairs import repair_all
 from prismctl.install.checks.resources import gather_disk, gather_file_limit, gather_memory
 from prismctl.install.checks.supervisors import find_lost, read_supervisor
@@ -432,6 +432,13 @@ async def test_everything_is_looked_at_without_a_wait_and_named_once(home: Home)
     expected = {"nomad", "consul", "podman", "python", "home", "ports", "memory", "disk"}
     expected |= {"file-limit", "inotify", "cgroups", "clock", "proxies", "localhost", "terminal"}
     assert expected <= set(names)
+
+
+async def test_what_cannot_be_looked_at_is_a_warning_of_its_own(home: Home) -> None:
+    check = run_aside("disk", lambda _: (home.directory / "gone").stat(), lambda _: ())
+    (found,) = await check(around(home))
+    assert (found.name, found.state) == ("disk", State.WARNING)
+    assert "No such file or directory" in found.detail
 
 
 def test_before_a_start_no_program_is_run_and_a_tenth_of_a_second_is_enough(home: Home) -> None:

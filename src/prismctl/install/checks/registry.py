@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 _Facts = TypeVar("_Facts")
 
 
-def _aside(
+def run_aside(
     name: str,
     gather: Callable[[Surroundings], _Facts],
     judge: Callable[[_Facts], tuple[Finding, ...]],
@@ -64,21 +64,21 @@ def _aside(
 
 CHECKS: Final = (
     check_tools,
-    _aside("platform", gather_platform, judge_platform),
-    _aside("home", gather_directory, judge_directory),
-    _aside("secrets", gather_secrets, judge_secrets),
-    _aside("installation", gather_layout, judge_layout),
-    _aside("configuration", lambda surroundings: surroundings.misread, judge_configuration),
-    _aside("leftovers", gather_leftovers, judge_leftovers),
-    _aside("ports", gather_ports, judge_ports),
-    _aside("memory", gather_memory, judge_memory),
-    _aside("disk", gather_disk, judge_disk),
-    _aside("file-limit", gather_file_limit, judge_file_limit),
-    _aside("inotify", gather_inotify, judge_inotify),
-    _aside("cgroups", gather_groups, judge_groups),
-    _aside("clock", gather_clock, judge_clock),
-    _aside("network", gather_network, judge_network),
-    _aside("terminal", lambda surroundings: surroundings.terminal, judge_terminal),
+    run_aside("platform", gather_platform, judge_platform),
+    run_aside("home", gather_directory, judge_directory),
+    run_aside("secrets", gather_secrets, judge_secrets),
+    run_aside("installation", gather_layout, judge_layout),
+    run_aside("configuration", lambda surroundings: surroundings.misread, judge_configuration),
+    run_aside("leftovers", gather_leftovers, judge_leftovers),
+    run_aside("ports", gather_ports, judge_ports),
+    run_aside("memory", gather_memory, judge_memory),
+    run_aside("disk", gather_disk, judge_disk),
+    run_aside("file-limit", gather_file_limit, judge_file_limit),
+    run_aside("inotify", gather_inotify, judge_inotify),
+    run_aside("cgroups", gather_groups, judge_groups),
+    run_aside("clock", gather_clock, judge_clock),
+    run_aside("network", gather_network, judge_network),
+    run_aside("terminal", lambda surroundings: surroundings.terminal, judge_terminal),
 )
 """In the order in which findings are shown."""
 
