@@ -101,7 +101,7 @@ def pack(place: Path, tool: Tool, program: Path, secret: pysequoia.Tsk) -> None:
     place.mkdir(parents=True)
     target = find_target()
     name = f"{tool.name}_{tool.version}_{target}.zip"
-    with zipfile.ZipFile(place / name, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
+    with zipfile.ZipFile(place / name, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         archive.writestr("LICENSE.txt", "as the program's own\n")
         archive.write(program.resolve(), tool.name)
     digest = hashlib.sha256((place / name).read_bytes()).hexdigest()

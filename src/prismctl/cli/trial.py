@@ -6,6 +6,7 @@ import shutil
 import time
 from typing import TYPE_CHECKING, Any, Final
 
+from prismctl.cli.interrupts import held_interrupts
 from prismctl.cli.stopping import tell_stop, verify_stopped
 from prismctl.cli.ticking import tick
 from prismctl.client import StackClient, StackCondition, find_condition, start_daemon
@@ -37,15 +38,18 @@ def run_trial(call: Invocation, tell: Callable[[str], None]) -> float:
     # An earlier trial run may have been killed at any moment.
     _end(call, paths)
     began_at = time.time()
-    daemon = start_daemon(paths, EngineName.NOMAD.value)
     try:
-        daemon.wait()
-        messages = client.apply(plan_to_json(_plan()), began_at, "stop")
-        _follow(messages, tell)
-        took = time.time() - began_at
+        with held_interrupts() as check:
+            start_daemon(paths, EngineName.NOMAD.value).wait()
+            check()
+            messages = client.apply(plan_to_json(_plan()), began_at, "stop")
+            _follow(messages, tell, check)
+            took = time.time() - began_at
     finally:
-        tell("stops again")
-        _end(call, paths)
+        with held_interrupts() as check:
+            tell("stops again")
+            _end(call, paths)
+        check()
     return took
 
 
@@ -77,10 +81,13 @@ def _plan() -> StackPlan:
     )
 
 
-def _follow(messages: Iterable[dict[str, Any]], tell: Callable[[str], None]) -> None:
+def _follow(
+    messages: Iterable[dict[str, Any]], tell: Callable[[str], None], check: Callable[[], None]
+) -> None:
     deadline = time.monotonic() + _PATIENCE_SECONDS
     last = ""
     for message in tick(iter(messages), seconds=_REDRAW_SECONDS, deadline=deadline):
+        check()
         if message is None:
             tell(last)
         elif "event" in message:

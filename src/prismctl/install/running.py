@@ -76,8 +76,14 @@ async def _start(program: Path, arguments: Sequence[str]) -> asyncio.subprocess.
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 cwd="/",
-                # HashiCorp's programs ask home for news unless they are told not to.
-                env={**environment, "LC_ALL": "C", "CHECKPOINT_DISABLE": "1"},
+                env={
+                    **environment,
+                    "LC_ALL": "C",
+                    # HashiCorp's programs ask home for news unless they are told not to.
+                    "CHECKPOINT_DISABLE": "1",
+                    # Go counts each of its calls in a directory that it would make for that.
+                    "XDG_CONFIG_HOME": os.devnull,
+                },
                 start_new_session=True,
             )
         except OSError as error:
