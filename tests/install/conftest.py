@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pysequoia
 import pytest
 
+from tests.install.bundle_lab import CONSUL_PROGRAM, Packer
 from tests.install.release_lab import Authority, ReleaseLab, Signer, make_archive, make_authority
 
 if TYPE_CHECKING:
@@ -56,3 +57,13 @@ async def lab(
     lab.publish(make_archive())
     async with lab.serve(authority):
         yield lab
+
+
+@pytest.fixture
+def packer(lab: ReleaseLab, tmp_path: Path) -> Packer:
+    """A machine that packs, with its own Consul."""
+    directory = tmp_path / "packing"
+    directory.mkdir()
+    packer = Packer(lab=lab, directory=directory)
+    packer.have_program("consul", CONSUL_PROGRAM)
+    return packer

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from prismctl.files.paths import Home
     from prismctl.install.bundle.staging import Staging
+    from prismctl.install.target import Target
 
 
 def gather_catalog(staging: Staging, home: Home) -> Outcome:
@@ -36,7 +37,7 @@ def gather_catalog(staging: Staging, home: Home) -> Outcome:
     return Outcome(detail=count_of(len(catalog.services), "service"))
 
 
-async def take_catalog(source: Path, home: Home) -> bool:
+async def take_catalog(source: Path, home: Home, *, target: Target | None = None) -> bool:
     """Put the catalog of a bundle into a home that has none; whether it did.
 
     Raises:
@@ -45,7 +46,7 @@ async def take_catalog(source: Path, home: Home) -> bool:
     """
     if home.catalog.exists():
         return False
-    bundle = await run_in_thread(lambda _: open_bundle(source, find_target()))
+    bundle = await run_in_thread(lambda _: open_bundle(source, target or find_target()))
     if not bundle.has(CATALOG_NAME):
         return False
     data = await run_in_thread(lambda course: bundle.read(CATALOG_NAME, course))

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from prismctl.install.bundle.opened import Bundle
     from prismctl.install.bundle.staging import Staging
     from prismctl.install.bundle.threads import Course
+    from prismctl.install.target import Target
 
 _LOOK_SECONDS: Final = 60.0
 _COPY_SECONDS: Final = 1800.0
@@ -83,6 +84,8 @@ async def load_images(
     home: Home,
     environment: Mapping[str, str] = os.environ,
     report: Callable[[str], None] = lambda _: None,
+    *,
+    target: Target | None = None,
 ) -> Outcome:
     """Give the images of a bundle to Podman.
 
@@ -90,7 +93,7 @@ async def load_images(
         MissingToolError: there are images, and no Podman.
         PrismError: the bundle is damaged, or Podman cannot load an image.
     """
-    bundle = await run_in_thread(lambda _: open_bundle(source, find_target()))
+    bundle = await run_in_thread(lambda _: open_bundle(source, target or find_target()))
     images = bundle.index.images
     if not images:
         return Outcome(detail="none in the bundle")

@@ -215,14 +215,16 @@ def _write(target: IO[bytes], data: bytes, path: Path | None) -> None:
             view = view[target.write(view) :]
 
 
-def require_supported(bundle: Bundle, tool: Tool, version: Version) -> None:
-    """Refuse a version that does not work with this prismctl.
+def require_substitute(bundle: Bundle, tool: Tool, version: Version, *, wanted: Version) -> None:
+    """Refuse another version than the wanted one, unless both work with this prismctl.
 
     Raises:
-        UnavailableError: it does not.
+        UnavailableError: they do not.
     """
-    if version not in tool.supported:
-        raise UnavailableError(
-            f"{bundle.shown} has {tool.title} {version}, and {tool.supported} is supported",
-            hint=f"have {tool.title} {tool.version} packed",
-        )
+    if version == wanted or (version in tool.supported and wanted in tool.supported):
+        return
+    reason = f"{tool.supported} is supported" if version not in tool.supported else f"not {wanted}"
+    raise UnavailableError(
+        f"{bundle.shown} has {tool.title} {version}, and {reason}",
+        hint=f"have {tool.title} {tool.version} packed",
+    )

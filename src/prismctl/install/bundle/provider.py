@@ -13,7 +13,7 @@ from prismctl.install.bundle.index import ToolKind
 from prismctl.install.bundle.opened import (
     explain_absence,
     open_bundle,
-    require_supported,
+    require_substitute,
 )
 from prismctl.install.bundle.threads import run_in_thread
 from prismctl.install.provider import Offer, Progress, Provided, ProviderName
@@ -73,8 +73,7 @@ class BundleProvider:
         packed = bundle.index.tools.get(tool.name)
         if packed is None:
             raise explain_absence(bundle, tool, self._target)
-        if packed.version != version:
-            require_supported(bundle, tool, packed.version)
+        require_substitute(bundle, tool, packed.version, wanted=version)
         file = bundle.index.files[packed.file]
         checksum = file.sha256
         if packed.kind is ToolKind.RELEASE:
