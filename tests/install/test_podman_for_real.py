@@ -16,6 +16,8 @@ from prismctl.install.containers.configuration import podman_environment
 from prismctl.install.containers.facts import inspect_podman
 from prismctl.install.containers.trial import INITS, LABEL
 from prismctl.install.podman import make_podman_work, podman_findings
+from prismctl.install.running import ask_version
+from prismctl.install.tools import PODMAN as TOOL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -120,3 +122,8 @@ async def test_doctor_agrees_with_what_init_found(home: Home) -> None:
     is_well = [finding.state for finding in findings] == [State.FINE]
     assert is_well == (outcome.fix == "")
     assert trials_left() == ""
+
+
+async def test_podman_says_its_version_to_whoever_looks_for_it() -> None:
+    version = await ask_version(Path(PODMAN), TOOL.version_arguments, timeout_seconds=20)
+    assert version in TOOL.supported

@@ -23,6 +23,8 @@ _WRONG_MACHINE: Final = {errno.ENOEXEC, getattr(errno, "EBADARCH", 86)}
 # Another thread that starts a process holds, for a moment, every file that was open for writing.
 _BUSY_TRIES: Final = 50
 _BUSY_SECONDS: Final = 0.02
+_NOWHERE: Final = "/proc/none"
+"""Is not there, and not even root can make it."""
 _SHOWN_CHARACTERS: Final = 120
 _GRACE_SECONDS: Final = 2.0
 
@@ -81,8 +83,9 @@ async def _start(program: Path, arguments: Sequence[str]) -> asyncio.subprocess.
                     "LC_ALL": "C",
                     # HashiCorp's programs ask home for news unless they are told not to.
                     "CHECKPOINT_DISABLE": "1",
-                    # Go counts each of its calls in a directory that it would make for that.
-                    "XDG_CONFIG_HOME": os.devnull,
+                    # Go counts each of its calls in a directory that it would make for that, and cannot here;
+                    # below a file, such as /dev/null, Podman would not even say its version.
+                    "XDG_CONFIG_HOME": _NOWHERE,
                 },
                 start_new_session=True,
             )
