@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from install import bench_install
 from measuring import (
     PRISMCTL,
     Figure,
@@ -310,6 +311,7 @@ BENCHMARKS: dict[str, Callable[[int], Iterator[Figure]]] = {
     "restart": bench_restart,
     "logs": bench_logs,
     "archive": bench_archive,
+    "install": bench_install,
 }
 
 
