@@ -58,6 +58,19 @@ def test_the_facts_are_read_from_what_podman_says_of_itself() -> None:
     assert ROOTFUL.rootless_network == ""
 
 
+def test_a_user_s_podman_is_read_as_such() -> None:
+    facts = read_information(
+        PODMAN,
+        json.loads((RECORDINGS / "podman-info-rootless.json").read_text()),
+        is_virtual=False,
+    )
+    assert facts.summary == "4.3.1 rootless, crun, netavark, cgroup v1"
+    assert facts.rootless_network == "/usr/bin/slirp4netns"
+    assert names_of(
+        replace(facts, subordinate_uids=65536, subordinate_gids=65536, search_registries=("a",))
+    ) == ["podman-limits", "podman-storage"]
+
+
 def test_information_without_most_of_its_parts_is_no_failure() -> None:
     facts = read_information(
         PODMAN, {"host": None, "version": {"Version": "4.9"}}, is_virtual=False
@@ -156,6 +169,13 @@ def test_subordinate_ids_of_one_user_are_added_up() -> None:
 
 def test_a_trial_that_worked_or_was_not_made_is_no_finding() -> None:
     assert judge_trial(Trial(state=TrialState.WORKED), is_network=False) is None
+
+
+def test_a_network_that_users_may_not_make_says_how_they_may() -> None:
+    words = '/usr/bin/slirp4netns failed: "open("/dev/net/tun"): Permission denied'
+    finding = judge_trial(Trial(state=TrialState.FAILED, words=words), is_network=True)
+    assert finding is not None
+    assert finding.fix == "sudo modprobe tun && sudo chmod 666 /dev/net/tun"
 
 
 def test_a_failed_trial_says_what_it_means_and_what_podman_said() -> None:

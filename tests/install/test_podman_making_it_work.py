@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import tomllib
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from prismctl.install.podman import make_podman_work, podman_findings
 from tests.install.podman_desk import LIMITED_HYBRID, PodmanDesk
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from prismctl.install.provider import Progress
@@ -177,12 +179,35 @@ async def test_a_network_that_fails_is_said_with_a_fix(home: Home, desk: PodmanD
     assert outcome.fix.startswith("install the package iptables")
 
 
+async def test_the_first_line_of_what_another_program_said_is_enough(
+    home: Home, desk: PodmanDesk
+) -> None:
+    desk.write("said", 'Error: slirp4netns failed: "no such tap\\nWARNING: 1\\nWARNING: 2"\n')
+    desk.write("run", 'cat "$DESK/said" >&2; exit 125')
+    with pytest.raises(PrismError) as caught:
+        await make_it_work(home, desk)
+    assert caught.value.message == 'Containers do not run: slirp4netns failed: "no such tap'
+
+
 async def test_a_container_that_hangs_is_bounded_and_removed(home: Home, desk: PodmanDesk) -> None:
     desk.write("run", 'echo left > "$DESK/containers"; exec sleep 1000')
     with pytest.raises(PrismError, match=r"it hangs: .* did not end within 0.3 s"):
         await make_it_work(home, desk, patience_seconds=0.3)
     assert "podman rm -f -t 0 left" in desk.log
     assert (desk.directory / "containers").read_text() == ""
+
+
+async def test_a_container_that_runs_at_an_interruption_is_removed(
+    home: Home, desk: PodmanDesk, wait_until: Callable[..., None]
+) -> None:
+    desk.write("run", 'echo left > "$DESK/new"; mv "$DESK/new" "$DESK/containers"; exec sleep 1000')
+    task = asyncio.create_task(make_it_work(home, desk))
+    containers = desk.directory / "containers"
+    await asyncio.to_thread(wait_until, lambda: containers.read_text() == "left\n")
+    task.cancel()
+    await asyncio.wait([task])
+    assert task.cancelled()
+    assert containers.read_text() == ""
 
 
 async def test_a_podman_that_does_not_say_what_it_is_like_is_a_failure(

@@ -48,7 +48,7 @@ class _Looked:
     networked: Trial
 
     def judge(self, home: Home) -> tuple[Finding, ...]:
-        """What is wrong."""
+        """What is wrong, what came of the containers first."""
         has_registries = "CONTAINERS_REGISTRIES_CONF" in podman_environment(home)
         findings = judge_podman(self.facts, can_resolve_short_names=has_registries)
         tried = (
@@ -59,7 +59,7 @@ class _Looked:
             if self.networked.state is TrialState.FAILED
             else None,
         )
-        return (*findings, *(finding for finding in tried if finding is not None))
+        return (*(finding for finding in tried if finding is not None), *findings)
 
 
 async def make_podman_work(
@@ -98,7 +98,7 @@ async def make_podman_work(
         looked = _Looked(facts=facts, bare=_NO_IMAGE, networked=_NO_IMAGE)
     findings = looked.judge(home)
     if not looked.facts.version or looked.bare.state is TrialState.FAILED:
-        worst = findings[-1]
+        worst = findings[0]
         raise PrismError(f"{worst.title}: {worst.detail}", hint=worst.fix)
     words = [looked.facts.summary]
     if looked.bare.state is TrialState.NOT_TRIED:

@@ -48,6 +48,11 @@ _KNOWN: Final = (
         fix="install the package fuse-overlayfs",
     ),
     _Advice(
+        sentence=r"/dev/net/tun",
+        why="users may not make network devices here, so their containers only have this machine's network",
+        fix="sudo modprobe tun && sudo chmod 666 /dev/net/tun",
+    ),
+    _Advice(
         sentence=r"iptables|nftables|\bnft\b",
         why="it cannot change the rules of the network",
         fix="install the package iptables (or nftables), and run with the rights to use it",
@@ -205,7 +210,8 @@ def _judge_running(facts: PodmanFacts) -> tuple[Finding, ...]:
                 "podman-storage",
                 "Container storage",
                 "every container is a whole copy of its image (vfs): slow, and large",
-                "install the package fuse-overlayfs, then `podman system reset` (removes all containers and images)",
+                "install the package fuse-overlayfs, let the user open /dev/fuse, then `podman system reset`"
+                " (removes all containers and images)",
             )
         )
     return tuple(found)

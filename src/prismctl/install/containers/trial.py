@@ -193,4 +193,5 @@ def _is_missing_program(answer: Answer) -> bool:
 def _complaint(lines: Sequence[str]) -> str:
     errors = [line for line in lines if line.startswith("Error:")]
     last = (errors or list(lines) or ["it failed without a word"])[-1]
-    return shorten_line(last.removeprefix("Error: "))
+    # What another program has said is quoted in one line, of which the first part says what happened.
+    return shorten_line(last.removeprefix("Error: ").partition("\\n")[0])
