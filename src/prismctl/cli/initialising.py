@@ -203,7 +203,7 @@ async def look(call: Invocation, options: InitOptions) -> Looked:
         os.environ,
         go=go,
         release_url=settings.release_url,
-        release_key=_read_key(call, settings),
+        release_key=read_key(call, settings),
         bundle=options.bundle,
     )
     target = find_target()
@@ -227,10 +227,10 @@ async def look(call: Invocation, options: InitOptions) -> Looked:
         )
 
     decisions = await asyncio.gather(*(decide_one(tool) for tool in options.tools))
-    return Looked(decisions=tuple(decisions), providers=providers)
+    return Looked(decisions=tuple(decisions), providers=providers, bundle=options.bundle)
 
 
-def _read_key(call: Invocation, settings: Settings) -> str:
+def read_key(call: Invocation, settings: Settings) -> str:
     """The key that a mirror signs with; its path is the settings' or absolute."""
     if not settings.release_key:
         return ""

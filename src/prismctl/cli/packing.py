@@ -6,7 +6,7 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from prismctl.cli.initialising import exclusive
+from prismctl.cli.initialising import exclusive, read_key
 from prismctl.cli.interrupts import Terminated, interruption_error
 from prismctl.cli.loop import run_in_loop
 from prismctl.cli.telling_steps import choose_teller
@@ -18,6 +18,7 @@ from prismctl.install.bundle.packing import Order, bundle_steps
 from prismctl.install.bundle.staging import staging
 from prismctl.install.installation import clear_workspace
 from prismctl.install.provider import ProviderName
+from prismctl.install.release.signature import read_vendor_key
 from prismctl.install.steps import StepState, run_steps
 from prismctl.present.installation import render_steps, step_lines
 from prismctl.present.text import Span, Tone, line
@@ -101,7 +102,11 @@ def _find_server(call: Invocation, options: InitOptions) -> ReleaseServer | None
     is_wanted = options.provider in {None, ProviderName.RELEASE}
     if options.is_offline or not is_wanted:
         return None
-    return ReleaseServer(base_url=load_settings(call.home).release_url)
+    settings = load_settings(call.home)
+    key = read_key(call, settings)
+    return ReleaseServer(
+        base_url=settings.release_url, key=key or read_vendor_key(), has_pins=not key
+    )
 
 
 async def _run(steps: Sequence[Step], teller: Teller) -> tuple[StepStatus, ...]:

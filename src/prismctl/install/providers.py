@@ -45,5 +45,7 @@ def gather_providers(
     if bundle is not None:
         from prismctl.install.bundle import BundleProvider
 
-        found[ProviderName.BUNDLE] = BundleProvider(bundle)
+        found[ProviderName.BUNDLE] = BundleProvider(
+            bundle, key=release_key, has_pins=not release_key
+        )
     return found

@@ -41,6 +41,8 @@ class ReleaseServer:
     base_url: str = ""
     """Of a mirror; empty for the vendor's own."""
     key: str = field(default_factory=read_vendor_key)
+    has_pins: bool = True
+    """Whether releases have to be those whose checksums prismctl knows."""
     target: Target = field(default_factory=find_target)
     patience: Patience = field(default_factory=Patience)
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -98,7 +100,7 @@ async def _gather_release(
             document,
             signature,
             archive_name=files.archive_name,
-            pinned=tool.checksums[server.target],
+            pinned=tool.checksums[server.target] if server.has_pins else "",
             key=server.key,
             shown=show_url(files.checksums),
             clock=server.clock,

@@ -49,11 +49,22 @@ class BundleProvider:
         source: Path,
         *,
         key: str = "",
+        has_pins: bool = True,
         target: Target | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
+        """Remember where to install from.
+
+        Args:
+            source: a bundle, or a directory.
+            key: whose signature counts; empty: the vendor's.
+            has_pins: whether releases have to be those whose checksums prismctl knows.
+            target: of this machine.
+            clock: that keys must not have expired by.
+        """
         self._source = source
         self._key = key or read_vendor_key()
+        self._has_pins = has_pins
         self._target = target or find_target()
         self._clock = clock
 
@@ -179,7 +190,9 @@ class BundleProvider:
         )
 
     def _pinned(self, tool: Tool, version: Version) -> str:
-        return tool.checksums.get(self._target, "") if version == tool.version else ""
+        if not self._has_pins or version != tool.version:
+            return ""
+        return tool.checksums.get(self._target, "")
 
     async def _open(self) -> Bundle:
         return await run_in_thread(lambda _: open_bundle(self._source, self._target))
