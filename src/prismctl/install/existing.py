@@ -47,7 +47,10 @@ async def look_for(tool: Tool, home_tools: Path, environment: Mapping[str, str])
     path = Path(found.path)
     try:
         version = await ask_version(
-            path, tool.version_arguments, timeout_seconds=VERSION_PATIENCE_SECONDS
+            path,
+            tool.version_arguments,
+            timeout_seconds=VERSION_PATIENCE_SECONDS,
+            title=tool.title,
         )
     except PrismError as error:
         return Existing(path=path, origin=found.origin, problem=error.message)

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import errno
 import os
+import re
 import signal
 import subprocess
 from typing import TYPE_CHECKING, Final
@@ -59,7 +60,7 @@ async def ask_version(
         await _end(process)
     if status != 0:
         raise PrismError(f"`{command}` {_describe_status(status)}{_quote(complaint or output)}")
-    if title.lower() not in output.lower():
+    if title and not re.search(rf"\b{re.escape(title)}\b", output, re.IGNORECASE):
         raise PrismError(f"{program} is not {title}{_quote(output or complaint)}")
     version = parse_version(output)
     if version is None:
