@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from prismctl.errors import ConfigError, UnavailableError
+from prismctl.errors import ConfigError, PrismError, UnavailableError
 from prismctl.files.catalog import ensure_catalog, load_catalog
 from prismctl.files.paths import Home
 from prismctl.install.bundle.catalog import take_catalog
+from prismctl.install.bundle.gathering import ReleaseServer
 from prismctl.install.bundle.provider import UNSIGNED
 from prismctl.install.steps import StepState
 from prismctl.install.tools import CONSUL, NOMAD, PODMAN
@@ -83,11 +84,25 @@ async def test_a_program_that_nobody_signed_is_installed_and_said_to_be_that(
     packer: Packer,
 ) -> None:
     file = await packer.pack_well()
+    assert (await packer.offer(file, CONSUL)).source == f"{BUILT} in {file} (signed by nobody)"
     provided = await packer.get(file, CONSUL)
     assert provided.path.read_bytes() == CONSUL_PROGRAM
     assert stat.S_IMODE(provided.path.stat().st_mode) == 0o700
     assert provided.verified == UNSIGNED
     assert "consul signed by nobody" in packer.statuses["bundle"].detail
+
+
+async def test_what_a_mirror_has_built_and_signed_itself_is_believed_by_its_key(
+    packer: Packer,
+) -> None:
+    unpinned = replace(packer.lab.tool, checksums={TARGET: "0" * 64})
+    key = packer.lab.signer.public
+    server = ReleaseServer(base_url=packer.lab.url, key=key, has_pins=False, target=TARGET)
+    file = await packer.pack_well(tools=(unpinned,), server=server)
+    provided = await packer.get(file, unpinned, has_pins=False)
+    assert provided.verified.endswith(", checksum signed")
+    with pytest.raises(PrismError, match="prismctl knows it with 000"):
+        await packer.get(file, unpinned)
 
 
 async def test_an_unpacked_bundle_is_as_good(packer: Packer, tmp_path: Path) -> None:

@@ -86,16 +86,18 @@ class BundleProvider:
             raise explain_absence(bundle, tool, self._target)
         require_substitute(bundle, tool, packed.version, wanted=version)
         file = bundle.index.files[packed.file]
-        checksum = file.sha256
-        if packed.kind is ToolKind.RELEASE:
+        # Remembered, and read from other directories than this one.
+        source = f"{packed.file} in {self._source.absolute()}"
+        if packed.kind is ToolKind.BUILT:
+            source, checksum = f"{source} (signed by nobody)", file.sha256
+        else:
             _require_complete(bundle, packed, tool)
             checksum = self._pinned(tool, packed.version)
         return Offer(
             tool=tool.name,
             version=packed.version,
             provider=self.name,
-            # Remembered, and read from other directories than this one.
-            source=f"{packed.file} in {self._source.absolute()}",
+            source=source,
             licence=tool.licence,
             size_bytes=file.size_bytes,
             checksum=checksum,
