@@ -16,7 +16,12 @@ from prismctl.files.catalog import ensure_catalog
 from prismctl.files.paths import Home
 from prismctl.install.bundle.images import load_images
 from prismctl.install.bundle.staging import Staging
-from prismctl.install.bundle.wheels import gather_wheels, list_constraints, name_requirement
+from prismctl.install.bundle.wheels import (
+    find_requirement,
+    gather_wheels,
+    list_constraints,
+    name_requirement,
+)
 from prismctl.install.manifest import read_manifest
 from prismctl.install.steps import StepState
 from tests.free_ports import take_port
@@ -156,14 +161,15 @@ def test_a_packing_that_is_killed_leaves_no_file(tmp_path: Path) -> None:
     assert names_in(out) == set()
 
 
-def test_a_disk_that_is_full_is_named_and_nothing_stays(tmp_path: Path) -> None:
+@pytest.mark.parametrize("system", ["", "import os; vars(os).pop('O_TMPFILE', None)\n"])
+def test_a_disk_that_is_full_is_named_and_nothing_stays(tmp_path: Path, system: str) -> None:
     source = tmp_path / "source"
     source.write_bytes(bytes(3 << 20))
     out = tmp_path / "out"
     out.mkdir()
     limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))\n"
     done = subprocess.run(
-        [sys.executable, "-c", limit + WRITE, str(source), str(out / "tools.tar")],
+        [sys.executable, "-c", limit + system + WRITE, str(source), str(out / "tools.tar")],
         input="",
         capture_output=True,
         text=True,
@@ -236,6 +242,13 @@ def test_pip_is_told_to_get_the_prismctl_that_is_installed(
     origin: str | None, requirement: str
 ) -> None:
     assert name_requirement(origin, "1.2.3") == requirement
+
+
+def test_a_prismctl_that_pip_did_not_install_has_no_wheels(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", [])
+    with pytest.raises(PrismError, match="is not installed as a package") as caught:
+        find_requirement()
+    assert "--without-wheels" in caught.value.hint
 
 
 def test_pip_is_bound_to_the_versions_that_are_installed() -> None:

@@ -38,6 +38,7 @@ async def gather_wheels(
         UnavailableError: a wheel cannot be fetched.
         PrismError: there is no pip to be had, or prismctl cannot be built.
     """
+    requirement = find_requirement()
     clean = {name: value for name, value in environment.items() if name not in _FOREIGN_VARIABLES}
     report("a Python of its own for pip")
     python = await _make_python(staging.directory / "venv", clean)
@@ -49,7 +50,7 @@ async def gather_wheels(
     command = (str(python), "-m", "pip", "wheel", "--no-input", "--progress-bar", "off")
     where = ("--wheel-dir", str(wheels), "--constraint", str(constraints))
     answer = await run_command(
-        (*command, *where, "--prefer-binary", find_requirement()),
+        (*command, *where, "--prefer-binary", requirement),
         environment=clean,
         timeout_seconds=_WHEELS_SECONDS,
     )
@@ -76,8 +77,18 @@ def list_constraints(installed: Any) -> str:
 
 
 def find_requirement() -> str:
-    """What pip has to be told to get this very prismctl: the checkout it runs from, or its version."""
-    installed = metadata.distribution(_PACKAGE)
+    """What pip has to be told to get this very prismctl: the checkout it runs from, or its version.
+
+    Raises:
+        PrismError: it was not installed as a package.
+    """
+    try:
+        installed = metadata.distribution(_PACKAGE)
+    except metadata.PackageNotFoundError as error:
+        raise PrismError(
+            "this prismctl is not installed as a package, so pip does not know where it came from",
+            hint=_WITHOUT,
+        ) from error
     return name_requirement(installed.read_text("direct_url.json"), installed.version)
 
 
