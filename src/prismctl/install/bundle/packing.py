@@ -16,7 +16,7 @@ from prismctl.install.bundle.index import BundledFile, Index, ToolKind
 from prismctl.install.bundle.threads import run_in_thread
 from prismctl.install.bundle.wheels import gather_wheels
 from prismctl.install.bundle.wording import size_of
-from prismctl.install.bundle.writing import Packed, measure, write_bundle
+from prismctl.install.bundle.writing import measure, write_bundle
 from prismctl.install.steps import Outcome, Step
 from prismctl.install.target import find_target
 from prismctl.install.tools import CONSUL, NOMAD, Tool
@@ -131,17 +131,13 @@ async def _write(
         images=staging.images,
     )
 
-    def write(course: Course) -> Packed:
+    def write(course: Course) -> int:
         return write_bundle(order.file, index, paths, course)
 
     total = sum(file.size_bytes for file in files.values())
-    packed = await run_in_thread(write, report=report, total=total)
+    size = await run_in_thread(write, report=report, total=total)
     for path in staging.spent:
         path.unlink(missing_ok=True)
     unsigned = [name for name, tool in staging.tools.items() if tool.kind is ToolKind.BUILT]
     note = f"; {' and '.join(unsigned)} signed by nobody" if unsigned else ""
-    size = size_of(packed.size_bytes)
-    return Outcome(
-        detail=f"{name_for_people(order.file)}, {size}, sha256 {packed.sha256}{note}",
-        is_changed=True,
-    )
+    return Outcome(detail=f"{name_for_people(order.file)}, {size_of(size)}{note}", is_changed=True)

@@ -8,7 +8,6 @@ import hashlib
 import os
 import tarfile
 import time
-from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Final
 
 from prismctl.errors import PrismError
@@ -29,15 +28,6 @@ _MODE: Final = 0o600
 """The catalog may hold secrets."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Packed:
-    """A bundle that was written."""
-
-    size_bytes: int
-    sha256: str
-    """Of the whole bundle, in hexadecimal."""
-
-
 def measure(path: Path, name: str, course: Course) -> BundledFile:
     """What the index says about a file.
 
@@ -55,8 +45,8 @@ def measure(path: Path, name: str, course: Course) -> BundledFile:
     return BundledFile(path=name, sha256=digest.hexdigest(), size_bytes=size)
 
 
-def write_bundle(target: Path, index: Index, paths: Mapping[str, Path], course: Course) -> Packed:
-    """Write a bundle, replacing what is there under its name once all is written.
+def write_bundle(target: Path, index: Index, paths: Mapping[str, Path], course: Course) -> int:
+    """Write a bundle, replacing what is there under its name once all is written; how many bytes it has.
 
     Args:
         target: its name.
@@ -68,12 +58,10 @@ def write_bundle(target: Path, index: Index, paths: Mapping[str, Path], course: 
         PrismError: it cannot be written, or a file has changed since it was measured; nothing of it is left.
     """
     with _whole_or_nothing(target) as file:
-        digest = hashlib.sha256()
         size = 0
 
         def write(data: bytes) -> None:
             nonlocal size
-            digest.update(data)
             size += len(data)
             with _writing(target):
                 view = memoryview(data)
@@ -87,7 +75,7 @@ def write_bundle(target: Path, index: Index, paths: Mapping[str, Path], course: 
             write(_header(entry.path, entry.size_bytes, now))
             _copy(paths[entry.path], entry, write, course)
         write(_END)
-    return Packed(size_bytes=size, sha256=digest.hexdigest())
+    return size
 
 
 def _copy(path: Path, entry: BundledFile, write: Callable[[bytes], None], course: Course) -> None:
