@@ -56,8 +56,14 @@ test: setup
 tools: setup ## Nomad and Consul, built once a machine into a cache outside the checkout
 	$(BIN)/python scripts/build_tools.py
 
+.PHONY: podman
+podman: ## Podman for the tests that run containers; where root can install packages, and nowhere else
+	@command -v podman >/dev/null || ! command -v apt-get >/dev/null || [ "$$(id -u)" != 0 ] || \
+		{ apt-get update -q && apt-get install -q -y --no-install-recommends \
+			podman crun runc netavark aardvark-dns iptables catatonit; }
+
 .PHONY: e2e
-e2e: tools
+e2e: tools podman
 	$(BIN)/pytest -m e2e -n 2
 
 .PHONY: bench

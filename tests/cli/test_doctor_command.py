@@ -286,4 +286,5 @@ def test_the_page_names_every_check(fit: Home, prismctl: Any) -> None:
     named = {name for row in rows for name in re.findall(r"`([a-z-]+)`", row)}
     given = {each["name"] for each in prismctl("dev", "doctor", "-o", "json").document["checks"]}
     assert given <= named
-    assert named - given == {"name", "directories"}
+    # What is told of containers depends on whether Podman is on this machine.
+    assert named - given - {"containers"} == {"name", "directories"}

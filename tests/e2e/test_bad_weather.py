@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -388,3 +389,25 @@ def test_a_full_disk_is_told_and_keeps_nobody_from_stopping(
 
     shell.start("local")
     stop_leaves_nothing(shell)
+
+
+def test_a_stack_whose_home_was_removed_under_it_can_still_be_stopped(
+    shell: Shell, engine: str
+) -> None:
+    shell.start(engine)
+    # As somebody would who wants to be rid of all of it; what is mounted in there stays.
+    subprocess.run(["rm", "-rf", shell.lab.home], check=False, capture_output=True)
+
+    said = shell.run("dev", "stop")
+
+    assert "a stack that lost its directory" in said
+    assert shell.lab.own_processes() == []
+    shutil.rmtree(shell.lab.home, ignore_errors=True)
+    assert is_running_again(shell, engine)
+
+
+def is_running_again(shell: Shell, engine: str) -> bool:
+    shell.start(engine)
+    state = shell.status()["state"]
+    shell.run("dev", "stop")
+    return bool(state == "running")

@@ -11,11 +11,12 @@ from prismctl.cli.keypress import ask_for_key
 from prismctl.cli.loop import run_in_loop
 from prismctl.domain.choice import NOMAD_TOOLS
 from prismctl.domain.plan import EngineName
-from prismctl.errors import PrismError
+from prismctl.errors import InterruptedByUserError, PrismError
 from prismctl.files.settings import save_setting
 from prismctl.files.text import name_for_people
 from prismctl.install.tools import ToolName
 from prismctl.machine import find_tool
+from prismctl.present.problems import error_lines
 from prismctl.present.question import Choice
 from prismctl.present.text import Span, Tone, line
 from prismctl.present.units import render_bytes, render_duration
@@ -50,13 +51,31 @@ def ask_for_engine(call: Invocation, options: StartOptions) -> StartOptions:
     )
     answer = ask_for_key(call, choices, declining="l")
     if answer == "i":
-        initialise(call, wanted)
-        return options
+        try:
+            initialise(call, wanted)
+        except InterruptedByUserError:
+            raise
+        except PrismError as error:
+            _ask_to_do_without(call, error)
+        else:
+            return options
     if answer == "a":
         save_setting(call.home, "engine", EngineName.LOCAL.value)
         where = name_for_people(call.home.settings)
         call.report([line(f"engine: local was written to {where}"), ()])
     return replace(options, engine=EngineName.LOCAL.value)
+
+
+def _ask_to_do_without(call: Invocation, error: PrismError) -> None:
+    """Return when somebody goes on without Nomad, after it could not be installed.
+
+    Raises:
+        PrismError: they do not.
+    """
+    call.show([*error_lines(error), ()])
+    choices = (Choice("l", "use the local engine this time"), Choice("q", "stop here"))
+    if ask_for_key(call, choices, declining="q") == "q":
+        raise error
 
 
 def _describe_cost(call: Invocation, wanted: InitOptions) -> str:

@@ -21,11 +21,12 @@ from prismctl.files.atomic import describe_way_out
 from prismctl.files.catalog import ensure_catalog, load_catalog
 from prismctl.files.settings import load_settings
 from prismctl.files.text import name_for_people, read_text
-from prismctl.install.containers.configuration import podman_environment
+from prismctl.install.containers.proof import recall_containers, remember_containers
 from prismctl.install.existing import look_for_all
 from prismctl.install.go_build import find_go
 from prismctl.install.installation import Decision, carry_out, clear_workspace, decide
 from prismctl.install.manifest import read_manifest, write_manifest
+from prismctl.install.packages import PackageProvider
 from prismctl.install.placing import roll_back, settle
 from prismctl.install.podman import make_podman_work
 from prismctl.install.proof import recall_proof, remember_proof
@@ -105,6 +106,7 @@ def _initialise(call: Invocation, options: InitOptions) -> None:
     home = _prepare_home(call)
     looked = run_in_loop(look(call, options))
     _ask(call, looked)
+    _authenticate(call, looked)
     began_at = time.monotonic()
     with choose_teller(call) as teller:
         teller.tell(home)
@@ -278,6 +280,21 @@ def _ask(call: Invocation, looked: Looked) -> None:
         looked.declined.update(decision.tool.name for decision in asked)
 
 
+def _authenticate(call: Invocation, looked: Looked) -> None:
+    """Have `sudo` ask for its password before anything is drawn; what needs one that nobody can type is left out."""
+    for decision in looked.decisions:
+        offer = decision.offer
+        if offer is None or not offer.needs_root or decision.tool.name in looked.declined:
+            continue
+        provider = looked.providers[offer.provider]
+        if not isinstance(provider, PackageProvider) or not provider.needs_password():
+            continue
+        if call.can_ask:
+            provider.authenticate()
+        else:
+            looked.declined.add(decision.tool.name)
+
+
 async def _carry_out(call: Invocation, looked: Looked, teller: Teller) -> tuple[StepStatus, ...]:
     steps = [_tool_step(call, decision, looked) for decision in looked.decisions]
     steps.append(
@@ -340,14 +357,12 @@ async def _make_podman_work(call: Invocation, report: Callable[[Progress | str],
     if found is None:
         raise MissingToolError("Podman was installed, and is not on PATH")
     program = Path(found.path)
-    files = (program, *(Path(path) for path in podman_environment(call.home).values()))
-    known = recall_proof(call.home, ToolName.PODMAN, files)
+    known = recall_containers(call.home, program)
     if known is not None:
         return Outcome(detail=known)
     outcome = await make_podman_work(call.home, program, os.environ, report)
     if not outcome.fix:
-        files = (program, *(Path(path) for path in podman_environment(call.home).values()))
-        remember_proof(call.home, ToolName.PODMAN, files, outcome.detail)
+        remember_containers(call.home, program, outcome.detail)
     return outcome
 
 

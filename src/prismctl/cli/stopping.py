@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from dataclasses import dataclass
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 _GONE_SECONDS: Final = 5.0
 _LOOK_SECONDS: Final = 0.01
+_LOST_SECONDS: Final = 20.0
+_SETTLED_SECONDS: Final = 1.0
+"""A daemon has its lock after a fraction of this."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +107,38 @@ def describe_swept(swept: dict[str, Any]) -> list[str]:
         f"{process.get('key') or process.get('command') or 'a process'} (PID {process['pid']})"
         for process in swept.get("processes", [])
     ]
+
+
+def sweep_lost(call: Invocation) -> list[str]:
+    """End a stack whose directory was removed under it, and that nobody can reach any more; what was ended, in words.
+
+    Raises:
+        PrismError: something of it does not end.
+    """
+    from prismctl.install.checks.supervisors import find_lost
+
+    found = find_lost(call.home, (), settled_seconds=_SETTLED_SECONDS)
+    lost = [each for each in found if each.stack == call.stack]
+    if not lost:
+        return []
+    import psutil
+
+    processes = []
+    for each in lost:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process = psutil.Process(each.pid)
+            process.terminate()
+            processes.append(process)
+    living = psutil.wait_procs(processes, timeout=_LOST_SECONDS)[1]
+    if living:
+        pids = " ".join(str(process.pid) for process in living)
+        raise PrismError(
+            f"stack `{call.stack}` lost its directory while it ran, and PID {pids} does not end",
+            hint=f"kill -9 {pids}",
+        )
+    swept = describe_swept(sweep(call.paths))
+    pids = ", ".join(str(each.pid) for each in lost)
+    return [f"the keeper and the daemon of a stack that lost its directory (PID {pids})", *swept]
 
 
 def stop_after_interrupt(call: Invocation, daemon: StartingDaemon) -> str:

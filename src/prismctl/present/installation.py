@@ -12,6 +12,7 @@ from prismctl.present.text import (
     clip_line,
     fold,
     line,
+    line_width,
     pad,
     pad_left,
     spread,
@@ -37,6 +38,8 @@ _INDENT: Final = "  "
 _PLAIN_VERBS: Final = {"done": "done", "left out": "left-out", "failed": "failed"}
 _PLAIN_TONES: Final = {"done": Tone.GOOD, "left out": Tone.MUTED, "failed": Tone.BAD}
 _VERB_WIDTH: Final = 9
+_TIME_WIDTH: Final = 6
+_NARROWEST_DETAIL: Final = 20
 _SHOWN_SECONDS: Final = 0.05
 """A step that took less has no time worth showing."""
 
@@ -59,7 +62,7 @@ def step_lines(
     title_width = max((width_of(step.title) for step in steps), default=0)
     lines = []
     for step in steps:
-        lines.append(_step_line(step, title_width, now, speeds.get(step.name), width))
+        lines += _step_lines(step, title_width, now, speeds.get(step.name), width)
         lines += _more_lines(step, title_width, width)
     return lines
 
@@ -161,9 +164,10 @@ def render_steps(steps: Sequence[StepStatus]) -> dict[str, Any]:
     }
 
 
-def _step_line(
+def _step_lines(
     step: StepStatus, title_width: int, now: float, speed: float | None, width: int
-) -> Line:
+) -> list[Line]:
+    """The step, its detail folded once it has ended: what is still going on stays one line, so that it can be redrawn."""
     symbol, tone = _SYMBOLS[step.state]
     detail = clean(step.detail)
     if step.progress is not None:
@@ -171,15 +175,18 @@ def _step_line(
     seconds = step.seconds
     if seconds is None and step.began_at is not None:
         seconds = now - step.began_at
-    left = line(
-        _INDENT,
-        Span(symbol, tone),
-        f" {pad(clean(step.title), title_width)}  ",
-        Span(detail, Tone.BAD if step.state == "failed" else Tone.PLAIN),
-    )
     took = render_duration(seconds) if _is_worth_showing(seconds) else ""
-    right = line(Span(pad_left(took, 6), Tone.MUTED)) if took else ()
-    return clip_line(spread(left, right, width), width)
+    right = line(Span(pad_left(took, _TIME_WIDTH), Tone.MUTED)) if took else ()
+    detail_tone = Tone.BAD if step.state == "failed" else Tone.PLAIN
+    head = line(_INDENT, Span(symbol, tone), f" {pad(clean(step.title), title_width)}  ")
+    room = width - line_width(head) - (_TIME_WIDTH + 2 if took else 0)
+    parts = fold(detail, max(_NARROWEST_DETAIL, room)) if step.seconds is not None else [detail]
+    first, *rest = parts or [""]
+    indent = " " * line_width(head)
+    return [
+        clip_line(spread((*head, Span(first, detail_tone)), right, width), width),
+        *(line(indent, Span(part, detail_tone)) for part in rest),
+    ]
 
 
 def _is_worth_showing(seconds: float | None) -> bool:
@@ -190,11 +197,8 @@ def _more_lines(step: StepStatus, title_width: int, width: int) -> list[Line]:
     """What else there is to know about a step, and what to do about one that was not taken, below it."""
     texts = [clean(step.note), f"fix: {clean(step.fix)}" if step.fix else ""]
     indent = " " * (len(_INDENT) + 2 + title_width + 2)
-    return [
-        line(indent, Span(words, Tone.MUTED))
-        for text in texts
-        for words in fold(text, max(20, width - len(indent)))
-    ]
+    room = max(_NARROWEST_DETAIL, width - len(indent))
+    return [line(indent, Span(words, Tone.MUTED)) for text in texts for words in fold(text, room)]
 
 
 def _decision_lines(decision: Decision, width: int) -> list[Line]:
@@ -208,7 +212,7 @@ def _decision_lines(decision: Decision, width: int) -> list[Line]:
             words.append((f"hint: {clean(decision.error.hint)}", Tone.MUTED))
     lines: list[Line] = []
     for text, tone in words:
-        for part in fold(text, max(20, width - len(rest))) or [""]:
+        for part in fold(text, max(_NARROWEST_DETAIL, width - len(rest))) or [""]:
             start = head if not lines else line(rest)
             lines.append((*start, Span(part, tone)))
     return lines

@@ -9,7 +9,7 @@ import click
 
 from prismctl.cli.command import Command, option
 from prismctl.cli.stack import find_stack
-from prismctl.cli.stopping import stop_stack, sweep_leftovers
+from prismctl.cli.stopping import stop_stack, sweep_leftovers, sweep_lost
 from prismctl.present.text import line
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def stop(call: Invocation, *, kill: bool) -> None:
     """Take the stack down and say what was stopped."""
     began = time.monotonic()
     if find_stack(call.paths) is None:
-        swept = sweep_leftovers(call.paths)
+        swept = [*sweep_lost(call), *sweep_leftovers(call.paths)]
         if call.is_json:
             call.write_json(
                 {"stack": call.stack, "state": "stopped", "stopped": [], "swept": swept}

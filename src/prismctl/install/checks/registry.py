@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from prismctl.install.checks.clock import gather_clock, judge_clock
 from prismctl.install.checks.configuration import judge_configuration
+from prismctl.install.checks.containers import gather_containers, judge_containers
 from prismctl.install.checks.finding import Finding, State
 from prismctl.install.checks.home import (
     gather_directory,
@@ -76,6 +77,7 @@ CHECKS: Final = (
     run_aside("file-limit", gather_file_limit, judge_file_limit),
     run_aside("inotify", gather_inotify, judge_inotify),
     run_aside("cgroups", gather_groups, judge_groups),
+    run_aside("containers", gather_containers, judge_containers),
     run_aside("clock", gather_clock, judge_clock),
     run_aside("network", gather_network, judge_network),
     run_aside("terminal", lambda surroundings: surroundings.terminal, judge_terminal),

@@ -41,7 +41,7 @@ def find_lost(
         settled_seconds: how old they have to be.
     """
     lost = []
-    for pid, words, age_seconds in _read_commands():
+    for pid, words, age_seconds in _read_commands(home):
         found = read_supervisor(pid, words, home)
         if (
             found is not None
@@ -80,13 +80,33 @@ def _is_held(lock: Path) -> bool:
     return False
 
 
-def _read_commands() -> Iterator[tuple[int, list[str], float]]:
+def _read_commands(home: Home) -> Iterator[tuple[int, list[str], float]]:
+    """PID, words and age in seconds of what could be a keeper or a daemon."""
+    candidates = _find_candidates(home)
+    if candidates is not None and not candidates:
+        return
     import psutil
 
     now = time.time()
-    for process in psutil.process_iter():
+    for pid in psutil.pids() if candidates is None else candidates:
         with contextlib.suppress(psutil.Error, OSError):
+            process = psutil.Process(pid)
             words = process.cmdline()
             # Only the age of what could be one is worth asking for.
             if any(_KEEPER in word or word == _DAEMON for word in words):
-                yield process.pid, words, now - process.create_time()
+                yield pid, words, now - process.create_time()
+
+
+def _find_candidates(home: Home) -> list[int] | None:
+    """Processes with the words of a keeper or a daemon of a home; ``None``: this system has no directory of them."""
+    if not Path("/proc/self/cmdline").exists():
+        return None
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                words = (entry / "cmdline").read_bytes()
+                is_ours = os.fsencode(home.directory) in words
+                if is_ours and (_KEEPER.encode() in words or _DAEMON.encode() in words):
+                    found.append(int(entry.name))
+    return found
