@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from prismctl.domain.dependencies import close_over
 from prismctl.domain.presets import PRESETS
-from prismctl.files.text import name_for_people
 from prismctl.install.checks.finding import Finding, State
 from prismctl.install.checks.sizes import describe_size
 
@@ -23,8 +22,8 @@ if TYPE_CHECKING:
 
 LEAST_MEMORY_BYTES: Final = 128 * 1000**2
 """Below this not even the core services come up."""
-LEAST_DISK_BYTES: Final = 100 * 1000**2
-"""Below this databases refuse to start, and logs break off."""
+LEAST_DISK_BYTES: Final = 10 * 1000**2
+"""Below this logs break off within a minute; a start of the smallest stack writes about 1 MB."""
 GOOD_DISK_BYTES: Final = 1000**3
 LEAST_FILES: Final = 256
 """Below this Nomad and Consul cannot work."""
@@ -154,6 +153,9 @@ def gather_disk(surroundings: Surroundings) -> DiskFacts:
         found = os.statvfs(directory)
     except OSError:
         return DiskFacts(directory=directory, free_bytes=None)
+    if not found.f_blocks:
+        # A file system without a disk behind it, as /proc is.
+        return DiskFacts(directory=directory, free_bytes=None)
     return DiskFacts(
         directory=directory,
         free_bytes=found.f_bavail * found.f_frsize,
@@ -199,14 +201,14 @@ def judge_memory(facts: MemoryFacts) -> tuple[Finding, ...]:
 
 def judge_disk(facts: DiskFacts) -> tuple[Finding, ...]:
     """Whether data and logs have room."""
-    place = name_for_people(facts.directory)
+    place = str(facts.directory)
     free = facts.free_bytes
     if free is None:
         return (_disk(State.FINE, f"{place} does not say how much is free"),)
     shown = f"{describe_size(free)} free at {place}"
     fix = f"free some space: `df -h {facts.directory}` shows the disk"
     if free < LEAST_DISK_BYTES:
-        return (_disk(State.PROBLEM, f"{shown}: databases need more to start", fix),)
+        return (_disk(State.PROBLEM, f"{shown}: logs and data need more", fix),)
     if facts.free_inodes is not None and facts.free_inodes < LEAST_INODES:
         words = f"{shown}, but room for only {facts.free_inodes} more files"
         return (
