@@ -234,7 +234,8 @@ def test_presets_that_a_catalog_has_no_services_for_are_left_out() -> None:
         (5000 * MB, None, State.FINE),
         (5000 * MB, 10, State.PROBLEM),
         (500 * MB, 10**6, State.WARNING),
-        (50 * MB, 10**6, State.PROBLEM),
+        (50 * MB, 10**6, State.WARNING),
+        (5 * MB, 10**6, State.PROBLEM),
         (None, None, State.FINE),
     ],
 )
