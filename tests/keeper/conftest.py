@@ -121,7 +121,12 @@ def directory() -> Iterator[Path]:
     """Short, because a socket's path is limited."""
     path = Path(tempfile.mkdtemp(prefix="pk-", dir="/tmp"))
     yield path
+    left = [pid for pid in _pids() if str(path).encode() in _read(f"/proc/{pid}/cmdline")]
+    for pid in left:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
     shutil.rmtree(path)
+    assert not left, f"left running: {left}"
 
 
 @pytest.fixture

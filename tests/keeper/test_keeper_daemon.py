@@ -133,7 +133,7 @@ async def test_a_daemon_that_lives_without_its_connection_gets_no_rival(
 
 
 async def test_a_keeper_can_be_told_to_start_the_daemon_itself(
-    directory: Path, place: KeeperPlace
+    directory: Path, place: KeeperPlace, alive: Callable[[int], bool]
 ) -> None:
     (directory / "live").touch()
     argv = [
@@ -145,7 +145,11 @@ async def test_a_keeper_can_be_told_to_start_the_daemon_itself(
     async with asyncio.timeout(20):
         while not daemons(directory):  # noqa: ASYNC110 - other processes notify nobody
             await asyncio.sleep(0.005)
+    daemon = int(daemons(directory)[0][0])
     (directory / "goodbye").touch()
+    async with asyncio.timeout(20):
+        while alive(daemon):  # noqa: ASYNC110 - other processes notify nobody
+            await asyncio.sleep(0.005)
     process.terminate()
     assert await process.wait() == 0
     assert "is up" in (directory / "first.log").read_text()
