@@ -252,7 +252,7 @@ def _show_decisions(call: Invocation, looked: Looked) -> None:
 def _ask(call: Invocation, looked: Looked) -> None:
     """Ask once for everything that takes root, minutes or gigabytes.
 
-    Where nobody can be asked, what needs root is left out unless ``--yes`` was given; what only takes its time is
+    Where nobody can be asked, what changes more than home is left out unless ``--yes`` was given; what only takes its time is
     done, and said before.
     """
     asked = [decision for decision in looked.decisions if decision.needs_consent]
@@ -262,7 +262,9 @@ def _ask(call: Invocation, looked: Looked) -> None:
     if not call.can_ask:
         call.report([(), *words, ()])
         looked.declined.update(
-            decision.tool.name for decision in asked if decision.offer and decision.offer.needs_root
+            decision.tool.name
+            for decision in asked
+            if decision.offer and decision.offer.changes_machine
         )
         return
     call.show([(), *words, ()])

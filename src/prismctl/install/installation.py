@@ -59,8 +59,9 @@ class Decision:
 
     @property
     def needs_consent(self) -> bool:
-        """Whether somebody should be asked before: root, minutes, gigabytes."""
-        return self.offer is not None and (self.offer.needs_root or bool(self.offer.warning))
+        """Whether somebody should be asked before: packages of the machine, root, minutes, gigabytes."""
+        offer = self.offer
+        return offer is not None and (offer.changes_machine or bool(offer.warning))
 
 
 async def decide(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from prismctl.errors import MissingToolError
 
@@ -26,6 +26,10 @@ class ProviderName(StrEnum):
     DNF = "dnf"
     BREW = "brew"
     BUNDLE = "bundle"
+
+
+PACKAGE_MANAGERS: Final = frozenset({ProviderName.APT, ProviderName.DNF, ProviderName.BREW})
+"""Those that change what is installed on the machine, and not only home."""
 
 
 class Unit(StrEnum):
@@ -64,6 +68,11 @@ class Offer:
     """What somebody should know before: minutes, gigabytes."""
     checksum: str = ""
     """What the fetched file has to be: SHA-256 in hexadecimal; empty where the provider verifies otherwise."""
+
+    @property
+    def changes_machine(self) -> bool:
+        """Whether more than home is changed."""
+        return self.needs_root or self.provider in PACKAGE_MANAGERS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
