@@ -8,11 +8,10 @@ import pytest
 
 from prismctl.errors import PrismError
 from prismctl.files.paths import Home
-from prismctl.install.checks.finding import State
 from prismctl.install.containers.configuration import podman_environment
 from prismctl.install.containers.facts import inspect_podman
 from prismctl.install.manifest import read_manifest
-from prismctl.install.podman import make_podman_work, podman_findings
+from prismctl.install.podman import make_podman_work
 from tests.install.podman_desk import LIMITED_HYBRID, PodmanDesk
 
 if TYPE_CHECKING:
@@ -226,17 +225,3 @@ async def test_a_stopped_virtual_machine_is_said_with_what_starts_it(desk: Podma
     assert facts.is_virtual
     assert [machine.name for machine in facts.machines] == ["default"]
     assert facts.complaint == "Cannot connect to Podman"
-
-
-async def test_doctor_says_that_all_is_well(home: Home, desk: PodmanDesk) -> None:
-    desk.inform(registries=("docker.io",))
-    (finding,) = await podman_findings(home, desk.path, desk.environment, inits=())
-    assert finding.state is State.FINE
-    assert finding.detail == "4.3.1 rootful, crun, netavark, cgroup v1; a container ran"
-
-
-async def test_doctor_changes_nothing(home: Home, desk: PodmanDesk) -> None:
-    desk.write("run", LIMITED_HYBRID)
-    findings = await podman_findings(home, desk.path, desk.environment, inits=())
-    assert {finding.name for finding in findings} == {"podman-registries", "podman-trial"}
-    assert list(home.directory.iterdir()) == []

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from prismctl.errors import PrismError
-from prismctl.install.checks.finding import Finding, State
 from prismctl.install.containers.configuration import (
     podman_environment,
     remove_registries,
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from prismctl.files.paths import Home
+    from prismctl.install.checks.finding import Finding
     from prismctl.install.containers.trial import Subject
     from prismctl.install.provider import Progress
 
@@ -108,45 +108,6 @@ async def make_podman_work(
         detail="; ".join(words),
         is_changed=_read_files(home) != before,
         fix=next((finding.fix for finding in findings if finding.fix), ""),
-    )
-
-
-async def podman_findings(
-    home: Home,
-    path: Path,
-    environment: Mapping[str, str],
-    *,
-    patience_seconds: float = PATIENCE_SECONDS,
-    inits: Sequence[str] = INITS,
-) -> tuple[Finding, ...]:
-    """What there is to say of Podman as this home would run it, after running one container; nothing is changed.
-
-    Args:
-        home: that it is run for.
-        path: of Podman.
-        environment: it is run with.
-        patience_seconds: how long one container may take.
-        inits: programs that can be run without an image, by path.
-    """
-    variables = _with_settings(home, environment)
-    facts = await inspect_podman(path, variables)
-    bare = networked = _NO_IMAGE
-    if facts.version:
-        images = await list_images(path, variables)
-        with find_subject(images, inits, is_virtual=facts.is_virtual) as subject:
-            if subject is not None:
-                bare, networked = await _try_both(path, subject, variables, patience_seconds)
-    findings = _Looked(facts=facts, bare=bare, networked=networked).judge(home)
-    if findings or not facts.version:
-        return findings
-    ran = "a container ran" if bare.has_worked else bare.words
-    return (
-        Finding(
-            name="podman-containers",
-            title="Containers",
-            state=State.FINE,
-            detail=f"{facts.summary}; {ran}",
-        ),
     )
 
 
