@@ -367,12 +367,6 @@ def start_daemon(paths: StackPaths, engine_hint: str = "") -> StartingDaemon:
     return StartingDaemon(paths, daemon_said)
 
 
-def ensure_daemon(paths: StackPaths) -> None:
-    """Return once a daemon answers, starting one where none does."""
-    if not is_running(paths):
-        start_daemon(paths).wait()
-
-
 def sweep(paths: StackPaths) -> dict[str, Any]:
     """End what a killed stack left behind and remove its plan; nothing that this home did not start is touched.
 

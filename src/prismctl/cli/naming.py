@@ -11,9 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
 
-def resolve_words(
-    words: Iterable[str], known: Collection[str], *, what: str, hint: str = ""
-) -> list[str]:
+def resolve_words(words: Iterable[str], known: Collection[str], *, hint: str = "") -> list[str]:
     """The full names, each once, in the order typed.
 
     Raises:
@@ -27,6 +25,6 @@ def resolve_words(
         if name in known:
             names[name] = None
         else:
-            problems.add_unknown(what, word, [*known, *shorts])
+            problems.add_unknown("service", word, [*known, *shorts])
     problems.raise_if_any(hint=hint or "`prismctl dev status` shows the names")
     return list(names)

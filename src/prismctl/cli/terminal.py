@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, TextIO
 from prismctl.present.text import Tone
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from prismctl.present.text import Span
 
@@ -42,23 +42,21 @@ def is_in_foreground(terminal: TextIO) -> bool:
         return False
 
 
-def has_animation(stream: TextIO, environment: Mapping[str, str] = os.environ) -> bool:
+def has_animation(stream: TextIO) -> bool:
     """Whether lines may be redrawn: on a capable terminal, outside of CI."""
-    return is_terminal(stream) and environment.get("TERM") != "dumb" and not environment.get("CI")
+    return is_terminal(stream) and os.environ.get("TERM") != "dumb" and not os.environ.get("CI")
 
 
-def has_colour(
-    stream: TextIO, *, is_forbidden: bool = False, environment: Mapping[str, str] = os.environ
-) -> bool:
+def has_colour(stream: TextIO, *, is_forbidden: bool) -> bool:
     """Whether to colour: ``--no-color``, then FORCE_COLOR, then NO_COLOR, then what the stream is."""
     if is_forbidden:
         return False
-    forced = environment.get("FORCE_COLOR")
+    forced = os.environ.get("FORCE_COLOR")
     if forced:
         return forced != "0"
-    if environment.get("NO_COLOR"):
+    if os.environ.get("NO_COLOR"):
         return False
-    return is_terminal(stream) and environment.get("TERM") != "dumb"
+    return is_terminal(stream) and os.environ.get("TERM") != "dumb"
 
 
 def width_of_stream(stream: TextIO) -> int:

@@ -10,11 +10,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _GAP: Final = "  "
+_INDENT: Final = "  "
 
 
-def table_lines(
-    header: Sequence[str], rows: Sequence[Sequence[str]], *, width: int, indent: int = 2
-) -> list[Line]:
+def table_lines(header: Sequence[str], rows: Sequence[Sequence[str]], *, width: int) -> list[Line]:
     """The header and the rows in columns, each line at most ``width`` cells wide."""
     cleaned = [[clean(cell) for cell in row] for row in rows]
     widths = [
@@ -26,5 +25,5 @@ def table_lines(
         cells = [pad(cell, cells) for cell, cells in zip(row, widths, strict=True)]
         text = _GAP.join(cells).rstrip()
         tone = Tone.MUTED if number == 0 else Tone.PLAIN
-        lines.append(clip_line(line(" " * indent, Span(text, tone)), width))
+        lines.append(clip_line(line(_INDENT, Span(text, tone)), width))
     return lines

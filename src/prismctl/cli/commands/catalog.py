@@ -83,7 +83,7 @@ def show(call: Invocation, service: str, file: str | None) -> None:
 
     found = read_catalog_for_reading(call, file)
     (name,) = resolve_words(
-        [service], found.names, what="service", hint="`prismctl dev catalog list` shows the names"
+        [service], found.names, hint="`prismctl dev catalog list` shows the names"
     )
     definition = found.services[ServiceName(name)]
     if call.is_json:

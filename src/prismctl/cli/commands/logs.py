@@ -57,7 +57,7 @@ def logs(
 
     known = known_log_sources(call.paths)
     query = LogQuery(
-        services=resolve_words(services, known, what="service"),
+        services=resolve_words(services, known),
         follow=follow,
         tail=tail,
         since=parse_since(since) if since else None,

@@ -46,9 +46,7 @@ def wait(call: Invocation, *, services: tuple[str, ...], timeout: float) -> None
 
     client = open_stack(call)
     status = client.status()
-    names = resolve_words(
-        services, [service["name"] for service in status["services"]], what="service"
-    )
+    names = resolve_words(services, [service["name"] for service in status["services"]])
     deadline = time.monotonic() + timeout
     if _is_over(call, status, names):
         return

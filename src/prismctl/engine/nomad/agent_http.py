@@ -31,8 +31,8 @@ _Answer = TypeVar("_Answer")
 class HttpRejectedError(RejectedError):
     """The agent answered, and refused; which status it gave decides whether asking again makes sense."""
 
-    def __init__(self, message: str, *, status: int, hint: str = "") -> None:
-        super().__init__(message, hint=hint)
+    def __init__(self, message: str, *, status: int) -> None:
+        super().__init__(message)
         self.status = status
         """The HTTP status."""
 

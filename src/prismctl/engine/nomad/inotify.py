@@ -16,8 +16,6 @@ IS_AVAILABLE: Final = sys.platform == "linux"
 IN_MODIFY: Final = 0x2
 IN_MOVED_TO: Final = 0x80
 IN_CREATE: Final = 0x100
-IN_IGNORED: Final = 0x8000
-"""The directory is gone, or nobody wants to know any more."""
 _IN_NONBLOCK: Final = 0o4000
 _IN_CLOEXEC: Final = 0o2000000
 _HEAD: Final = struct.Struct("iIII")
