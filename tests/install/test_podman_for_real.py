@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from prismctl.files.paths import Home
+from prismctl.install.asking_versions import ask_version
 from prismctl.install.containers.configuration import podman_environment
 from prismctl.install.containers.facts import inspect_podman
 from prismctl.install.containers.trial import INITS, LABEL
 from prismctl.install.podman import make_podman_work
-from prismctl.install.running import ask_version
 from prismctl.install.tools import PODMAN as TOOL
 
 if TYPE_CHECKING:

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
-import signal
 import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from prismctl.errors import PrismError, UnavailableError
+from prismctl.install.child import end_group, read_output
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping, Sequence
 
 MAX_OUTPUT_BYTES: Final = 1 << 22
-_GRACE_SECONDS: Final = 2.0
-_CHUNK_BYTES: Final = 1 << 16
 _SHOWN_CHARACTERS: Final = 200
 
 
@@ -66,7 +62,10 @@ async def run_command(
         raise PrismError(f"`{command[0]}` cannot be run: {error.strerror}") from error
     try:
         async with asyncio.timeout(timeout_seconds):
-            output, complaint = await asyncio.gather(_read(process.stdout), _read(process.stderr))
+            output, complaint = await asyncio.gather(
+                read_output(process.stdout, max_bytes=MAX_OUTPUT_BYTES),
+                read_output(process.stderr, max_bytes=MAX_OUTPUT_BYTES),
+            )
             status = await process.wait()
     except TimeoutError as error:
         shown = " ".join(command)
@@ -75,7 +74,7 @@ async def run_command(
             hint="try it by hand",
         ) from error
     finally:
-        await _end(process)
+        await end_group(process)
     return Answer(status=status, output=output, complaint=complaint)
 
 
@@ -83,27 +82,6 @@ def shorten_line(text: str) -> str:
     """A line of somebody else's output, fit for a message."""
     shown = "".join(character for character in text.strip() if character.isprintable())
     return shown if len(shown) <= _SHOWN_CHARACTERS else f"{shown[: _SHOWN_CHARACTERS - 1]}…"
-
-
-async def _read(stream: asyncio.StreamReader | None) -> str:
-    if stream is None:
-        raise AssertionError("both are pipes")
-    data = bytearray()
-    while chunk := await stream.read(_CHUNK_BYTES):
-        data += chunk[: MAX_OUTPUT_BYTES - len(data)]
-    return data.decode(errors="replace")
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    if process.returncode is not None:
-        return
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
-    # Bounded, because a child that left the group could hold the pipes for ever.
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(_GRACE_SECONDS):
-            await asyncio.gather(_read(process.stdout), _read(process.stderr))
-            await process.wait()
 
 
 async def finish(work: Coroutine[None, None, None]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from prismctl.errors import PrismError
-from prismctl.install.running import ask_version
+from prismctl.install.asking_versions import ask_version
 from prismctl.machine import find_tool
 
 if TYPE_CHECKING:

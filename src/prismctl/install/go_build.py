@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Final
 
 from prismctl.errors import PrismError, UnavailableError
 from prismctl.files.atomic import describe_way_out
+from prismctl.install.asking_versions import ask_version
 from prismctl.install.provider import Offer, Progress, Provided, ProviderName, Unit
-from prismctl.install.running import ask_version
 from prismctl.install.tools import ToolName
 from prismctl.install.versions import Version, parse_version
 
@@ -325,13 +325,15 @@ async def _end(process: asyncio.subprocess.Process) -> None:
     """End Go and everything it started; nothing when it has ended."""
     if process.returncode is not None:
         return
-    for number in (signal.SIGINT, signal.SIGKILL):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, number)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_INTERRUPT_SECONDS):
-                await process.wait()
-            return
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGINT)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_INTERRUPT_SECONDS):
+            await process.wait()
+    # A compiler that was being started just then has not heard of it.
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    await process.wait()
 
 
 @contextlib.asynccontextmanager

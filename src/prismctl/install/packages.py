@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from prismctl.errors import PrismError, UnavailableError
+from prismctl.install.asking_versions import ask_version
 from prismctl.install.package_managers.apt import Apt
 from prismctl.install.package_managers.brew import Brew
 from prismctl.install.package_managers.dnf import Dnf
 from prismctl.install.package_managers.rights import Rights, find_rights
 from prismctl.install.package_managers.transaction import LAST_LINES, Patience, run_transaction
 from prismctl.install.provider import Offer, Progress, Provided, ProviderName
-from prismctl.install.running import ask_version
 from prismctl.install.tools import TOOLS
 
 if TYPE_CHECKING:

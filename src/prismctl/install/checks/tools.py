@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from prismctl.errors import PrismError
 from prismctl.files.text import name_for_people
+from prismctl.install.asking_versions import ask_version
 from prismctl.install.checks.finding import Finding, State
-from prismctl.install.running import ask_version
 from prismctl.install.tools import CONSUL, NOMAD, PODMAN
 from prismctl.machine import find_tool
 

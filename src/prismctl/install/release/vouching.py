@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from prismctl.install.asking_versions import ask_version
 from prismctl.install.release.index import parse_checksums
 from prismctl.install.release.refusal import RefusedReleaseError
 from prismctl.install.release.signature import verify_signature
-from prismctl.install.running import ask_version
 from prismctl.install.tools import TOOLS
 
 if TYPE_CHECKING:

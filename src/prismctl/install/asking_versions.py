@@ -12,6 +12,7 @@ import subprocess
 from typing import TYPE_CHECKING, Final
 
 from prismctl.errors import PrismError
+from prismctl.install.child import end_group, read_output
 from prismctl.install.versions import Version, parse_version
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ _BUSY_SECONDS: Final = 0.02
 _NOWHERE: Final = "/proc/none"
 """Is not there, and not even root can make it."""
 _SHOWN_CHARACTERS: Final = 120
-_GRACE_SECONDS: Final = 2.0
 
 
 async def ask_version(
@@ -49,7 +49,10 @@ async def ask_version(
     process = await _start(program, arguments)
     try:
         async with asyncio.timeout(timeout_seconds):
-            output, complaint = await asyncio.gather(_read(process.stdout), _read(process.stderr))
+            output, complaint = await asyncio.gather(
+                read_output(process.stdout, max_bytes=MAX_OUTPUT_BYTES),
+                read_output(process.stderr, max_bytes=MAX_OUTPUT_BYTES),
+            )
             status = await process.wait()
     except TimeoutError as error:
         raise PrismError(
@@ -57,7 +60,7 @@ async def ask_version(
             hint=f"try it by hand: `{command}`",
         ) from error
     finally:
-        await _end(process)
+        await end_group(process)
     if status != 0:
         raise PrismError(f"`{command}` {_describe_status(status)}{_quote(complaint or output)}")
     if title and not re.search(rf"\b{re.escape(title)}\b", output, re.IGNORECASE):
@@ -96,34 +99,6 @@ async def _start(program: Path, arguments: Sequence[str]) -> asyncio.subprocess.
                 continue
             raise _cannot_run(program, error) from error
     raise AssertionError("the last try returns or raises")
-
-
-async def _read(stream: asyncio.StreamReader | None) -> str:
-    """What comes out of a pipe until its end; what is too much is read and forgotten."""
-    if stream is None:
-        raise AssertionError("both are pipes")
-    data = bytearray()
-    while chunk := await stream.read(MAX_OUTPUT_BYTES):
-        data += chunk[: MAX_OUTPUT_BYTES - len(data)]
-    return data.decode(errors="replace")
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    """End the program and its children, unless all of them are gone."""
-    if process.returncode is not None and _has_ended(process.stdout, process.stderr):
-        return
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
-    # Bounded, because a child in a session of its own could hold the pipes for ever.
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(_GRACE_SECONDS):
-            # A pipe is closed once it was read to its end.
-            await asyncio.gather(_read(process.stdout), _read(process.stderr))
-            await process.wait()
-
-
-def _has_ended(*streams: asyncio.StreamReader | None) -> bool:
-    return all(stream is None or stream.at_eof() for stream in streams)
 
 
 def _cannot_run(program: Path, error: OSError) -> PrismError:

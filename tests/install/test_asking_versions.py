@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from prismctl.errors import PrismError
-from prismctl.install.running import ask_version
+from prismctl.install.asking_versions import ask_version
 from prismctl.install.versions import Version
 
 if TYPE_CHECKING:
