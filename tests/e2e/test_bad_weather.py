@@ -414,3 +414,22 @@ def is_running_again(shell: Shell, engine: str) -> bool:
     state = shell.status()["state"]
     shell.run("dev", "stop")
     return bool(state == "running")
+
+
+@pytest.mark.parametrize("agent", ["nomad", "consul"])
+def test_a_suspended_agent_is_told_within_a_second(
+    shell: Shell, agent: str, wait_until: Callable[..., None]
+) -> None:
+    shell.start("nomad")
+    pid = next(
+        pid
+        for pid, command in shell.lab.own_processes()
+        if f"agents/{agent}.json" in command and "agent -dev" in command
+    )
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        wait_until(lambda: shell.status()["components"][agent] == "suspended")
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    wait_until(lambda: set(shell.status()["components"].values()) == {"ready"})
+    stop_leaves_nothing(shell)

@@ -17,7 +17,7 @@ from prismctl.daemon.narration import (
 )
 from prismctl.daemon.questions import find_question
 from prismctl.domain.events import EventKind
-from prismctl.domain.fold import StackHistory, fold_snapshot
+from prismctl.domain.fold import StackHistory, fold_components, fold_snapshot
 from prismctl.domain.observation import (
     ComponentObservation,
     ComponentState,
@@ -168,13 +168,23 @@ class Monitor:
         if before is None or (before.is_ok, before.run) != (result.is_ok, result.run):
             self._touch()
 
-    def take_usage(self, samples: Iterable[UsageSample]) -> None:
-        """Take note of what the instances use; those not among them use nothing."""
-        before = dict(self._world.usage)
+    def take_usage(
+        self, samples: Iterable[UsageSample], *, suspended_components: frozenset[str] = frozenset()
+    ) -> None:
+        """Take note of what the instances use, those not among them nothing, and of which agents are held."""
+        before = (dict(self._world.usage), frozenset(self._world.suspended_components))
         self._world.usage.clear()
         self._world.usage.update({sample.key: sample for sample in samples})
-        if before != self._world.usage:
+        self._world.suspended_components.clear()
+        self._world.suspended_components.update(suspended_components)
+        if before != (self._world.usage, suspended_components):
             self._touch()
+
+    def component_pids(self) -> dict[str, int]:
+        """The process of every agent of the engine that has one on this machine."""
+        return {
+            name: seen.pid for name, seen in self._world.components.items() if seen.pid is not None
+        }
 
     def main_pids(self) -> dict[InstanceKey, int]:
         """The main process of every instance that has one on this machine."""
@@ -374,13 +384,10 @@ class Monitor:
     def _fold(self) -> StackSnapshot:
         endpoints = self._endpoints()
         if self._plan is None:
-            components = {
-                name: seen.state.value for name, seen in sorted(self._world.components.items())
-            }
             nothing = stopped_snapshot(self._stack, self._engine_name)
             return replace(
                 nothing,
-                components=components,
+                components=fold_components(self._world),
                 endpoints=endpoints,
                 notes=self._history.notes,
                 memory_limit_bytes=self._history.memory_limit_bytes,

@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from prismctl.keeper.protocol import KEEPER_ID_VARIABLE, PROCESS_KEY_VARIABLE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 IS_LINUX: Final = sys.platform == "linux"
 _TICKS_PER_SECOND: Final = os.sysconf("SC_CLK_TCK")
@@ -50,6 +53,12 @@ def read_processes() -> dict[int, ProcessFacts]:
             if facts is not None:
                 found[facts.pid] = facts
     return found
+
+
+def find_suspended(pids: Mapping[str, int]) -> frozenset[str]:
+    """The names of those processes that a signal or a debugger holds."""
+    found = {name: read_process(pid) for name, pid in pids.items()}
+    return frozenset(name for name, facts in found.items() if facts and facts.is_suspended)
 
 
 def read_process(pid: int) -> ProcessFacts | None:

@@ -13,6 +13,7 @@ from prismctl.daemon.keeper_link import KeeperLink, open_keeper
 from prismctl.daemon.log_copy import copy_logs
 from prismctl.daemon.monitor import Monitor
 from prismctl.daemon.operations.queue import OperationQueue
+from prismctl.daemon.process_table import find_suspended
 from prismctl.daemon.state_file import (
     RememberedState,
     load_plan,
@@ -436,12 +437,14 @@ class Stack:
 
     def _sample(self) -> None:
         pids = self.monitor.main_pids()
+        held = find_suspended(self.monitor.component_pids())
         if not pids:
-            self.monitor.take_usage(())
+            self.monitor.take_usage((), suspended_components=held)
             return
         self._sampled_at = time.monotonic()
         keeper_pid = self._link.facts.pid if self._link is not None else 0
-        self.monitor.take_usage(self._sampler.sample(pids, keeper_pid))
+        samples = self._sampler.sample(pids, keeper_pid)
+        self.monitor.take_usage(samples, suspended_components=held)
         self._cancel_second_look()
         if self._sampler.is_doubtful:
             self._second_look = asyncio.get_running_loop().call_later(CONFIRM_SECONDS, self._sample)

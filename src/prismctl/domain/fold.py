@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from prismctl.domain.observation import (
+    ComponentState,
     InstanceKey,
     Phase,
     describe_exit,
@@ -112,9 +113,21 @@ def fold_snapshot(
         ready_seconds=history.ready_seconds,
         memory_limit_bytes=history.memory_limit_bytes,
         endpoints=dict(history.endpoints),
-        components={name: world.components[name].state.value for name in sorted(world.components)},
+        components=fold_components(world),
         notes=history.notes,
     )
+
+
+def fold_components(world: WorldView) -> dict[str, str]:
+    """The state of each of the engine's agents, by name."""
+    return {
+        name: (
+            ComponentState.SUSPENDED
+            if seen.state is ComponentState.READY and name in world.suspended_components
+            else seen.state
+        ).value
+        for name, seen in sorted(world.components.items())
+    }
 
 
 def _fold_stack(services: tuple[ServiceSnapshot, ...], history: StackHistory) -> StackState:

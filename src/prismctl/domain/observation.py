@@ -71,6 +71,8 @@ class ComponentState(StrEnum):
 
     STARTING = "starting"
     READY = "ready"
+    SUSPENDED = "suspended"
+    """Its process is held by a signal: it neither answers nor ends."""
     LOST = "lost"
     STOPPED = "stopped"
 
@@ -160,6 +162,8 @@ class WorldView:
     instances: dict[InstanceKey, InstanceObservation] = field(default_factory=dict)
     components: dict[str, ComponentObservation] = field(default_factory=dict)
     probes: dict[InstanceKey, ProbeResult] = field(default_factory=dict)
+    suspended_components: set[str] = field(default_factory=set)
+    """Those whose process was held when it was last looked at; an engine cannot see that of its own agents."""
     usage: dict[InstanceKey, UsageSample] = field(default_factory=dict)
     healthy_since: dict[InstanceKey, float] = field(default_factory=dict)
     """When the present run of an instance first answered."""

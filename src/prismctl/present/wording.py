@@ -20,6 +20,7 @@ SYMBOLS: Final = {
     "waiting": "○",
     "stopping": "◌",
     "failed": "✗",
+    "suspended": "◑",
     "lost": "✗",
     "stopped": "■",
     "completed": "✓",
@@ -38,6 +39,7 @@ TONES: Final = {
     "waiting": Tone.MUTED,
     "stopped": Tone.MUTED,
     "failed": Tone.BAD,
+    "suspended": Tone.BUSY,
     "lost": Tone.BAD,
 }
 
