@@ -19,7 +19,6 @@ from prismctl.install.cleaning import (
     Removal,
     find_short_place,
     plan_cleaning,
-    removal_command,
     what_remains,
 )
 from prismctl.install.manifest import (
@@ -30,6 +29,7 @@ from prismctl.install.manifest import (
     with_packages,
     with_tool,
 )
+from prismctl.install.package_managers.removal import removal_command
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

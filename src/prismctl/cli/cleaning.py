@@ -22,13 +22,12 @@ from prismctl.install.cleaning import (
     CleaningPlan,
     Kept,
     Removal,
-    needs_root,
     plan_cleaning,
     refuse_dangerous,
-    removal_command,
     what_remains,
 )
 from prismctl.install.manifest import Manifest, read_manifest, write_manifest
+from prismctl.install.package_managers.removal import needs_root, removal_command
 from prismctl.install.removing import Failure, remove, remove_empty, remove_lock
 from prismctl.machine import find_tool
 from prismctl.present.cleaning import failure_words, plan_lines, result_lines
@@ -109,7 +108,7 @@ def clean_home(call: Invocation, *, is_all: bool, is_trial: bool) -> None:
                 _remove_images(home, plan, done)
                 _remove_packages(call, plan, done)
                 _settle_accounts(home, manifest, plan, done)
-            (home.directory / "init.lock").unlink(missing_ok=True)
+            home.init_lock.unlink(missing_ok=True)
     except (KeyboardInterrupt, Terminated) as interrupt:
         raise interruption_error(
             interrupt, "interrupted; some of it is gone", hint=_AGAIN
@@ -204,7 +203,7 @@ def _no_init_meanwhile(home: Home) -> Iterator[None]:
     Raises:
         PrismError: an `init` is at work, or home cannot be written.
     """
-    path = home.directory / "init.lock"
+    path = home.init_lock
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     except OSError as error:

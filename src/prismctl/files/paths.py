@@ -55,6 +55,11 @@ class Home:
         return self.directory / "manifest.json"
 
     @property
+    def init_lock(self) -> Path:
+        """Held by whoever puts something into this home or takes it away."""
+        return self.directory / "init.lock"
+
+    @property
     def downloads(self) -> Path:
         """What is being installed: fetched in part, or not verified yet; never on anybody's path."""
         return self.directory / "downloads"
@@ -210,18 +215,28 @@ def choose_socket_directory(stack_directory: Path) -> Path:
     longest = len(os.fsencode(stack_directory / "daemon.sock"))
     if longest <= MAX_SOCKET_PATH_BYTES:
         return stack_directory
-    # Both are slow to import, and rarely needed: `status` has no time for them.
-    import hashlib
+    # Slow to import, and rarely needed: `status` has no time for it.
     import tempfile
 
-    name = hashlib.sha256(os.fsencode(stack_directory)).hexdigest()[:16]
+    own, shared = _name_short_places(stack_directory)
     runtime = os.environ.get("XDG_RUNTIME_DIR")
-    if (
-        runtime
-        and len(runtime) + len(name) + len("/prismctl-/daemon.sock") <= MAX_SOCKET_PATH_BYTES
-    ):
-        return Path(runtime) / f"prismctl-{name}"
-    return Path(tempfile.gettempdir()) / f"prismctl-{os.getuid()}-{name}"
+    if runtime and len(runtime) + len(f"/{own}/daemon.sock") <= MAX_SOCKET_PATH_BYTES:
+        return Path(runtime) / own
+    return Path(tempfile.gettempdir()) / shared
+
+
+def is_short_place(place: Path, stack_directory: Path) -> bool:
+    """Whether a directory is called what `choose_socket_directory` calls a stack's, wherever it is."""
+    return place.name in _name_short_places(stack_directory)
+
+
+def _name_short_places(stack_directory: Path) -> tuple[str, str]:
+    """What a stack's short place is called in a directory of the user's own, and in one that all share."""
+    # As slow to import.
+    import hashlib
+
+    name = hashlib.sha256(os.fsencode(stack_directory)).hexdigest()[:16]
+    return f"prismctl-{name}", f"prismctl-{os.getuid()}-{name}"
 
 
 def ensure_private_directory(directory: Path) -> None:

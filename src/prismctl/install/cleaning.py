@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import stat
@@ -13,8 +12,10 @@ from typing import TYPE_CHECKING, Final
 
 from prismctl.errors import PrismError
 from prismctl.files.catalog import SCHEMA_FILE_NAME
+from prismctl.files.paths import is_short_place
 from prismctl.files.profiles import SUFFIX as PROFILE_SUFFIX
 from prismctl.install.manifest import Manifest
+from prismctl.install.package_managers.removal import can_remove
 from prismctl.install.provider import ProviderName
 from prismctl.install.removing import measure
 from prismctl.install.tools import TOOLS
@@ -44,18 +45,9 @@ _SETTINGS: Final = {
     SCHEMA_FILE_NAME: "catalog's schema",
     "config.yaml": "settings",
 }
-_LOCK: Final = "init.lock"
 _TEMPORARY: Final = re.compile(r"\.(?P<name>.+)\.\d+\.[0-9a-f]{8}")
 """What a write that was killed leaves: the file's name, a PID and some random letters."""
 _PROGRAM: Final = re.compile(rf"(?:{'|'.join(TOOLS)})-\d+\.\d+\.\d+")
-_SHORT_PLACE: Final = re.compile(r"prismctl-(?:\d+-)?(?P<hash>[0-9a-f]{16})")
-_REMOVERS: Final[dict[str, tuple[str, ...]]] = {
-    # `apt-get remove` would take along whatever has come to depend on them since; dpkg and rpm refuse.
-    ProviderName.APT: ("dpkg", "--purge"),
-    ProviderName.DNF: ("rpm", "--erase"),
-    ProviderName.BREW: ("brew", "uninstall"),
-}
-_PACKAGE: Final = re.compile(r"[A-Za-z0-9][\w.+:@/-]*")
 _IMAGE: Final = re.compile(r"(?:sha256:)?[0-9a-f]{12,64}")
 
 
@@ -182,9 +174,7 @@ def find_stacks(home: Home) -> tuple[str, ...]:
 def find_short_place(paths: StackPaths) -> Path | None:
     """Where a stack's sockets are outside of home; ``None`` when they are not, or that is not ours to remove."""
     place = paths.socket_directory
-    found = _SHORT_PLACE.fullmatch(place.name)
-    own = hashlib.sha256(os.fsencode(paths.directory)).hexdigest()[:16]
-    if found is None or found["hash"] != own or place.parent == paths.directory:
+    if place.parent == paths.directory or not is_short_place(place, paths.directory):
         return None
     try:
         status = place.lstat()
@@ -192,16 +182,6 @@ def find_short_place(paths: StackPaths) -> Path | None:
         return None
     is_ours = stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid()
     return place if is_ours else None
-
-
-def removal_command(packages: InstalledPackages) -> tuple[str, ...]:
-    """The command that removes packages, and refuses where something else needs them by now."""
-    return (*_REMOVERS[packages.manager], *packages.names)
-
-
-def needs_root(packages: InstalledPackages) -> bool:
-    """Whether only root can remove them."""
-    return packages.manager != ProviderName.BREW
 
 
 def what_remains(
@@ -253,7 +233,7 @@ def _plan_home(home: Home, paths: Iterable[Path], *, is_all: bool) -> CleaningPl
             kept += strange
         elif what := _state_of(path.name, home):
             targets.append(_target(path, Kind.STATE, what))
-        elif path.name == _LOCK:
+        elif path == home.init_lock:
             last.append(_target(path, Kind.BOOKKEEPING, "lock of init"))
         elif path.name not in _kept_names(home):
             kept.append(Kept(path=path, why=NOT_OURS))
@@ -368,7 +348,7 @@ def _with_manifest(
         targets=(*state, *tools, *created, *settings),
         emptied=(*emptied, *beneath, directory),
         images=tuple(each for each in manifest.images if _IMAGE.fullmatch(each)),
-        packages=tuple(each for each in manifest.packages if _can_remove(each)),
+        packages=tuple(each for each in manifest.packages if can_remove(each)),
         kept=(*kept, *partly, *refused),
         notes=(note,) if has_built else (),
     )
@@ -402,7 +382,7 @@ def _plan_created(
     home: Home, manifest: Manifest, built_tools: Path
 ) -> tuple[list[Target], list[Kept], list[Path]]:
     """What the manifest has by path: what of it goes, what must not, and the directories it was made in."""
-    known = {*_STATE, *_kept_names(home), _LOCK, home.stacks.name}
+    known = {*_STATE, *_kept_names(home), home.init_lock.name, home.stacks.name}
     targets: list[Target] = []
     refused: list[Kept] = []
     beneath: dict[Path, None] = {}
@@ -453,11 +433,6 @@ def _is_empty(directory: Path) -> bool:
         return not directory.is_symlink() and not any(directory.iterdir())
     except OSError:
         return False
-
-
-def _can_remove(packages: InstalledPackages) -> bool:
-    # What is handed to a command must not be taken for an option of it.
-    return packages.manager in _REMOVERS and all(map(_PACKAGE.fullmatch, packages.names))
 
 
 def _is_temporary(name: str, of: Iterable[str]) -> bool:
