@@ -67,8 +67,6 @@ def home(tmp_path: Path) -> Home:
         home.profiles / "mine.yaml",
         home.profiles / "README",
         home.directory / "services.schema.json",
-        home.directory / "history.db",
-        home.directory / "history.db-wal",
         home.directory / "init.lock",
         home.directory / ".manifest.json.4711.0badcafe",
         home.directory / ".mine.4711.0badcafe",
@@ -108,8 +106,6 @@ def test_state_goes_and_everything_else_stays(home: Home) -> None:
         "cache",
         "downloads",
         "crashes",
-        "history.db",
-        "history.db-wal",
         ".manifest.json.4711.0badcafe",
         "init.lock",
     }

@@ -34,10 +34,6 @@ _STATE: Final = {
     "cache": "cache",
     "downloads": "what was being installed",
     "crashes": "tracebacks",
-    "history.db": "history",
-    "history.db-journal": "history",
-    "history.db-shm": "history",
-    "history.db-wal": "history",
 }
 """Names in home that go with every clean, and what they are."""
 _SETTINGS: Final = {
