@@ -18,6 +18,7 @@ from prismctl.install.manifest import (
 )
 from prismctl.install.placing import place
 from prismctl.install.provider import (
+    PACKAGE_MANAGERS,
     Candidate,
     Offer,
     Progress,
@@ -148,7 +149,7 @@ async def carry_out(
     )
 
 
-def clear_workspace(home: Home, *, keeps_parts: bool = True) -> None:
+def clear_workspace(home: Home) -> None:
     """Take away what an installation that was killed left behind; downloads that can go on stay.
 
     To be called by whoever holds the lock of the installation.
@@ -156,7 +157,7 @@ def clear_workspace(home: Home, *, keeps_parts: bool = True) -> None:
     if not home.downloads.is_dir():
         return
     for entry in home.downloads.iterdir():
-        if keeps_parts and (entry.suffix == ".part" or entry.name.endswith(".part.json")):
+        if entry.suffix == ".part" or entry.name.endswith(".part.json"):
             continue
         if entry.is_dir() and not entry.is_symlink():
             shutil.rmtree(entry, ignore_errors=True)
@@ -193,11 +194,10 @@ def _candidates(
         return order_providers(situation)
     if situation.is_offline:
         return ()
-    managers = (ProviderName.APT, ProviderName.DNF, ProviderName.BREW)
     return tuple(
         Candidate(provider=name, why=f"{name} is this machine's package manager")
-        for name in managers
-        if name in providers
+        for name in providers
+        if name in PACKAGE_MANAGERS
     )
 
 

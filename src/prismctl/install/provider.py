@@ -28,6 +28,8 @@ class ProviderName(StrEnum):
     BUNDLE = "bundle"
 
 
+GO: Final = "1.26"
+"""From here on, Go builds all tools at their pinned versions."""
 PACKAGE_MANAGERS: Final = frozenset({ProviderName.APT, ProviderName.DNF, ProviderName.BREW})
 """Those that change what is installed on the machine, and not only home."""
 
@@ -135,7 +137,7 @@ class Situation:
     is_offline: bool = False
     """Whether somebody said that nothing may be fetched."""
     go: str = ""
-    """Version of a Go toolchain that can build the tool; empty: there is none."""
+    """Version of the Go toolchain that is here, be it new enough or not; empty: there is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,5 +182,5 @@ def explain_nobody(tool: Tool, situation: Situation) -> MissingToolError:
         )
     return MissingToolError(
         f"{tool.title} is not released for {situation.target}, and no Go toolchain is here to build it",
-        hint=f"install Go 1.25.8 or newer and try again; {local}",
+        hint=f"install Go {GO} or newer and try again; {local}",
     )

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from prismctl.cli.command import Command, option
+from prismctl.install.provider import ProviderName
+from prismctl.install.tools import TOOLS, ToolName
 
 if TYPE_CHECKING:
     from prismctl.cli.invocation import Invocation
@@ -38,7 +40,9 @@ _WHENCE = "Where tools come from"
 )
 @option(
     "--provider",
-    type=click.Choice(["auto", "path", "release", "go", "apt", "dnf", "brew"]),
+    type=click.Choice(
+        ["auto", *(name.value for name in ProviderName if name is not ProviderName.BUNDLE)]
+    ),
     default="auto",
     section=_WHENCE,
     help="Whom to have Nomad and Consul from.",
@@ -62,7 +66,7 @@ _WHENCE = "Where tools come from"
     "--without",
     metavar="TOOL",
     multiple=True,
-    type=click.Choice(["podman"]),
+    type=click.Choice([tool.name.value for tool in TOOLS.values() if not tool.is_required]),
     help="Do not install this one.",
 )
 @option("--dry-run", is_flag=True, help="Show what would be done and touch nothing.")
@@ -85,7 +89,7 @@ _WHENCE = "Where tools come from"
 @option(
     "--rollback",
     metavar="TOOL",
-    type=click.Choice(["nomad", "consul"]),
+    type=click.Choice([tool.name.value for tool in TOOLS.values() if tool.is_required]),
     help="Use the version of a tool that was in use before.",
 )
 def init(
@@ -104,8 +108,6 @@ def init(
 ) -> None:
     """Read the flags and do what they say."""
     from prismctl.cli.initialising import InitOptions, go_back, initialise
-    from prismctl.install.provider import ProviderName
-    from prismctl.install.tools import ToolName
 
     if rollback is not None:
         go_back(call, rollback)
