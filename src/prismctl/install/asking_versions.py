@@ -12,7 +12,7 @@ import subprocess
 from typing import TYPE_CHECKING, Final
 
 from prismctl.errors import PrismError
-from prismctl.install.child import end_group, read_output
+from prismctl.install.child import end_group, read_output, start_child
 from prismctl.install.versions import Version, parse_version
 
 if TYPE_CHECKING:
@@ -75,8 +75,8 @@ async def _start(program: Path, arguments: Sequence[str]) -> asyncio.subprocess.
     environment = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
     for tries_left in reversed(range(_BUSY_TRIES)):
         try:
-            return await asyncio.create_subprocess_exec(
-                program,
+            return await start_child(
+                str(program),
                 *arguments,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,

@@ -6,10 +6,28 @@ import asyncio
 import contextlib
 import os
 import signal
-from typing import Final
+from typing import Any, Final
 
 _CHUNK_BYTES: Final = 1 << 16
 _GRACE_SECONDS: Final = 2.0
+
+
+async def start_child(*command: str, **options: Any) -> asyncio.subprocess.Process:
+    """Start a program in a process group of its own, as `asyncio.create_subprocess_exec` does.
+
+    A child that began to run before the task that started it was cancelled is ended with its group: the library
+    would end the child alone.
+
+    Raises:
+        OSError: it cannot be started.
+    """
+    starting = asyncio.ensure_future(asyncio.create_subprocess_exec(*command, **options))
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        with contextlib.suppress(OSError):
+            await end_group(await starting)
+        raise
 
 
 async def read_output(stream: asyncio.StreamReader | None, *, max_bytes: int) -> str:
@@ -25,20 +43,15 @@ async def read_output(stream: asyncio.StreamReader | None, *, max_bytes: int) ->
 async def end_group(process: asyncio.subprocess.Process) -> None:
     """End a child that leads a process group, and its own children, unless all of them are gone.
 
-    Both of its outputs are pipes; they are closed once they were read to their end.
+    Its outputs, as far as they are pipes, are closed once they were read to their end.
     """
-    if process.returncode is not None and _has_ended(process.stdout, process.stderr):
+    pipes = [pipe for pipe in (process.stdout, process.stderr) if pipe is not None]
+    if process.returncode is not None and all(pipe.at_eof() for pipe in pipes):
         return
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     # Bounded, because a child in a group of its own could hold the pipes for ever.
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_GRACE_SECONDS):
-            await asyncio.gather(
-                read_output(process.stdout, max_bytes=0), read_output(process.stderr, max_bytes=0)
-            )
+            await asyncio.gather(*(read_output(pipe, max_bytes=0) for pipe in pipes))
             await process.wait()
-
-
-def _has_ended(*streams: asyncio.StreamReader | None) -> bool:
-    return all(stream is None or stream.at_eof() for stream in streams)

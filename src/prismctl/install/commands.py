@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from prismctl.errors import PrismError, UnavailableError
-from prismctl.install.child import end_group, read_output
+from prismctl.install.child import end_group, read_output, start_child
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping, Sequence
@@ -48,7 +48,7 @@ async def run_command(
         PrismError: it cannot be run.
     """
     try:
-        process = await asyncio.create_subprocess_exec(
+        process = await start_child(
             *command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Final
 from prismctl.errors import PrismError, UnavailableError
 from prismctl.files.atomic import describe_way_out
 from prismctl.install.asking_versions import ask_version
+from prismctl.install.child import start_child
 from prismctl.install.provider import Offer, Progress, Provided, ProviderName, Unit
 from prismctl.install.tools import ToolName
 from prismctl.install.versions import Version, parse_version
@@ -245,7 +246,7 @@ class GoProvider:
             UnavailableError: a module could not be fetched.
             PrismError: it failed otherwise.
         """
-        process = await asyncio.create_subprocess_exec(
+        process = await start_child(
             *command,
             cwd=self._module(tool),
             env=self._environment,
