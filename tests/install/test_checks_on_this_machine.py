@@ -42,9 +42,8 @@ from prismctl.install.checks.repairs import repair_all
 from prismctl.install.checks.resources import gather_disk, gather_file_limit, gather_memory
 from prismctl.install.checks.supervisors import find_lost, read_supervisor
 from prismctl.install.checks.surroundings import Misread, StackSeen, Surroundings
-from prismctl.install.checks.tools import gather_tool, judge_tool
+from prismctl.install.checks.tools import check_tools
 from prismctl.install.manifest import InstalledTool, Manifest, ToolHistory, write_manifest
-from prismctl.install.tools import NOMAD
 from tests.free_ports import take_port
 
 if TYPE_CHECKING:
@@ -96,33 +95,20 @@ SLEEPER = (sys.executable, "-S", "-c", "import time; print('up', flush=True); ti
 # Tools.
 
 
-async def test_a_nomad_that_hangs_is_given_up_and_said_so(home: Home) -> None:
-    program = write_program(home.tools / "nomad", "exec sleep 600")
-    facts = await gather_tool(NOMAD, around(home), patience_seconds=0.3)
-    found = judge_tool(facts)
-    assert found.state is State.PROBLEM
-    assert f"`{program} version` did not answer within 0.3 s" in found.detail
-
-
-async def test_another_program_that_is_called_nomad_is_told_apart(home: Home) -> None:
+async def test_what_is_found_of_each_tool_is_judged(home: Home, tmp_path: Path) -> None:
     write_program(home.tools / "nomad", "echo roaming 1.11.2")
-    found = judge_tool(await gather_tool(NOMAD, around(home)))
-    assert found.state is State.PROBLEM
-    assert "is not Nomad: roaming 1.11.2" in found.detail
-
-
-async def test_an_old_nomad_is_told_by_its_version(home: Home) -> None:
-    write_program(home.tools / "nomad", "echo Nomad v1.4.3")
-    found = judge_tool(await gather_tool(NOMAD, around(home)))
-    assert (found.title, found.state) == ("Nomad 1.4.3", State.PROBLEM)
-
-
-async def test_a_nomad_of_home_goes_before_one_on_the_path(home: Home, tmp_path: Path) -> None:
-    write_program(home.tools / "nomad", "echo Nomad v1.11.3")
     write_program(tmp_path / "path" / "nomad", "exit 1")
-    environment = {"PATH": str(tmp_path / "path"), "HOME": str(tmp_path)}
-    found = judge_tool(await gather_tool(NOMAD, around(home, environment=environment)))
-    assert (found.title, found.state) == ("Nomad 1.11.3", State.FINE)
+    write_program(tmp_path / "path" / "consul", "echo Consul v1.20.5")
+    environment = {
+        "PATH": str(tmp_path / "path"),
+        "HOME": str(tmp_path),
+        "PRISM_TOOLS_DIR": str(tmp_path / "none"),
+    }
+    nomad, consul, podman = await check_tools(around(home, environment=environment))
+    assert nomad.state is State.PROBLEM
+    assert f"{home.tools / 'nomad'} is not Nomad: roaming 1.11.2" in nomad.detail
+    assert (consul.title, consul.state) == ("Consul 1.20.5", State.FINE)
+    assert podman.detail.startswith("not installed")
 
 
 # Ports.

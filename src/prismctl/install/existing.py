@@ -32,6 +32,8 @@ class Existing:
     """``None``: it did not say."""
     problem: str = ""
     """Why it will not do, in words; empty when it will."""
+    hint: str = ""
+    """What to do about the problem, where more is known than that another version is wanted."""
 
     @property
     def is_usable(self) -> bool:
@@ -39,7 +41,13 @@ class Existing:
         return not self.problem
 
 
-async def look_for(tool: Tool, home_tools: Path, environment: Mapping[str, str]) -> Existing | None:
+async def look_for(
+    tool: Tool,
+    home_tools: Path,
+    environment: Mapping[str, str],
+    *,
+    patience_seconds: float = VERSION_PATIENCE_SECONDS,
+) -> Existing | None:
     """The program that a start would use for a tool; ``None``: there is none."""
     found = await asyncio.to_thread(find_tool, tool.name, home_tools, environment)
     if found is None:
@@ -49,11 +57,11 @@ async def look_for(tool: Tool, home_tools: Path, environment: Mapping[str, str])
         version = await ask_version(
             path,
             tool.version_arguments,
-            timeout_seconds=VERSION_PATIENCE_SECONDS,
+            timeout_seconds=patience_seconds,
             title=tool.title,
         )
     except PrismError as error:
-        return Existing(path=path, origin=found.origin, problem=error.message)
+        return Existing(path=path, origin=found.origin, problem=error.message, hint=error.hint)
     problem = ""
     if version not in tool.supported:
         age = "too old" if version < tool.supported.first else "too new"

@@ -10,7 +10,7 @@ from prismctl.errors import PrismError
 from prismctl.install.existing import look_for_all
 from prismctl.install.go_build import find_go
 from prismctl.install.manifest import Manifest, read_manifest
-from prismctl.install.tools import CONSUL, NOMAD, PODMAN
+from prismctl.install.tools import TOOLS
 from prismctl.machine import tools_directory
 
 if TYPE_CHECKING:
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from prismctl.install.go_build import Go
     from prismctl.install.manifest import InstalledTool
     from prismctl.install.tools import Tool, ToolName
-
-_SHOWN: tuple[Tool, ...] = (NOMAD, CONSUL, PODMAN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,10 +62,12 @@ async def take_inventory(
     # Cheap beside starting programs, and a damaged one must not hide what there is.
     manifest, complaint = await asyncio.to_thread(_read_manifest, home)
     found, go = await asyncio.gather(
-        look_for_all(_SHOWN, home.tools, environment), find_go(environment)
+        look_for_all(TOOLS.values(), home.tools, environment), find_go(environment)
     )
     built_tools = tools_directory(environment)
-    entries = [describe(tool, found[tool.name], manifest, home, built_tools) for tool in _SHOWN]
+    entries = [
+        describe(tool, found[tool.name], manifest, home, built_tools) for tool in TOOLS.values()
+    ]
     if go is not None and any(entry.provider == "go" for entry in entries):
         entries.append(_describe_go(go))
     return tuple(entries), complaint

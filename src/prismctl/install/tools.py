@@ -112,4 +112,5 @@ PODMAN: Final = Tool(
     is_required=False,
     version_arguments=("--version",),
 )
-TOOLS: Final = {tool.name: tool for tool in (CONSUL, NOMAD, PODMAN)}
+TOOLS: Final = {tool.name: tool for tool in (NOMAD, CONSUL, PODMAN)}
+"""In the order in which they are shown."""
