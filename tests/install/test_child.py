@@ -58,7 +58,9 @@ async def test_a_group_is_ended_although_its_leader_has_gone(
     pids = tmp_path / "pids"
     script = f"sleep 1000 & echo $! > {pids}; exit 0"
     process = await start_child("sh", "-c", script, stdout=subprocess.PIPE, start_new_session=True)
-    await process.wait()
+    # Not `wait()`, which also waits for the pipe that the other one holds.
+    while process.returncode is None:  # noqa: ASYNC110 - nobody is told of it
+        await asyncio.sleep(0.005)
     pid = int(pids.read_text())
     assert is_alive(pid)
     await end_group(process)
