@@ -275,7 +275,7 @@ def _check_asked_port(
     where: Path,
     report: Report,
 ) -> None:
-    if kind in {CheckType.HTTP, CheckType.TCP, CheckType.GRPC}:
+    if kind.is_asked_at_port:
         names = [port.name for port in ports]
         port = given.get("port")
         if isinstance(port, str) and port not in names:

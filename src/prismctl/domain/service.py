@@ -55,6 +55,11 @@ class CheckType(StrEnum):
     EXEC = "exec"
     LOG = "log"
 
+    @property
+    def is_asked_at_port(self) -> bool:
+        """Whether the question goes to a port, so that the service needs one and a stranger could answer."""
+        return self in {CheckType.HTTP, CheckType.TCP, CheckType.GRPC}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealthCheck:

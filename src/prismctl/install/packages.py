@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 _AND: Final = "&&"
 _VERSION_PATIENCE_SECONDS: Final = 10.0
-_HASH_CHUNK_BYTES: Final = 1 << 20
 _SBIN: Final = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 """Where dpkg and its scripts look for programs; not on every user's PATH."""
 
@@ -241,8 +240,5 @@ def _describe_changes(name: ProviderName, simulation: Simulation) -> str:
 
 
 def _hash(path: Path) -> str:
-    digest = hashlib.sha256()
     with path.open("rb") as file:
-        while chunk := file.read(_HASH_CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
-
-from prismctl.domain.service import CheckType
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from prismctl.probes.question import Question
-
-_ASKED_AT_A_PORT: Final = frozenset({CheckType.HTTP, CheckType.TCP, CheckType.GRPC})
 
 
 def explain_stranger(question: Question) -> str:
@@ -17,7 +13,8 @@ def explain_stranger(question: Question) -> str:
 
     Reads /proc: to be called off the event loop, once a run.
     """
-    if question.type not in _ASKED_AT_A_PORT or question.pid is None or not question.mark:
+    is_asked_at_port = question.type is not None and question.type.is_asked_at_port
+    if not is_asked_at_port or question.pid is None or not question.mark:
         return ""
     from prismctl.machine import find_stranger
 
