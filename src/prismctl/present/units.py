@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Final
 
+from prismctl.domain.sizes import describe_size
+
 _MINUTE: Final = 60
 _HOUR: Final = 60 * _MINUTE
 _DAY: Final = 24 * _HOUR
 _TENTHS_BELOW: Final = 10
-_KILO: Final = 1000
 UNKNOWN: Final = "–"  # noqa: RUF001 - the dash that tables have for "no value"
 
 
@@ -42,14 +43,7 @@ def render_seconds(seconds: float | None) -> str:
 
 def render_bytes(count: int | None) -> str:
     """A size in decimal units: ``812 B``, ``38 MB``, ``1.2 GB``."""
-    if count is None:
-        return UNKNOWN
-    amount = float(count)
-    for unit in ("B", "kB", "MB"):
-        if round(amount) < _KILO:
-            return f"{amount:.0f} {unit}"
-        amount /= _KILO
-    return f"{amount:.1f} GB" if round(amount, 1) < _TENTHS_BELOW else f"{amount:.0f} GB"
+    return UNKNOWN if count is None else describe_size(count)
 
 
 def render_percent(value: float | None) -> str:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from prismctl.domain.dependencies import close_over
 from prismctl.domain.presets import PRESETS
+from prismctl.domain.sizes import describe_size
 from prismctl.install.checks.finding import Finding, State
-from prismctl.install.checks.sizes import describe_size
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

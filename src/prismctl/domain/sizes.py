@@ -1,4 +1,4 @@
-"""Sizes in the words of findings."""
+"""Sizes in words: the same in a table, a finding and a warning."""
 
 from __future__ import annotations
 
