@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from prismctl import __version__
+from prismctl.domain.sizes import describe_size
 from prismctl.errors import PrismError
 from prismctl.files.catalog import load_catalog
 from prismctl.files.text import name_for_people
@@ -15,7 +16,6 @@ from prismctl.install.bundle.images import gather_images
 from prismctl.install.bundle.index import BundledFile, Index, ToolKind
 from prismctl.install.bundle.threads import run_in_thread
 from prismctl.install.bundle.wheels import gather_wheels
-from prismctl.install.bundle.wording import size_of
 from prismctl.install.bundle.writing import measure, write_bundle
 from prismctl.install.steps import Outcome, Step
 from prismctl.install.target import find_target
@@ -140,4 +140,6 @@ async def _write(
         path.unlink(missing_ok=True)
     unsigned = [name for name, tool in staging.tools.items() if tool.kind is ToolKind.BUILT]
     note = f"; {' and '.join(unsigned)} signed by nobody" if unsigned else ""
-    return Outcome(detail=f"{name_for_people(order.file)}, {size_of(size)}{note}", is_changed=True)
+    return Outcome(
+        detail=f"{name_for_people(order.file)}, {describe_size(size)}{note}", is_changed=True
+    )
