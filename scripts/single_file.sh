@@ -41,6 +41,7 @@ if [ -z "$python" ]; then
     exit 3
 fi
 
+printf 'unpacking prismctl @VERSION@, once, to %s\n' "$app" >&2
 "$python" -I - "$0" "$app" <<'UNPACK'
 import json
 import os

@@ -221,3 +221,33 @@ def test_an_installation_that_fails_leaves_the_choice_to_do_without(machine: Mac
     assert child.exitstatus == 0
     assert machine.desk.state() == "running"
     machine.desk.pipe("dev", "stop")
+
+
+def test_a_build_that_nobody_agreed_to_is_not_begun(machine: Machine) -> None:
+    log = machine.packages.directory / "go.log"
+    machine.put("go", f'#!/bin/sh\necho "$1" >> {log}\n' + GO.partition("\n")[2])
+    said = machine.desk.pipe("dev", "init", "--without", "podman")
+    assert said.returncode == 3, said.stdout + said.stderr
+    assert "nobody agreed to install Consul and Nomad" in said.stderr
+    assert "`prismctl dev init --yes`" in said.stderr
+    assert set(log.read_text().split()) == {"version"}
+
+
+def test_a_group_alone_shows_its_help(machine: Machine) -> None:
+    for words_typed in ((), ("completion",), ("dev", "catalog")):
+        shown = machine.desk.pipe(*words_typed)
+        assert shown.returncode == 0, shown.stderr
+        assert shown.stdout.count("\n") > 3
+        assert shown.stderr == ""
+
+
+def test_a_log_file_in_no_directory_is_refused_before_anything_starts(machine: Machine) -> None:
+    said = machine.desk.pipe("dev", "start", "--log-file", "/nonexistent/x")
+    assert said.returncode == 2
+    assert "--log-file: /nonexistent is not a directory" in said.stderr
+
+
+def test_what_neighbours_call_a_command_leads_to_ours(machine: Machine) -> None:
+    assert "did you mean `start`?" in machine.desk.pipe("dev", "up").stderr
+    assert "did you mean `status`?" in machine.desk.pipe("dev", "ps").stderr
+    assert "did you mean `stop`?" in machine.desk.pipe("dev", "down").stderr

@@ -16,7 +16,7 @@ from prismctl.files.catalog import load_catalog
 from prismctl.files.paths import Home
 from prismctl.files.profiles import load_profile
 from prismctl.files.settings import load_settings
-from prismctl.files.text import MAX_BYTES, read_text
+from prismctl.files.text import MAX_BYTES, name_for_people, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -251,3 +251,19 @@ def test_all_that_a_stack_begins_with_is_closed_to_others(tmp_path: Path) -> Non
     assert [path for path in made if path.stat().st_mode & 0o077] == []
     if paths.socket_directory != paths.directory:
         paths.socket_directory.rmdir()
+
+
+def test_a_path_never_loses_its_beginning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = tmp_path / "user"
+    work = home / "work"
+    work.mkdir(parents=True)
+    monkeypatch.setenv("HOME", str(home))
+    for place, path, shown in (
+        (Path("/"), Path("/usr/bin/nomad"), "/usr/bin/nomad"),
+        (home, home / ".prism" / "bin", "~/.prism/bin"),
+        (tmp_path, home / ".prism", "~/.prism"),
+        (work, work / "services.yaml", "services.yaml"),
+        (work, home / ".prism", "~/.prism"),
+    ):
+        monkeypatch.chdir(place)
+        assert name_for_people(path) == shown

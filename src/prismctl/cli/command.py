@@ -17,6 +17,22 @@ _COMMON_SECTION: Final = "Everywhere"
 _LONGEST_EXAMPLE: Final = 48
 
 
+_NEIGHBOURS: Final = {
+    "up": "start",
+    "run": "start",
+    "down": "stop",
+    "ps": "status",
+    "ls": "status",
+    "log": "logs",
+    "install": "init",
+    "setup": "init",
+    "check": "doctor",
+    "prune": "clean",
+    "rm": "clean",
+}
+"""What other tools call a command; spelling would suggest something else."""
+
+
 class Option(click.Option):
     """An option with the section of the help it is listed in."""
 
@@ -237,7 +253,9 @@ class Group(click.Group):
 
             problem = Problem(
                 message=f"no such command `{ctx.command_path} {name}`",
-                suggestion=nearest_name(name, self.entries),
+                suggestion=_NEIGHBOURS.get(name, "")
+                if _NEIGHBOURS.get(name) in self.entries
+                else nearest_name(name, self.entries),
             )
             raise ConfigError((problem,), hint=f"`{ctx.command_path} --help` lists the commands")
         return (name if command else None), command, args[1:]

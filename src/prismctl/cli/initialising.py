@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from prismctl.cli.invocation import Invocation
     from prismctl.cli.telling_steps import Teller
     from prismctl.files.settings import Settings
-    from prismctl.install.provider import Progress, Provider
+    from prismctl.install.provider import Offer, Progress, Provider
 
 _OTHERS: Final = 0o077
 _AGAIN: Final = "`prismctl dev init` goes on where this one ended"
@@ -252,8 +252,7 @@ def _show_decisions(call: Invocation, looked: Looked) -> None:
 def _ask(call: Invocation, looked: Looked) -> None:
     """Ask once for everything that takes root, minutes or gigabytes.
 
-    Where nobody can be asked, what changes more than home is left out unless ``--yes`` was given; what only takes its time is
-    done, and said before.
+    Where nobody can be asked, all of it is left out unless ``--yes`` was given.
     """
     asked = [decision for decision in looked.decisions if decision.needs_consent]
     if not asked or call.is_confirmed:
@@ -261,11 +260,7 @@ def _ask(call: Invocation, looked: Looked) -> None:
     words = decision_lines(asked, width=call.width)
     if not call.can_ask:
         call.report([(), *words, ()])
-        looked.declined.update(
-            decision.tool.name
-            for decision in asked
-            if decision.offer and decision.offer.changes_machine
-        )
+        looked.declined.update(decision.tool.name for decision in asked)
         return
     call.show([(), *words, ()])
     choices = (
@@ -329,8 +324,11 @@ def _tool_step(call: Invocation, decision: Decision, looked: Looked) -> Step:
         if offer is None:
             return await _describe_existing(call, decision, report)
         if tool.name in looked.declined:
-            command = " ".join(offer.command) or f"prismctl dev init --provider {offer.provider}"
-            return Outcome(detail="not wanted now", is_left_out=True, fix=command)
+            return Outcome(
+                detail="not installed: nobody agreed to it",
+                is_left_out=True,
+                fix=_describe_consent(offer),
+            )
         provider = looked.providers[offer.provider]
         outcome = await carry_out(decision, call.home, provider, report)
         if tool.name is not ToolName.PODMAN:
@@ -339,6 +337,13 @@ def _tool_step(call: Invocation, decision: Decision, looked: Looked) -> Step:
         return replace(outcome, note=made.detail, fix=made.fix)
 
     return Step(name=tool.name, title=tool.title, act=act, is_required=tool.is_required)
+
+
+def _describe_consent(offer: Offer) -> str:
+    """What to type to have after all what was left out."""
+    if offer.changes_machine:
+        return f"`prismctl dev init --yes`, or by hand: {' '.join(offer.command)}"
+    return "`prismctl dev init --yes`"
 
 
 async def _describe_existing(
@@ -430,6 +435,13 @@ def _conclude(call: Invocation, statuses: Sequence[StepStatus]) -> None:
             if any(other.is_changed for other in statuses):
                 call.report([line(f"what is done stays; {_AGAIN}")])
             raise each.error
+    declined = [each for each in statuses if each.is_required and each.fix]
+    if declined:
+        names = " and ".join(each.title for each in declined)
+        raise MissingToolError(
+            f"nobody agreed to install {names}, without which services do not run on Nomad",
+            hint=f"{declined[0].fix}; without Nomad: `prismctl dev start --engine local`",
+        )
     missing = [
         each for each in statuses if not each.is_required and each.state is not StepState.DONE
     ]

@@ -94,6 +94,9 @@ def _invoke(arguments: Sequence[str]) -> int:
     try:
         with root.make_context(PROGRAM_NAME, list(arguments)) as context:
             root.invoke(context)
+    except click.exceptions.NoArgsIsHelpError as asked:
+        # Somebody who types a group's name alone wants to see what there is.
+        sys.stdout.write(f"{asked.ctx.get_help()}\n")
     except click.exceptions.Exit as done:
         return done.exit_code
     return 0

@@ -144,10 +144,13 @@ class PlainTeller(_Steps):
         """Nothing to tidy up."""
 
     def tell(self, step: StepStatus) -> None:
-        """A line, once the step has ended."""
+        """A line when a step has ended, and one when it begins with something that takes its time."""
+        is_first = step.name not in self.steps or self.steps[step.name].progress is None
         super().tell(step)
         if step.state.is_end:
             self._call.write_lines([plain_step_line(step)])
+        elif step.progress is not None and is_first:
+            self._call.write_lines([plain_progress_line(step, None)])
 
     def redraw(self) -> None:
         """Nothing: what moves is not for pipes."""

@@ -59,12 +59,27 @@ def read_text(path: Path) -> str:
 
 
 def name_for_people(path: Path) -> str:
-    """A path as somebody standing in the working directory would type it."""
-    for find_parent, prefix in ((Path.cwd, ""), (Path.home, "~/")):
+    """A path as somebody standing in the working directory would type it.
+
+    What lies below a home directory begins with ``~``, unless somebody stands in a directory further down.
+    """
+    for find_parent, prefix in ((_find_standing_place, ""), (Path.home, "~/")):
         # A directory that was removed under our feet, an account without a home: then there is no short name.
         with contextlib.suppress(OSError, RuntimeError, ValueError):
             return f"{prefix}{path.absolute().relative_to(find_parent())}"
     return str(path)
+
+
+def _find_standing_place() -> Path:
+    """The working directory, where a path that begins there says more than one from the top.
+
+    Raises:
+        ValueError: it is the top of everything, or a home directory or above one.
+    """
+    place = Path.cwd()
+    if place in {Path.home(), *Path.home().parents}:
+        raise ValueError(place)
+    return place
 
 
 def _open(path: Path, shown: str) -> BinaryIO:

@@ -97,6 +97,8 @@ def progress_words(progress: Progress, speed: float | None) -> str:
             return "linking"
         return f"{progress.done} of {count_of(progress.total, 'package')}"
     size = render_bytes(progress.done)
+    if progress.done == progress.total:
+        return f"{size} fetched, being checked and unpacked"
     if progress.total is not None:
         size = f"{size} of {render_bytes(progress.total)}"
     return f"{size} · {render_bytes(int(speed))}/s" if speed else size

@@ -46,7 +46,12 @@ def status_lines(status: dict[str, Any], *, width: int) -> list[Line]:
     services = list(status.get("services") or [])
     if not services:
         if status["state"] == "stopped":
-            lines += [(), line("  ", Span("prismctl dev start", Tone.STRONG), " starts it")]
+            stack = str(status.get("stack") or "default")
+            option = "" if stack == "default" else f" --stack {stack}"
+            lines += [
+                (),
+                line("  ", Span(f"prismctl dev start{option}", Tone.STRONG), " starts it"),
+            ]
         return [clip_line(words, width) for words in [*lines, *_notes(status)]]
     lines += [(), *_table(services, width)]
     for words in (*_component_lines(status), *_notes(status), *_advice(services)):

@@ -138,7 +138,7 @@ def _value_error(flag: str, text: str) -> ConfigError:
     default="keep",
     show_default=True,
     section=_HOW,
-    help="What happens to the rest when a service does not come up.",
+    help="What happens to the rest when a service fails.",
 )
 @option(
     "--wait-timeout",
@@ -183,6 +183,9 @@ def start(
         raise _stray_word_error(ctx, words[0])
     from prismctl.cli.starting import StartOptions, show_plan, start_stack
 
+    if log_file is not None and not Path(log_file).absolute().parent.is_dir():
+        problem = Problem(message=f"--log-file: {Path(log_file).parent} is not a directory")
+        raise ConfigError((problem,), hint=f"`mkdir -p {Path(log_file).parent}` makes it")
     options = StartOptions(
         preset=preset,
         with_services=with_services,
