@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from prismctl.files.paths import Home
+from prismctl.install.manifest import InstalledTool, Manifest, with_tool, write_manifest
 from prismctl.install.proof import remember_proof
 from tests.desk import read_to_end, words
 from tests.install.package_desk import PackageDesk
@@ -251,3 +252,66 @@ def test_what_neighbours_call_a_command_leads_to_ours(machine: Machine) -> None:
     assert "did you mean `start`?" in machine.desk.pipe("dev", "up").stderr
     assert "did you mean `status`?" in machine.desk.pipe("dev", "ps").stderr
     assert "did you mean `stop`?" in machine.desk.pipe("dev", "down").stderr
+
+
+def test_a_rollback_can_be_tried_before_it_is_done(machine: Machine) -> None:
+    home = machine.home
+    home.directory.mkdir(mode=0o700)
+    manifest = Manifest()
+    home.tools.mkdir()
+    for version in ("1.10.5", "1.11.3"):
+        (home.tools / f"nomad-{version}").write_text(f"#!/bin/sh\necho Nomad v{version}\n")
+        (home.tools / f"nomad-{version}").chmod(0o755)
+        manifest = with_tool(
+            manifest,
+            "nomad",
+            InstalledTool(
+                file=f"nomad-{version}",
+                version=version,
+                provider="release",
+                source="",
+                sha256="",
+                verified="",
+            ),
+        )
+    write_manifest(home, manifest)
+    (home.tools / "nomad").symlink_to("nomad-1.11.3")
+
+    tried = machine.desk.pipe("dev", "init", "--rollback", "nomad", "--dry-run")
+    assert "nomad-1.10.5 would be in use" in tried.stdout
+    assert (home.tools / "nomad").readlink() == Path("nomad-1.11.3")
+
+    done = machine.desk.pipe("dev", "init", "--rollback", "nomad")
+    assert "nomad-1.10.5 is in use" in done.stdout
+    assert (home.tools / "nomad").readlink() == Path("nomad-1.10.5")
+
+
+def test_programs_get_one_document_however_it_ends(machine: Machine) -> None:
+    said = machine.desk.pipe("dev", "init", "--without", "podman", "-o", "json")
+    assert said.returncode == 4
+    document = json.loads(said.stdout)
+    assert document["error"]["message"].startswith("Consul cannot be had")
+    assert steps(document)["nomad"]["state"] == "failed"
+
+
+def test_without_a_package_manager_podman_is_refused_in_words_about_podman(
+    machine: Machine,
+) -> None:
+    machine.put_agents()
+    for name in ("apt-get", "apt-cache", "dpkg-query"):
+        (machine.packages.directory / "bin" / name).unlink()
+    said = machine.desk.pipe("dev", "init")
+    assert said.returncode == 7
+    assert "no package manager that Podman could come from is on PATH" in said.stdout
+    assert "--without podman" in said.stderr
+
+
+def test_a_start_in_a_pipe_says_which_engine_it_took_and_why(machine: Machine) -> None:
+    catalog = (
+        "core: false\nservices:\n  - {name: web, command: [/bin/sleep, '600'], default: true}\n"
+    )
+    (machine.desk.directory / "web.yaml").write_text(catalog)
+    said = machine.desk.pipe("dev", "start", "--services", "web.yaml")
+    assert said.returncode == 0, said.stderr
+    assert "engine=local Nomad and Consul are not installed; `prismctl dev init`" in said.stdout
+    machine.desk.pipe("dev", "stop")

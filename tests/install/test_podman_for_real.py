@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import fcntl
 import io
 import os
 import shutil
@@ -70,6 +71,14 @@ def image() -> Iterator[str]:
         yield name
     finally:
         podman("rmi", "-f", name)
+
+
+@pytest.fixture(autouse=True)
+def _alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """One test of this file at a time: each looks at all trial containers of the machine."""
+    with (tmp_path_factory.getbasetemp().parent / "podman.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def trials_left() -> str:

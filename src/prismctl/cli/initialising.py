@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import click
+
 from prismctl.cli.interrupts import Terminated, interruption_error
 from prismctl.cli.loop import run_in_loop
 from prismctl.cli.telling_steps import choose_teller, show_end
@@ -25,7 +27,7 @@ from prismctl.install.containers.proof import recall_containers, remember_contai
 from prismctl.install.existing import look_for_all
 from prismctl.install.go_build import find_go
 from prismctl.install.installation import Decision, carry_out, clear_workspace, decide
-from prismctl.install.manifest import read_manifest, write_manifest
+from prismctl.install.manifest import read_manifest, rolled_back, write_manifest
 from prismctl.install.packages import PackageProvider
 from prismctl.install.placing import roll_back, settle
 from prismctl.install.podman import make_podman_work
@@ -112,24 +114,35 @@ def _initialise(call: Invocation, options: InitOptions) -> None:
         teller.tell(home)
         statuses = (home, *run_in_loop(_carry_out(call, looked, teller)))
         statuses = (*statuses, _try(call, statuses, teller))
+    try:
+        _conclude(statuses)
+    except PrismError as error:
+        if call.is_json:
+            # One document says both how the steps ended and why that is not enough.
+            show_end(call, statuses, error=error)
+            raise click.exceptions.Exit(error.exit_code) from error
+        show_end(call, statuses)
+        raise
     show_end(call, statuses, seconds=time.monotonic() - began_at)
-    _conclude(call, statuses)
 
 
-def go_back(call: Invocation, name: str) -> None:
+def go_back(call: Invocation, name: str, *, is_trial: bool) -> None:
     """Use the version of a tool that was in use before.
 
     Raises:
         PrismError: there is none.
     """
-    with exclusive(call):
-        file = roll_back(call.home, name)
-    if call.is_json:
-        call.write_json({"schema": 1, "tool": name, "in_use": file})
+    if is_trial:
+        file = rolled_back(read_manifest(call.home), name).tools[name].current
+        words = f"{file} would be in use; nothing was changed (--dry-run)"
     else:
-        call.write_lines(
-            [line(f"{file} is in use; stacks that run keep the one they were started with")]
-        )
+        with exclusive(call):
+            file = roll_back(call.home, name)
+        words = f"{file} is in use; stacks that run keep the one they were started with"
+    if call.is_json:
+        call.write_json({"schema": 1, "tool": name, "in_use": file, "is_changed": not is_trial})
+    else:
+        call.write_lines([line(words)])
 
 
 @contextlib.contextmanager
@@ -245,7 +258,21 @@ def _show_decisions(call: Invocation, looked: Looked) -> None:
         document = {"schema": 1, "home": str(call.home.directory), "tools": tools}
         call.write_json(document, is_pretty=call.is_on_terminal)
         return
-    call.write_lines([(), *decision_lines(looked.decisions, width=call.width), ()])
+    home = name_for_people(call.home.directory)
+    catalog = "is there" if call.home.catalog.exists() else "would be written"
+    rest = [
+        line(
+            f"  Home     {home}; programs go to {home}/bin, settings for Podman to {home}/containers"
+        ),
+        line(
+            f"  Catalog  {name_for_people(call.home.catalog)} {catalog}, with the presets that ship"
+        ),
+        line(
+            "  Trial    one service would be started and stopped on Nomad, unless that has worked before"
+        ),
+    ]
+    lines = [(), *decision_lines(looked.decisions, width=call.width), (), *rest, ()]
+    call.write_lines(lines)
     call.report([line("nothing was changed (--dry-run)")])
 
 
@@ -427,13 +454,11 @@ def _try(call: Invocation, statuses: Sequence[StepStatus], teller: Teller) -> St
     return ended
 
 
-def _conclude(call: Invocation, statuses: Sequence[StepStatus]) -> None:
+def _conclude(statuses: Sequence[StepStatus]) -> None:
     """The last word, and the exit code."""
     failed = [each for each in statuses if each.state is StepState.FAILED]
     for each in failed:
         if each.is_required and each.error is not None:
-            if any(other.is_changed for other in statuses):
-                call.report([line(f"what is done stays; {_AGAIN}")])
             raise each.error
     declined = [each for each in statuses if each.is_required and each.fix]
     if declined:

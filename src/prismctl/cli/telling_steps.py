@@ -16,6 +16,7 @@ from prismctl.present.installation import (
     render_steps,
     step_lines,
 )
+from prismctl.present.problems import render_error
 from prismctl.present.text import Span, Tone, line
 from prismctl.present.units import render_duration
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from prismctl.cli.invocation import Invocation
+    from prismctl.errors import PrismError
     from prismctl.install.steps import StepStatus
 
 _REDRAW_SECONDS: Final = 0.1
@@ -202,17 +204,33 @@ def choose_teller(call: Invocation) -> Teller:
     return LiveTeller(call) if call.has_animation else PlainTeller(call)
 
 
-def show_end(call: Invocation, steps: Sequence[StepStatus], *, seconds: float) -> None:
-    """How all steps ended, to stay; and what to do next, when all is well."""
+def show_end(
+    call: Invocation,
+    steps: Sequence[StepStatus],
+    *,
+    seconds: float | None = None,
+    error: PrismError | None = None,
+) -> None:
+    """How all steps ended, to stay; and what to do next, when all is well.
+
+    Args:
+        call: says where to.
+        steps: that have ended.
+        seconds: they took; ``None`` when not all is well.
+        error: why not, for those who read one document.
+    """
     if call.is_json:
-        call.write_json(render_steps(steps), is_pretty=call.is_on_terminal)
+        document = render_steps(steps) | (render_error(error) if error else {})
+        call.write_json(document, is_pretty=call.is_on_terminal)
         return
     if call.is_quiet:
         return
     if call.has_animation:
         now = time.monotonic()
         call.write_lines([*step_lines(steps, now=now, speeds={}, width=call.width), ()])
-    if not all(step.state is StepState.DONE for step in steps if step.is_required):
+    if seconds is None:
+        if any(step.is_changed for step in steps):
+            call.write_lines([line("what is done stays; `prismctl dev init` goes on from there")])
         return
     is_changed = any(step.is_changed for step in steps)
     words = (

@@ -13,6 +13,7 @@ from prismctl.client import StackClient, StackCondition, find_condition, start_d
 from prismctl.domain.plan import EngineName, ServicePlan, StackPlan, plan_to_json
 from prismctl.domain.service import Runtime, ServiceName, ServiceType, StackName
 from prismctl.errors import DeadlineError, PrismError
+from prismctl.install.cleaning import find_short_place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -28,7 +29,7 @@ _PATIENCE_SECONDS: Final = 60.0
 def run_trial(call: Invocation, tell: Callable[[str], None]) -> float:
     """Start and stop one service on the Nomad engine, in a stack of its own; how long the start took, in seconds.
 
-    Nothing of it is left, however it ends.
+    Nothing of it is left, but for the logs of one that failed, which the next one removes.
 
     Raises:
         PrismError: it did not work; the message has what the engine said.
@@ -38,6 +39,7 @@ def run_trial(call: Invocation, tell: Callable[[str], None]) -> float:
     # An earlier trial run may have been killed at any moment.
     _end(call, paths)
     began_at = time.time()
+    keeps_files = False
     try:
         with held_interrupts() as check:
             start_daemon(paths, EngineName.NOMAD.value).wait()
@@ -45,21 +47,29 @@ def run_trial(call: Invocation, tell: Callable[[str], None]) -> float:
             messages = client.apply(plan_to_json(_plan()), began_at, "stop")
             _follow(messages, tell, check)
             took = time.time() - began_at
+    except PrismError:
+        # What it says names the logs.
+        keeps_files = True
+        raise
     finally:
         with held_interrupts() as check:
             tell("stops again")
-            _end(call, paths)
+            _end(call, paths, keeps_files=keeps_files)
         check()
     return took
 
 
-def _end(call: Invocation, paths: StackPaths) -> None:
-    """Take the stack down in whatever condition it is, with its files."""
+def _end(call: Invocation, paths: StackPaths, *, keeps_files: bool = False) -> None:
+    """Take the stack down in whatever condition it is, with its files unless somebody may want to read them."""
     condition = find_condition(paths)
     if condition in {StackCondition.RUNNING, StackCondition.UNATTENDED}:
         tell_stop(call, StackClient(paths).stop())
     verify_stopped(paths)
-    shutil.rmtree(paths.directory, ignore_errors=True)
+    if keeps_files:
+        return
+    place = find_short_place(paths)
+    for directory in (paths.directory, *((place,) if place else ())):
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 def _plan() -> StackPlan:

@@ -30,7 +30,7 @@ class Settings:
     """Data stays from one start to the next."""
     on_failure: FailurePolicy = FailurePolicy.KEEP
     wait_timeout_seconds: float | None = None
-    """How long a start waits until all is healthy; ``None``: as long as it takes to know."""
+    """How long a start waits until all is healthy; ``None``: as long as the flag's default says."""
     dashboard_port: int = 3000
     """Where the web dashboard is tried first."""
     max_log_bytes: int | None = None

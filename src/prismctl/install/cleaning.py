@@ -14,7 +14,7 @@ from prismctl.errors import PrismError
 from prismctl.files.catalog import SCHEMA_FILE_NAME
 from prismctl.files.paths import is_short_place
 from prismctl.files.profiles import SUFFIX as PROFILE_SUFFIX
-from prismctl.install.manifest import Manifest
+from prismctl.install.manifest import Manifest, read_manifest
 from prismctl.install.package_managers.removal import can_remove
 from prismctl.install.provider import ProviderName
 from prismctl.install.removing import measure
@@ -22,7 +22,7 @@ from prismctl.install.tools import TOOLS
 from prismctl.machine import tools_directory
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from prismctl.files.paths import Home, StackPaths
     from prismctl.install.manifest import InstalledPackages
@@ -138,7 +138,8 @@ def plan_cleaning(
         paths = []
     except OSError as error:
         raise PrismError(f"cannot read {home.directory}: {error.strerror}") from error
-    plan = _plan_home(home, paths, is_all=manifest is not None)
+    created = (manifest or _read_leniently(home)).created
+    plan = _plan_home(home, paths, created=created, is_all=manifest is not None)
     return plan if manifest is None else _with_manifest(plan, home, manifest, environment)
 
 
@@ -218,7 +219,17 @@ def what_remains(
     return Manifest(tools=tools, packages=tuple(packages), created=created, images=tuple(images))
 
 
-def _plan_home(home: Home, paths: Iterable[Path], *, is_all: bool) -> CleaningPlan:
+def _read_leniently(home: Home) -> Manifest:
+    """The manifest, for words only: what cannot be read says nothing."""
+    try:
+        return read_manifest(home)
+    except PrismError:
+        return Manifest()
+
+
+def _plan_home(
+    home: Home, paths: Iterable[Path], *, created: Collection[str], is_all: bool
+) -> CleaningPlan:
     targets: list[Target] = []
     last: list[Target] = []
     kept: list[Kept] = []
@@ -231,10 +242,8 @@ def _plan_home(home: Home, paths: Iterable[Path], *, is_all: bool) -> CleaningPl
             targets.append(_target(path, Kind.STATE, what))
         elif path == home.init_lock:
             last.append(_target(path, Kind.BOOKKEEPING, "lock of init"))
-        elif path.name not in _kept_names(home):
-            kept.append(Kept(path=path, why=NOT_OURS))
-        elif not is_all:
-            kept.append(Kept(path=path, why=WITH_ALL))
+        elif why := _why_kept(path, {*created, *_kept_names(home)}, home, is_all=is_all):
+            kept.append(Kept(path=path, why=why))
         elif path == home.manifest:
             last.insert(0, _target(path, Kind.BOOKKEEPING, "manifest"))
         elif path == home.profiles:
@@ -269,6 +278,13 @@ def _state_of(name: str, home: Home) -> str:
     if _is_temporary(name, {*_SETTINGS, home.manifest.name, *_STATE}):
         return "a write that was cut short"
     return _STATE.get(name, "")
+
+
+def _why_kept(path: Path, ours: Collection[str], home: Home, *, is_all: bool) -> str:
+    """Why something in home stays; empty: it goes."""
+    if is_all:
+        return "" if path.name in _kept_names(home) else NOT_OURS
+    return WITH_ALL if path.name in ours else NOT_OURS
 
 
 def _kept_names(home: Home) -> set[str]:

@@ -104,7 +104,8 @@ async def decide(
             return Decision(tool=tool, existing=existing, error=error)
         return Decision(tool=tool, existing=existing, offer=offer, why=_why(candidate, refusals))
     if not refusals:
-        return Decision(tool=tool, existing=existing, error=explain_nobody(tool, situation))
+        nobody = explain_nobody(tool, situation) if tool.is_required else _explain_no_manager(tool)
+        return Decision(tool=tool, existing=existing, error=nobody)
     return Decision(tool=tool, existing=existing, error=_explain_refusals(tool, refusals))
 
 
@@ -212,6 +213,14 @@ async def _ask(provider: Provider | None, candidate: Candidate, tool: Tool) -> O
 
 def _why(candidate: Candidate, refusals: list[PrismError]) -> str:
     return "; ".join([*(refusal.message for refusal in refusals), candidate.why])
+
+
+def _explain_no_manager(tool: Tool) -> MissingToolError:
+    known = ", ".join(sorted(PACKAGE_MANAGERS))
+    return MissingToolError(
+        f"no package manager that {tool.title} could come from is on PATH ({known}), or nothing may be fetched",
+        hint=f"install {tool.title} yourself, or `prismctl dev init --without {tool.name}`",
+    )
 
 
 def _explain_absence(tool: Tool, existing: Existing | None) -> MissingToolError:

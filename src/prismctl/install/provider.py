@@ -161,7 +161,9 @@ def order_providers(situation: Situation) -> tuple[Candidate, ...]:
         return ()
     found = []
     if situation.is_released:
-        found.append(Candidate(provider=ProviderName.RELEASE, why="the vendor's own build"))
+        found.append(
+            Candidate(provider=ProviderName.RELEASE, why=f"it is released for {situation.target}")
+        )
     if situation.go:
         why = (
             "the release cannot be had" if found else f"nothing is released for {situation.target}"

@@ -162,6 +162,9 @@ def plain_plan_lines(plan: StackPlan) -> list[Line]:
             ),
         )
     ]
+    if plan.engine_reason not in {"", _ASKED_FOR} and plan.engine.value != _USUAL_ENGINE:
+        why = f"engine={plan.engine.value} {clean(plan.engine_reason)}"
+        lines.append(action_line("note", why, Tone.MUTED))
     lines += [
         action_line(
             "plan",

@@ -110,7 +110,7 @@ def init(
     from prismctl.cli.initialising import InitOptions, go_back, initialise
 
     if rollback is not None:
-        go_back(call, rollback)
+        go_back(call, rollback, is_trial=dry_run)
         return
     options = InitOptions(
         provider=None if provider == "auto" else ProviderName(provider),

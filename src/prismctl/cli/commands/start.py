@@ -186,6 +186,14 @@ def start(
     if log_file is not None and not Path(log_file).absolute().parent.is_dir():
         problem = Problem(message=f"--log-file: {Path(log_file).parent} is not a directory")
         raise ConfigError((problem,), hint=f"`mkdir -p {Path(log_file).parent}` makes it")
+    if call.home.settings.exists():
+        from prismctl.files.settings import load_settings
+
+        settings = load_settings(call.home)
+        if not _is_typed(ctx, "on_failure"):
+            on_failure = settings.on_failure.value
+        if not _is_typed(ctx, "wait_timeout") and settings.wait_timeout_seconds is not None:
+            wait_timeout = settings.wait_timeout_seconds
     options = StartOptions(
         preset=preset,
         with_services=with_services,

@@ -38,7 +38,12 @@ def version(call: Invocation) -> None:
     entries, complaint = asyncio.run(take_inventory(call.home, os.environ))
     rows = [*_own_rows(), *map(_render, entries)]
     if call.is_json:
-        document = {"schema": 1, "tools": rows, "complaint": complaint or None}
+        document = {
+            "schema": 1,
+            "platform": f"{platform.system().lower()}_{platform.machine()}",
+            "tools": rows,
+            "complaint": complaint or None,
+        }
         call.write_json(document, is_pretty=call.is_on_terminal)
         return
     from prismctl.files.text import name_for_people
@@ -54,6 +59,7 @@ def version(call: Invocation) -> None:
         )
         for row in rows
     ]
+    cells.append(("platform", f"{platform.system()} {platform.machine()}", "", ""))
     call.write_lines(table_lines(("TOOL", "VERSION", "PATH", "FROM"), cells, width=call.width))
     problems = [row["problem"] for row in rows if row["problem"]] + [complaint] * bool(complaint)
     call.write_lines([line(f"  {each}") for each in ["", *problems]] if problems else [])
