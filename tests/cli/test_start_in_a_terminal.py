@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import termios
 from typing import TYPE_CHECKING
 
 from prismctl.errors import ExitCode
@@ -235,3 +236,25 @@ def test_all_output_is_appended_to_a_file(desk: Desk, wait_until: Callable[..., 
     desk.pipe(*desk.start(talking, "--log-file", "all.log"))
     wait_until(lambda: target.exists() and "hello" in target.read_text())
     assert desk.pipe("dev", "stop").returncode == ExitCode.DONE
+
+
+def test_keys_pressed_while_it_starts_neither_show_nor_reach_the_shell(
+    desk: Desk, wait_until: Callable[..., None]
+) -> None:
+    gate = desk.directory / "gate"
+    slow = (
+        "core: false\nservices:\n  - name: slow\n    default: true\n"
+        f"    command: [sh, -c, 'exec sleep 1000']\n"
+        f"    health_check: {{type: exec, command: [test, -e, {gate}], interval: 0.1}}\n"
+    )
+    child = desk.terminal(desk.start(slow))
+    before = termios.tcgetattr(child.child_fd)
+    child.expect("slow")
+    wait_until(lambda: not termios.tcgetattr(child.child_fd)[3] & termios.ECHO)
+    child.send("impatient\r")
+    gate.touch()
+    shown = read_to_end(child)
+    assert ended_with(child) == ExitCode.DONE
+    assert "impatient" not in shown
+    assert before[3] & termios.ECHO
+    desk.pipe("dev", "stop")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
+import termios
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from prismctl.present.text import Tone
@@ -32,6 +35,8 @@ class LiveLines:
     def __init__(self, call: Invocation) -> None:
         self._call = call
         self._live: Live | None = None
+        self._modes: list[Any] | None = None
+        """Of the keyboard, to be given back."""
 
     def __enter__(self) -> Self:
         """Nothing yet."""
@@ -46,6 +51,9 @@ class LiveLines:
         """Take the lines off the screen and give the cursor back."""
         if self._live is not None:
             self._live.__exit__(kind, error, trace)
+        if self._modes is not None:
+            _give_keyboard_back(self._modes)
+            self._modes = None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -66,8 +74,33 @@ class LiveLines:
                 file=sys.stdout, no_color=not self._call.has_colour, highlight=False, markup=False
             )
             self._live = Live(console=console, auto_refresh=False, transient=True)
+            self._modes = _silence_keyboard()
             self._live.__enter__()
         return self._live
+
+
+def _silence_keyboard() -> list[Any] | None:
+    """Let keys that are pressed meanwhile not show between the lines; the modes before, ``None`` where nothing was done.
+
+    Keys that make signals do what they always do.
+    """
+    try:
+        descriptor = sys.stdin.fileno()
+        if not os.isatty(descriptor) or os.tcgetpgrp(descriptor) != os.getpgrp():
+            return None
+        modes = termios.tcgetattr(descriptor)
+        silent = modes.copy()
+        silent[3] &= ~termios.ECHO
+        termios.tcsetattr(descriptor, termios.TCSANOW, silent)
+    except (OSError, ValueError, termios.error):
+        return None
+    return modes
+
+
+def _give_keyboard_back(modes: list[Any]) -> None:
+    """The modes of before; what was typed meanwhile was meant for nobody, the shell least of all."""
+    with contextlib.suppress(OSError, ValueError, termios.error):
+        termios.tcsetattr(sys.stdin.fileno(), termios.TCSAFLUSH, modes)
 
 
 def _styled(lines: list[Line]) -> Any:
