@@ -11,16 +11,17 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from prismctl.client import start_daemon
 from prismctl.errors import ExitCode
 from tests.free_ports import take_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from tests.e2e.conftest import Shell
 
@@ -407,6 +408,52 @@ def test_a_stack_whose_home_was_removed_under_it_can_still_be_stopped(
     assert shell.lab.own_processes() == []
     shutil.rmtree(shell.lab.home, ignore_errors=True)
     assert is_running_again(shell, engine)
+
+
+@pytest.fixture
+def moved_home(shell: Shell, engine: str, wait_until: Callable[..., None]) -> Iterator[list[int]]:
+    """The keeper and the daemon of a stack whose home was moved away while it ran."""
+    shell.start(engine)
+    lost = [pid_of(shell, "keeper"), pid_of(shell, "daemon")]
+    elsewhere = shell.lab.home.with_name("elsewhere")
+    shell.lab.home.rename(elsewhere)
+    wait_until(lambda: bool(shell.status()["notes"]))
+    yield lost
+    # What is mounted moves along, and the engine that would unmount it looks for it at its old place.
+    for mount in Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines():
+        if (target := mount.split()[1]).startswith(str(elsewhere)):
+            subprocess.run(["umount", target], check=True)
+    shutil.rmtree(elsewhere)
+
+
+def test_a_stack_whose_home_was_moved_under_it_is_told_and_ended_by_the_next_start(
+    shell: Shell, engine: str, moved_home: list[int]
+) -> None:
+    status = shell.status()
+    assert status["state"] == "stopped"
+    (note,) = status["notes"]
+    assert "its directory was removed while it ran" in note
+    assert all(str(pid) in note for pid in moved_home)
+    assert f"prismctl dev stop --stack {shell.lab.paths.name}" in note
+
+    said = shell.start(engine)
+
+    assert "swept the keeper and the daemon of a stack that lost its directory" in said
+    assert is_running(shell)
+    assert not {pid for pid, _ in shell.lab.own_processes()} & set(moved_home)
+    stop_leaves_nothing(shell)
+
+
+def test_a_stop_also_ends_a_stack_that_lost_its_home_before_this_one_was_started(
+    shell: Shell, moved_home: list[int]
+) -> None:
+    start_daemon(shell.lab.paths).wait()
+
+    said = shell.run("dev", "stop")
+
+    assert all(str(pid) in said for pid in moved_home)
+    assert shell.lab.own_processes() == []
+    assert shell.status()["notes"] == []
 
 
 def is_running_again(shell: Shell, engine: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from prismctl.client import StackClient, StackCondition, find_condition
 from prismctl.errors import UnavailableError
@@ -13,8 +13,11 @@ if TYPE_CHECKING:
 
     from prismctl.cli.invocation import Invocation
     from prismctl.files.paths import StackPaths
+    from prismctl.install.checks.supervisors import Supervisor
 
 _ALIVE = frozenset({StackCondition.RUNNING, StackCondition.UNATTENDED})
+_SETTLED_SECONDS: Final = 1.0
+"""A daemon has its lock after a fraction of this."""
 
 
 def find_stack(paths: StackPaths) -> StackClient | None:
@@ -46,11 +49,34 @@ def read_status(paths: StackPaths) -> dict[str, Any]:
     from prismctl.domain.snapshot import render_status, stopped_snapshot
 
     document = render_status(stopped_snapshot(StackName(paths.name)), 0.0)
+    notes = []
     if condition is StackCondition.LEFT_BEHIND:
-        document["notes"] = [
+        notes.append(
             "it ended without being stopped; `prismctl dev stop` or `prismctl dev start` clears up"
-        ]
+        )
+    lost = find_lost_supervisors(paths)
+    if lost:
+        pids = ", ".join(str(each.pid) for each in lost)
+        notes.append(
+            f"its directory was removed while it ran (PID {pids}); "
+            f"`prismctl dev stop{option_of(paths.name)}` ends it"
+        )
+    if notes:
+        document["notes"] = notes
     return document
+
+
+def find_lost_supervisors(paths: StackPaths) -> list[Supervisor]:
+    """The keeper and the daemon of this stack that run while their directory is gone: nobody can reach them."""
+    from prismctl.files.paths import Home
+    from prismctl.install.checks.supervisors import find_lost
+
+    home = Home(paths.directory.parent.parent)
+    return [
+        each
+        for each in find_lost(home, (), settled_seconds=_SETTLED_SECONDS)
+        if each.stack == paths.name
+    ]
 
 
 def read_saved_events(paths: StackPaths) -> Iterator[dict[str, Any]]:

@@ -18,7 +18,13 @@ from prismctl.cli.narrators import choose_narrator
 from prismctl.cli.preflight import check_before_start
 from prismctl.cli.process_clock import process_began_at
 from prismctl.cli.stack import find_stack, option_of
-from prismctl.cli.stopping import stop_after_interrupt, sweep_leftovers, take_down, verify_stopped
+from prismctl.cli.stopping import (
+    stop_after_interrupt,
+    sweep_leftovers,
+    sweep_lost,
+    take_down,
+    verify_stopped,
+)
 from prismctl.client import StackClient, start_daemon
 from prismctl.domain.plan import EngineName, compare_plans, plan_from_json, plan_to_json
 from prismctl.errors import PrismError
@@ -228,6 +234,9 @@ def _change(
 def _begin(call: Invocation, options: StartOptions, *, began_at: float, deadline: float) -> None:
     """Bring up the daemon and make the plan side by side; an interrupt takes down what was begun."""
     check_before_start(call)
+    lost = sweep_lost(call)
+    if lost:
+        call.report([line(f"swept {what}") for what in lost])
     swept = sweep_leftovers(call.paths)
     if swept:
         call.report(

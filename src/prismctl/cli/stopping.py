@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from prismctl.cli.interrupts import Terminated
+from prismctl.cli.stack import find_lost_supervisors
 from prismctl.client import (
     StackClient,
     StackCondition,
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
 _GONE_SECONDS: Final = 5.0
 _LOOK_SECONDS: Final = 0.01
 _LOST_SECONDS: Final = 20.0
-_SETTLED_SECONDS: Final = 1.0
-"""A daemon has its lock after a fraction of this."""
+_ENDING_SECONDS: Final = 0.3
+"""A keeper that ends lets go of its lock a little before it is gone, and is not lost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +40,8 @@ class Stopped:
     services: list[str]
     components: list[str]
     """Agents of the engine."""
+    swept: list[str]
+    """What ran beside it and nobody could reach any more, in words."""
 
 
 def stop_stack(call: Invocation, *, kill: bool) -> Stopped:
@@ -53,7 +56,7 @@ def stop_stack(call: Invocation, *, kill: bool) -> Stopped:
     components = [name for name, state in status["components"].items() if state != "stopped"]
     tell_stop(call, client.stop(kill=kill))
     verify_stopped(call.paths)
-    return Stopped(services=services, components=components)
+    return Stopped(services=services, components=components, swept=sweep_lost(call))
 
 
 def take_down(client: StackClient) -> None:
@@ -115,21 +118,22 @@ def sweep_lost(call: Invocation) -> list[str]:
     Raises:
         PrismError: something of it does not end.
     """
-    from prismctl.install.checks.supervisors import find_lost
-
-    found = find_lost(call.home, (), settled_seconds=_SETTLED_SECONDS)
-    lost = [each for each in found if each.stack == call.stack]
-    if not lost:
+    found = find_lost_supervisors(call.paths)
+    if not found:
         return []
     import psutil
 
     processes = []
-    for each in lost:
+    for each in found:
         with contextlib.suppress(psutil.NoSuchProcess):
-            process = psutil.Process(each.pid)
+            processes.append(psutil.Process(each.pid))
+    lost = psutil.wait_procs(processes, timeout=_ENDING_SECONDS)[1]
+    if not lost:
+        return []
+    for process in lost:
+        with contextlib.suppress(psutil.NoSuchProcess):
             process.terminate()
-            processes.append(process)
-    living = psutil.wait_procs(processes, timeout=_LOST_SECONDS)[1]
+    living = psutil.wait_procs(lost, timeout=_LOST_SECONDS)[1]
     if living:
         pids = " ".join(str(process.pid) for process in living)
         raise PrismError(
@@ -137,7 +141,7 @@ def sweep_lost(call: Invocation) -> list[str]:
             hint=f"kill -9 {pids}",
         )
     swept = describe_swept(sweep(call.paths))
-    pids = ", ".join(str(each.pid) for each in lost)
+    pids = ", ".join(str(process.pid) for process in lost)
     return [f"the keeper and the daemon of a stack that lost its directory (PID {pids})", *swept]
 
 

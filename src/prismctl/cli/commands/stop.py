@@ -52,12 +52,13 @@ def stop(call: Invocation, *, kill: bool) -> None:
                 "state": "stopped",
                 "stopped": [*stopped.services, *stopped.components],
                 "seconds": round(time.monotonic() - began, 3),
-                "swept": [],
+                "swept": stopped.swept,
             }
         )
         return
     from prismctl.present.banner import stopped_lines
 
+    call.write_lines([line(f"swept {what}") for what in stopped.swept])
     call.write_lines(
         stopped_lines(
             stack=call.stack,
