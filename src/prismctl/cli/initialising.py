@@ -23,6 +23,7 @@ from prismctl.files.atomic import describe_way_out
 from prismctl.files.catalog import ensure_catalog, load_catalog
 from prismctl.files.settings import load_settings
 from prismctl.files.text import name_for_people, read_text
+from prismctl.install.closing import OTHERS, close_to_others, refuse_open
 from prismctl.install.containers.proof import recall_containers, remember_containers
 from prismctl.install.existing import look_for_all
 from prismctl.install.go_build import find_go
@@ -51,7 +52,6 @@ if TYPE_CHECKING:
     from prismctl.files.settings import Settings
     from prismctl.install.provider import Offer, Progress, Provider
 
-_OTHERS: Final = 0o077
 _AGAIN: Final = "`prismctl dev init` goes on where this one ended"
 
 
@@ -96,6 +96,7 @@ def initialise(call: Invocation, options: InitOptions) -> None:
         if options.is_trial:
             _show_decisions(call, run_in_loop(look(call, options)))
             return
+        refuse_open(call.home.directory)
         with exclusive(call):
             _initialise(call, options)
     except (KeyboardInterrupt, Terminated) as interrupt:
@@ -180,7 +181,7 @@ def _prepare_home(call: Invocation) -> StepStatus:
         write_manifest(home, manifest)
     clear_workspace(home)
     settle(home)
-    is_opened = _close_to_others(home.directory)
+    is_opened = _is_closed_now(home.directory)
     shown = name_for_people(home.directory)
     return StepStatus(
         name="home",
@@ -192,17 +193,14 @@ def _prepare_home(call: Invocation) -> StepStatus:
     )
 
 
-def _close_to_others(directory: Path) -> bool:
-    """Whether home was open to others; it is not any more."""
+def _is_closed_now(directory: Path) -> bool:
+    """Whether home was open to others until now."""
     try:
-        was_open = bool(directory.stat().st_mode & _OTHERS)
-        if was_open:
-            directory.chmod(0o700)
+        was_open = bool(directory.stat().st_mode & OTHERS)
     except OSError as error:
-        raise PrismError(
-            f"cannot close {directory} to others: {error.strerror}",
-            hint=f"`ls -ld {directory}` shows whose it is",
-        ) from error
+        raise PrismError(f"cannot look at {directory}: {error.strerror}") from error
+    if was_open:
+        close_to_others(directory)
     return was_open
 
 

@@ -14,6 +14,7 @@ from prismctl.errors import PrismError
 from prismctl.files.catalog import SCHEMA_FILE_NAME
 from prismctl.files.paths import is_short_place
 from prismctl.files.profiles import SUFFIX as PROFILE_SUFFIX
+from prismctl.install.closing import holds_more
 from prismctl.install.manifest import Manifest, read_manifest
 from prismctl.install.package_managers.removal import can_remove
 from prismctl.install.provider import ProviderName
@@ -147,13 +148,9 @@ def refuse_dangerous(home: Home) -> None:
     """Names such as ``bin`` and ``downloads`` are ours only in a directory that is home to nothing else.
 
     Raises:
-        PrismError: home is the root, the user's own home directory, or one above it.
+        PrismError: home is the system's, the user's own home directory, or one above it.
     """
-    try:
-        directory, user = home.directory.resolve(), Path.home().resolve()
-    except (OSError, RuntimeError) as error:
-        raise PrismError(f"cannot tell where {home.directory} is: {error}") from error
-    if user.is_relative_to(directory):
+    if holds_more(home.directory):
         raise PrismError(
             f"{home.directory} holds more than a Prism home: it is not cleaned",
             hint="`unset PRISM_HOME`, or point it at a directory of its own",

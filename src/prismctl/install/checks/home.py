@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from prismctl.files.text import name_for_people
 from prismctl.install.checks.finding import Finding, Repair, RepairKind, State
+from prismctl.install.closing import OTHERS, WAY_OUT, find_obstacle
 
 if TYPE_CHECKING:
     from prismctl.files.paths import StackPaths
     from prismctl.install.checks.surroundings import Surroundings
 
-_OTHERS: Final = 0o077
 _OTHERS_WRITE: Final = 0o022
 
 
@@ -31,6 +31,8 @@ class DirectoryFacts(NamedTuple):
     """By this process; of a home that is not there, the directory in which it will be made."""
     blocked_at: Path | None = None
     """What keeps it from being made or written."""
+    obstacle: str = ""
+    """Why it must not be closed to others."""
 
 
 class SecretFacts(NamedTuple):
@@ -45,6 +47,7 @@ def gather_directory(surroundings: Surroundings) -> DirectoryFacts:
     path = surroundings.home.directory
     try:
         status = path.stat()
+        obstacle = find_obstacle(path)
     except FileNotFoundError:
         above = next((each for each in path.parents if each.exists()), Path("/"))
         can_make = above.is_dir() and os.access(above, os.W_OK | os.X_OK)
@@ -61,6 +64,7 @@ def gather_directory(surroundings: Surroundings) -> DirectoryFacts:
         owner="" if status.st_uid == os.getuid() else _name_user(status.st_uid),
         is_writable=can_write,
         blocked_at=None if can_write else path,
+        obstacle=obstacle,
     )
 
 
@@ -75,7 +79,7 @@ def gather_secrets(surroundings: Surroundings) -> SecretFacts:
     ]
     return SecretFacts(
         total=len(files),
-        open_to_others=tuple(path for path in files if _mode(path) & _OTHERS),
+        open_to_others=tuple(path for path in files if _mode(path) & OTHERS),
     )
 
 
@@ -114,13 +118,18 @@ def judge_directory(facts: DirectoryFacts) -> tuple[Finding, ...]:
         return (_home(State.PROBLEM, obstacle, "set PRISM_HOME to a directory of yours"),)
     if facts.mode is None:
         return (_home(State.FINE, f"{shown} is not there yet; the first start makes it"),)
-    if facts.mode & _OTHERS:
+    if facts.mode & OTHERS:
         is_dangerous = bool(facts.mode & _OTHERS_WRITE)
         danger = "others can put programs into it" if is_dangerous else "others can look into it"
+        state = State.PROBLEM if is_dangerous else State.WARNING
+        words = f"{shown} has mode {facts.mode:04o}: {danger}"
+        if facts.obstacle:
+            words = f"{words}, and it cannot be closed to them: {facts.obstacle}"
+            return (_home(state, words, WAY_OUT),)
         return (
             _home(
-                State.PROBLEM if is_dangerous else State.WARNING,
-                f"{shown} has mode {facts.mode:04o}: {danger}",
+                state,
+                words,
                 f"chmod 700 {facts.path}",
                 Repair(kind=RepairKind.CLOSE, paths=(facts.path,)),
             ),

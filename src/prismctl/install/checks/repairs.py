@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from prismctl.errors import PrismError
 from prismctl.files.text import name_for_people
 from prismctl.install.checks.finding import RepairKind
+from prismctl.install.closing import close_to_others
 from prismctl.install.placing import settle
 
 if TYPE_CHECKING:
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
 
     from prismctl.files.paths import Home
     from prismctl.install.checks.finding import Finding, Repair
-
-_OTHERS = 0o077
 
 
 def repair_all(
@@ -43,7 +42,7 @@ def repair_all(
 
 def _carry_out(repair: Repair, home: Home, sweep: Callable[[str], list[str]]) -> list[str]:
     if repair.kind is RepairKind.CLOSE:
-        return [close_to_others(path) for path in repair.paths]
+        return [_close(path) for path in repair.paths]
     if repair.kind is RepairKind.LINK:
         settle(home)
         return ["the names in bin mean what was installed last again"]
@@ -54,15 +53,6 @@ def _carry_out(repair: Repair, home: Home, sweep: Callable[[str], list[str]]) ->
     return [words for name in repair.stacks for words in sweep(name)]
 
 
-def close_to_others(path: Path) -> str:
-    """Take every permission of other users away; what that did, in words.
-
-    Raises:
-        PrismError: it may not be changed.
-    """
-    try:
-        before = path.stat().st_mode & 0o7777
-        path.chmod(before & ~_OTHERS)
-    except OSError as error:
-        raise PrismError(f"cannot change the mode of {path}: {error.strerror}") from error
-    return f"{name_for_people(path)} has mode {before & ~_OTHERS:04o} now, not {before:04o}"
+def _close(path: Path) -> str:
+    before, after = close_to_others(path)
+    return f"{name_for_people(path)} has mode {after:04o} now, not {before:04o}"
