@@ -10,6 +10,7 @@ import errno
 import hashlib
 import os
 import socket
+import stat
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -48,6 +49,8 @@ def find_tool(
 ) -> Tool | None:
     """Nomad, Consul or another tool: the one that init installed, the one in the cache, or the one on PATH.
 
+    One that others could have put there or could change is as good as not there.
+
     Args:
         name: of the program.
         home_tools: the ``bin`` of the home.
@@ -58,7 +61,7 @@ def find_tool(
         (tools_directory(environment) / name, "built on this machine"),
     )
     for path, origin in candidates:
-        if _is_program(path):
+        if _is_program(path) and _is_safe(path, judges_owner=True):
             return Tool(str(path), origin)
     found = _search_path(name, environment)
     return Tool(found, "on PATH") if found else None
@@ -90,7 +93,7 @@ def gather_facts(
     binaries = project_directory / BINARIES_DIRECTORY
     return MachineFacts(
         find_program=lambda name: find_program(name, environment),
-        find_binary=lambda name: str(binaries / name) if _is_program(binaries / name) else "",
+        find_binary=lambda name: _find_binary(binaries / name),
         tools={name: tool.path for name, tool in tools.items() if tool is not None},
         podman=None,
         podman_reason="containers cannot be run here yet",
@@ -248,6 +251,29 @@ def _is_program(path: Path) -> bool:
         return False
 
 
+def _is_safe(path: Path, *, judges_owner: bool) -> bool:
+    """Whether nobody else can have a program run as us: neither by changing it nor by putting one in its place.
+
+    Args:
+        path: of the program.
+        judges_owner: only what belongs to us or to root will do; on PATH it is the user who chose the directories.
+    """
+    program = os.path.realpath(path)
+    own = os.geteuid()
+    for each in {program, os.path.dirname(program), os.path.dirname(path)}:  # noqa: PTH120 - strings do
+        try:
+            status = os.stat(each)  # noqa: PTH116 - likewise
+        except OSError:
+            return False
+        if status.st_mode & stat.S_IWOTH or (judges_owner and status.st_uid not in {own, 0}):
+            return False
+    return True
+
+
+def _find_binary(path: Path) -> str:
+    return str(path) if _is_program(path) and _is_safe(path, judges_owner=True) else ""
+
+
 def _home(environment: Mapping[str, str]) -> Path:
     home = environment.get("HOME")
     return Path(home) if home else Path.home()
@@ -255,10 +281,12 @@ def _home(environment: Mapping[str, str]) -> Path:
 
 def _search_path(name: str, environment: Mapping[str, str], *, skips_own: bool = False) -> str:
     for directory in environment.get("PATH", os.defpath).split(os.pathsep):
+        # An empty or relative entry would mean the working directory; what is found there changes with a `cd`.
+        if not os.path.isabs(directory):  # noqa: PTH117 - entries are strings, and many
+            continue
         candidate = Path(directory, name)
-        # An empty entry would mean the working directory; what is found there changes with a `cd`.
-        if directory and _is_program(candidate):
-            path = str(candidate.absolute())
+        if _is_program(candidate) and _is_safe(candidate, judges_owner=False):
+            path = str(candidate)
             if not (skips_own and is_own_script(path)):
                 return path
     return ""

@@ -258,9 +258,65 @@ def ensure_private_directory(directory: Path) -> None:
 
 
 def find_project_file(start: Path) -> Path | None:
-    """The nearest ``prism.yaml`` in a directory or above it."""
+    """The nearest ``prism.yaml`` in a directory or above it.
+
+    Raises:
+        PrismError: somebody else put it there or may change it; what it says would be run as us.
+    """
     for directory in (start, *start.parents):
         candidate = directory / PROJECT_FILE_NAME
         if candidate.is_file():
+            _refuse_foreign(candidate)
             return candidate
     return None
+
+
+def _refuse_foreign(file: Path) -> None:
+    try:
+        # A link is judged with what it leads to: the one who made it chose where the project is.
+        seen = (file.lstat(), file.stat())
+        is_shared = bool(file.parent.stat().st_mode & stat.S_IWOTH)
+    except OSError as error:
+        raise PrismError(f"cannot look at {file}: {error.strerror}") from error
+    ours = _find_own_ids()
+    stranger = next((each.st_uid for each in seen if each.st_uid not in {*ours, 0}), None)
+    if stranger is not None:
+        # What a link leads to is changed without the option, and the link itself with it.
+        option = "-h " if seen[1].st_uid in {*ours, 0} else ""
+        raise PrismError(
+            f"{file} belongs to {_name_user(stranger)}: what it describes is not run as you",
+            hint=f"read it; if you trust it, `sudo chown {option}{_name_user(os.geteuid())} {_quote(file)}`",
+        )
+    if seen[1].st_mode & stat.S_IWOTH:
+        raise PrismError(
+            f"{file} can be changed by everybody: what it describes is not run as you",
+            hint=f"read it; if you trust it, `chmod o-w {_quote(file)}`",
+        )
+    if is_shared and any(each.st_uid not in ours for each in seen):
+        raise PrismError(
+            f"{file} is not yours, and lies in a directory that everybody can write: it is not used",
+            hint=f"move it, or work in a directory that is not below {file.parent}",
+        )
+
+
+def _quote(file: Path) -> str:
+    # Needed for a refusal only.
+    import shlex
+
+    return shlex.quote(str(file))
+
+
+def _find_own_ids() -> set[int]:
+    """Who we are; under `sudo`, also who called it: that one's files are as much ours."""
+    own = os.geteuid()
+    caller = os.environ.get("SUDO_UID", "")
+    return {own, int(caller)} if own == 0 and caller.isdecimal() else {own}
+
+
+def _name_user(user_id: int) -> str:
+    import pwd
+
+    try:
+        return pwd.getpwuid(user_id).pw_name
+    except KeyError:
+        return str(user_id)
