@@ -9,8 +9,15 @@ import os
 from typing import TYPE_CHECKING, Any, Final
 
 from prismctl.engine.nomad.agent_http import PAUSE_SECONDS, ask_until_answered
+from prismctl.engine.nomad.certificates import (
+    consul_certificate_maker,
+    ensure_certificate,
+    nomad_certificate_maker,
+)
 from prismctl.engine.nomad.configuration import (
     CONSUL_KEY,
+    DATACENTER,
+    REGION,
     TITLES,
     render_agent_environment,
     render_consul_configuration,
@@ -50,15 +57,42 @@ class BringUp:
         self._keeper = keeper
         self._tools = tools
 
+    async def prepare_consul(self) -> None:
+        """Make what Consul shows to other servers, unless the stack has it.
+
+        Raises:
+            PrismError: that cannot be made.
+        """
+        await ensure_certificate(
+            self._layout.consul_certificate,
+            consul_certificate_maker(self._tools.consul, DATACENTER),
+            self._environment(),
+        )
+
+    async def prepare_nomad(self) -> None:
+        """Make what Nomad shows to other servers, unless the stack has it; needs no Consul.
+
+        Raises:
+            PrismError: that cannot be made.
+        """
+        await ensure_certificate(
+            self._layout.nomad_certificate,
+            nomad_certificate_maker(self._tools.nomad, REGION),
+            self._environment(),
+        )
+
     async def start_consul(self, connection: Connection) -> ProcessId:
         """Start Consul and return once it takes writes and everybody's rights are settled.
 
         Raises:
             PrismError: it did not come up.
         """
+        await self.prepare_consul()
         _save(
             self._layout.consul_configuration,
-            render_consul_configuration(connection.ports, connection.credentials),
+            render_consul_configuration(
+                connection.ports, connection.credentials, self._layout.consul_certificate
+            ),
         )
         spec = render_consul_process(self._tools, self._layout, self._environment())
 
@@ -77,10 +111,13 @@ class BringUp:
         Raises:
             PrismError: it did not come up.
         """
+        await self.prepare_nomad()
         self._layout.nomad_data.mkdir(mode=0o711, parents=True, exist_ok=True)
         _save(
             self._layout.nomad_configuration,
-            render_nomad_configuration(connection.ports, connection.credentials),
+            render_nomad_configuration(
+                connection.ports, connection.credentials, self._layout.nomad_certificate
+            ),
         )
         spec = render_nomad_process(self._tools, self._layout, self._environment())
 

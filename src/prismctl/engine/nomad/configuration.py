@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from prismctl.engine.nomad.certificates import CertificateFiles
     from prismctl.engine.nomad.credentials import Credentials
     from prismctl.engine.nomad.layout import AgentLayout
     from prismctl.engine.nomad.ports import AgentPorts
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 NODE_NAME: Final = "prism-dev"
 DATACENTER: Final = "dc1"
+REGION: Final = "global"
+"""Of what the agents are servers; their certificates name it."""
 CONSUL_KEY: Final = "consul"
 NOMAD_KEY: Final = "nomad"
 """The agents' names with the keeper, and in observations."""
@@ -41,7 +44,9 @@ MAX_KILL_SECONDS: Final = 60
 _TERMINATE: Final = 15
 
 
-def render_consul_configuration(ports: AgentPorts, credentials: Credentials) -> dict[str, Any]:
+def render_consul_configuration(
+    ports: AgentPorts, credentials: Credentials, certificate: CertificateFiles
+) -> dict[str, Any]:
     """Consul's configuration file."""
     return {
         "bind_addr": LOOPBACK,
@@ -75,13 +80,26 @@ def render_consul_configuration(ports: AgentPorts, credentials: Credentials) -> 
         },
         # One member has nobody to gossip with; the 100 ms of development mode cost idle CPU.
         "gossip_lan": {"gossip_interval": "1s", "probe_interval": "5s"},
+        # A server that joins gets everything, tokens included, and any user can reach loopback.
+        "encrypt": credentials.consul_gossip,
+        "tls": {
+            "internal_rpc": {
+                "verify_incoming": True,
+                "verify_outgoing": True,
+                "verify_server_hostname": True,
+                **_render_certificate(certificate),
+            }
+        },
     }
 
 
-def render_nomad_configuration(ports: AgentPorts, credentials: Credentials) -> dict[str, Any]:
+def render_nomad_configuration(
+    ports: AgentPorts, credentials: Credentials, certificate: CertificateFiles
+) -> dict[str, Any]:
     """Nomad's configuration file."""
     return {
         "name": NODE_NAME,
+        "region": REGION,
         "datacenter": DATACENTER,
         "bind_addr": LOOPBACK,
         "disable_update_check": True,
@@ -96,6 +114,7 @@ def render_nomad_configuration(ports: AgentPorts, credentials: Credentials) -> d
         "server": {
             "enabled": True,
             "bootstrap_expect": 1,
+            "encrypt": credentials.nomad_gossip,
             "num_schedulers": 2,
             "event_buffer_size": 4096,
             "heartbeat_grace": "30s",
@@ -110,6 +129,7 @@ def render_nomad_configuration(ports: AgentPorts, credentials: Credentials) -> d
             "gc_max_allocs": 2000,
             "max_kill_timeout": f"{MAX_KILL_SECONDS}s",
             "options": {
+                # With TLS, env_aws must be on the list: Nomad does not start otherwise.
                 "driver.allowlist": "raw_exec",
                 "fingerprint.denylist": (
                     "env_aws,env_gce,env_azure,env_digitalocean,vault,cni,plugins_cni,bridge"
@@ -123,6 +143,13 @@ def render_nomad_configuration(ports: AgentPorts, credentials: Credentials) -> d
             "server_auto_join": False,
             "client_auto_join": False,
         },
+        # A server that joins gets everything, tokens included, and any user can reach loopback.
+        "tls": {
+            "rpc": True,
+            "http": False,
+            "verify_server_hostname": True,
+            **_render_certificate(certificate),
+        },
         # Usage is read from /proc; every collection would ask each task's executor.
         "telemetry": {
             "collection_interval": "60s",
@@ -131,6 +158,14 @@ def render_nomad_configuration(ports: AgentPorts, credentials: Credentials) -> d
             "publish_node_metrics": True,
             "disable_hostname": True,
         },
+    }
+
+
+def _render_certificate(files: CertificateFiles) -> dict[str, str]:
+    return {
+        "ca_file": str(files.authority),
+        "cert_file": str(files.certificate),
+        "key_file": str(files.key),
     }
 
 

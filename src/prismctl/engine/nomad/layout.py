@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from prismctl.engine.nomad.certificates import CertificateFiles
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -31,6 +33,16 @@ class AgentLayout:
     def credentials(self) -> Path:
         """The agents' secrets (0600)."""
         return self.directory / "credentials.json"
+
+    @property
+    def consul_certificate(self) -> CertificateFiles:
+        """What Consul shows to other servers."""
+        return CertificateFiles(self.directory / "consul-tls")
+
+    @property
+    def nomad_certificate(self) -> CertificateFiles:
+        """What Nomad shows to other servers and to its own clients."""
+        return CertificateFiles(self.directory / "nomad-tls")
 
     @property
     def registration(self) -> Path:
