@@ -417,6 +417,20 @@ def test_a_restart_gives_what_failed_and_what_it_held_up_another_chance(lab: Sta
     assert lab.client.status()["state"] == "running"
 
 
+def test_a_restart_does_not_wait_for_others_that_are_not_well(lab: StackLab) -> None:
+    lab.start()
+    never = HealthCheck(type=CheckType.TCP, port=take_port())
+    plan = lab.plan(
+        lab.service("well"), lab.service("never", check=never, ports=(Port(name="x", number=1),))
+    )
+    stream = lab.client.apply(plan_to_json(plan), time.time())
+    healthy = (each for each in stream if each.get("event", {}).get("kind") == "service.healthy")
+    assert next(healthy)["event"]["service"] == "well"
+    items = list(lab.client.restart(["well"]))
+    assert items[-1]["result"]["outcome"] == "ready"
+    assert lab.service_status("never")["state"] == "starting"
+
+
 def test_an_unknown_service_cannot_be_restarted(lab: StackLab) -> None:
     lab.start_with(lab.service("one"))
 

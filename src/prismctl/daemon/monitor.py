@@ -64,6 +64,7 @@ class Monitor:
         self._services: dict[ServiceName, ServicePlan] = {}
         self._engine_name = ""
         self._history = StackHistory(memory_limit_bytes=_machine_memory_bytes())
+        self._passing_note = ""
         self._world = WorldView()
         self._probes: ProbeScheduler | None = None
         self._endpoints: Callable[[], dict[str, str]] = dict
@@ -141,6 +142,12 @@ class Monitor:
         self._history = replace(self._history, notes=(*self._history.notes, note)[-5:])
         self._touch()
 
+    def show_note(self, note: str) -> None:
+        """Something to know as long as it is so; empty: there is nothing any more."""
+        if note != self._passing_note:
+            self._passing_note = note
+            self._touch()
+
     # The reporter.
 
     def observe(self, observation: Observation) -> None:
@@ -215,11 +222,19 @@ class Monitor:
                 return False
         raise AssertionError("a watch has no end")
 
-    async def wait_until_settled(self, *, until_failure: bool = False) -> StackSnapshot:
-        """Return once nothing is waited for any more; with ``until_failure``, as soon as something failed."""
+    async def wait_until_settled(
+        self, names: Collection[ServiceName] = (), *, until_failure: bool = False
+    ) -> StackSnapshot:
+        """Return once nothing is waited for any more.
+
+        Args:
+            names: of the services that are waited for; all of them when none is named.
+            until_failure: whether to return as soon as something failed.
+        """
         self.refresh()
         async for snapshot in self.snapshots.watch():
-            if all(service.state.is_settled for service in snapshot.services):
+            waited_for = [each for each in snapshot.services if not names or each.name in names]
+            if all(service.state.is_settled for service in waited_for):
                 return snapshot
             if until_failure and has_failed(snapshot):
                 return snapshot
@@ -383,16 +398,18 @@ class Monitor:
 
     def _fold(self) -> StackSnapshot:
         endpoints = self._endpoints()
+        passing = (self._passing_note,) if self._passing_note else ()
+        notes = (*self._history.notes, *passing)
         if self._plan is None:
             nothing = stopped_snapshot(self._stack, self._engine_name)
             return replace(
                 nothing,
                 components=fold_components(self._world),
                 endpoints=endpoints,
-                notes=self._history.notes,
+                notes=notes,
                 memory_limit_bytes=self._history.memory_limit_bytes,
             )
-        history = replace(self._history, endpoints=endpoints)
+        history = replace(self._history, endpoints=endpoints, notes=notes)
         return fold_snapshot(self._plan, self._world, time.time(), history)
 
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from prismctl.daemon.stack import Stack
+    from prismctl.domain.plan import StackPlan
 
 
 async def restart(stack: Stack, names: Sequence[str]) -> dict[str, Any]:
@@ -22,12 +23,14 @@ async def restart(stack: Stack, names: Sequence[str]) -> dict[str, Any]:
         PrismError: the engine could not.
     """
     async with stack.operations.turn:
-        await _change(stack, names)
-    snapshot = await stack.monitor.wait_until_settled()
-    return render_result(snapshot, stack.monitor.was_tried)
+        wanted = await _change(stack, names)
+    # Others that are not well were not so because of this.
+    snapshot = await stack.monitor.wait_until_settled(wanted)
+    return render_result(snapshot, stack.monitor.was_tried, wanted)
 
 
-async def _change(stack: Stack, names: Sequence[str]) -> None:
+async def _change(stack: Stack, names: Sequence[str]) -> list[ServiceName]:
+    """Restart, and say whom it concerns: who was named, and who depends on them; nobody where none was named."""
     plan = stack.monitor.plan
     if plan is None:
         raise RejectedError(
@@ -42,3 +45,13 @@ async def _change(stack: Stack, names: Sequence[str]) -> None:
         )
     stack.monitor.expect_settling()
     await stack.restart_services(wanted or list(plan.names))
+    return _with_dependents(plan, wanted)
+
+
+def _with_dependents(plan: StackPlan, names: list[ServiceName]) -> list[ServiceName]:
+    found = set(names)
+    # Plans name what is depended on first.
+    for service in plan.services:
+        if not found.isdisjoint(service.depends_on):
+            found.add(service.name)
+    return sorted(found)

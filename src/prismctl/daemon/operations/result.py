@@ -8,17 +8,29 @@ from typing import TYPE_CHECKING, Any
 from prismctl.domain.snapshot import ServiceState, render_status
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from prismctl.domain.service import ServiceName
     from prismctl.domain.snapshot import StackSnapshot
 
 
 def render_result(
-    snapshot: StackSnapshot, was_tried: Callable[[ServiceName], bool]
+    snapshot: StackSnapshot,
+    was_tried: Callable[[ServiceName], bool],
+    only: Collection[ServiceName] = (),
 ) -> dict[str, Any]:
-    """``ready``, ``partial`` or ``failed``, with the names behind it; who was never tried was skipped."""
-    lost = [service for service in snapshot.services if service.state is ServiceState.FAILED]
+    """``ready``, ``partial`` or ``failed``, with the names behind it; who was never tried was skipped.
+
+    Args:
+        snapshot: in which nothing is waited for any more.
+        was_tried: whether a service was ever begun.
+        only: the services it is about; all of them when none is named.
+    """
+    lost = [
+        service
+        for service in snapshot.services
+        if service.state is ServiceState.FAILED and (not only or service.name in only)
+    ]
     names = {service.name for service in lost}
     skipped = [
         service.name
