@@ -480,3 +480,68 @@ def test_a_suspended_agent_is_told_within_a_second(
         os.kill(pid, signal.SIGCONT)
     wait_until(lambda: set(shell.status()["components"].values()) == {"ready"})
     stop_leaves_nothing(shell)
+
+
+@pytest.fixture
+def held_keeper(shell: Shell, engine: str) -> Iterator[int]:
+    """The keeper of a stack that runs, while a signal holds it."""
+    shell.start(engine, "--services", write_catalog(shell, FREE_PORTS))
+    pid = pid_of(shell, "keeper")
+    os.kill(pid, signal.SIGSTOP)
+    yield pid
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGCONT)
+
+
+def test_a_stop_continues_a_suspended_keeper_and_says_so(shell: Shell, held_keeper: int) -> None:
+    document = json.loads(shell.run("dev", "stop", "-o", "json"))
+
+    assert document["notes"] == [
+        f"the keeper (PID {held_keeper}) was suspended; it was continued to stop"
+    ]
+    assert shell.lab.own_processes() == []
+
+
+@pytest.mark.parametrize("engine", ["local"])
+def test_what_needs_a_suspended_keeper_is_refused_and_works_once_it_goes_on(
+    shell: Shell, held_keeper: int
+) -> None:
+    began = time.monotonic()
+    said = shell.run("dev", "restart", "memstore", expect=ExitCode.UNAVAILABLE)
+    seconds = time.monotonic() - began
+
+    assert f"the keeper (PID {held_keeper}) is suspended" in said
+    assert f"kill -CONT {held_keeper}" in said
+    assert seconds < 10  # it is looked for, not waited for
+
+    os.kill(held_keeper, signal.SIGCONT)
+    shell.run("dev", "restart", "memstore")
+    assert is_running(shell)
+    stop_leaves_nothing(shell)
+
+
+def test_the_status_tells_a_suspended_keeper_as_long_as_it_is(
+    shell: Shell, held_keeper: int, wait_until: Callable[..., None]
+) -> None:
+    wait_until(lambda: shell.status()["notes"] != [])
+    (note,) = shell.status()["notes"]
+    assert f"the keeper (PID {held_keeper}) is suspended" in note
+    assert f"kill -CONT {held_keeper}" in note
+
+    os.kill(held_keeper, signal.SIGCONT)
+    wait_until(lambda: shell.status()["notes"] == [])
+    stop_leaves_nothing(shell)
+
+
+@pytest.mark.parametrize("engine", ["local"])
+def test_a_daemon_that_finds_its_keeper_suspended_says_so(
+    shell: Shell, held_keeper: int, wait_until: Callable[..., None]
+) -> None:
+    kill(pid_of(shell, "daemon"))
+
+    said = shell.run("dev", "status", expect=ExitCode.UNAVAILABLE)
+    assert f"the keeper (PID {held_keeper}) is suspended" in said
+
+    os.kill(held_keeper, signal.SIGCONT)
+    wait_until(lambda: is_running(shell), seconds=60)
+    stop_leaves_nothing(shell)

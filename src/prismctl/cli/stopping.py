@@ -42,6 +42,8 @@ class Stopped:
     """Agents of the engine."""
     swept: list[str]
     """What ran beside it and nobody could reach any more, in words."""
+    notes: list[str]
+    """What else to know, a line each."""
 
 
 def stop_stack(call: Invocation, *, kill: bool) -> Stopped:
@@ -54,9 +56,9 @@ def stop_stack(call: Invocation, *, kill: bool) -> Stopped:
     status = client.status()
     services = [service["name"] for service in status["services"] if service["state"] != "stopped"]
     components = [name for name, state in status["components"].items() if state != "stopped"]
-    tell_stop(call, client.stop(kill=kill))
+    notes = tell_stop(call, client.stop(kill=kill))
     verify_stopped(call.paths)
-    return Stopped(services=services, components=components, swept=sweep_lost(call))
+    return Stopped(services=services, components=components, swept=sweep_lost(call), notes=notes)
 
 
 def take_down(client: StackClient) -> None:
@@ -65,15 +67,18 @@ def take_down(client: StackClient) -> None:
         pass
 
 
-def tell_stop(call: Invocation, messages: Iterator[dict[str, Any]]) -> None:
-    """Follow a stop to its result; with ``-v``, tell each event."""
+def tell_stop(call: Invocation, messages: Iterator[dict[str, Any]]) -> list[str]:
+    """Follow a stop to its result, and return its notes; with ``-v``, tell each event."""
     from prismctl.present.events import event_line
 
+    notes: list[str] = []
     for message in messages:
         if call.is_verbose and not call.is_json and "event" in message:
             told = event_line(message["event"], is_verbose=True)
             if told:
                 call.report([told])
+        notes += message.get("result", {}).get("notes", [])
+    return notes
 
 
 def verify_stopped(paths: StackPaths) -> None:

@@ -8,11 +8,14 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from prismctl.daemon.process_table import read_process
+from prismctl.daemon.suspended_keeper import SuspendedError, attend, find_hold
 from prismctl.errors import RejectedError, UnavailableError
 from prismctl.keeper.client import KeeperClient
 from prismctl.keeper.launch import KeeperPlace, start_keeper
 
 if TYPE_CHECKING:
+    from prismctl.daemon.process_table import ProcessFacts
     from prismctl.files.paths import StackPaths
     from prismctl.keeper.client import KeeperFacts
 
@@ -27,6 +30,8 @@ class KeeperLink:
 
     client: KeeperClient
     facts: KeeperFacts
+    process: ProcessFacts | None
+    """The keeper as the system knows it."""
 
 
 async def open_keeper(paths: StackPaths, starting: int | None = None) -> KeeperLink:
@@ -36,6 +41,7 @@ async def open_keeper(paths: StackPaths, starting: int | None = None) -> KeeperL
 
     Raises:
         UnavailableError: there is no keeper and none can be started.
+        SuspendedError: a signal holds it.
         RejectedError: the keeper speaks another protocol.
     """
     if starting is not None:
@@ -60,16 +66,28 @@ async def open_keeper(paths: StackPaths, starting: int | None = None) -> KeeperL
 async def _introduce(client: KeeperClient, paths: StackPaths) -> KeeperLink | None:
     """Say hello; ``None`` when the keeper ended meanwhile."""
     try:
-        facts = await client.hello(
-            daemon_argv=daemon_argv(paths), daemon_cwd="/", daemon_log=paths.daemon_log
+        facts = await attend(
+            client.hello(
+                daemon_argv=daemon_argv(paths), daemon_cwd="/", daemon_log=paths.daemon_log
+            ),
+            lambda: _refuse_held(client),
         )
+    except SuspendedError:
+        await client.close()
+        raise
     except UnavailableError:
         await client.close()
         return None
     except BaseException:
         await client.close()
         raise
-    return KeeperLink(client=client, facts=facts)
+    return KeeperLink(client=client, facts=facts, process=read_process(facts.pid))
+
+
+def _refuse_held(client: KeeperClient) -> None:
+    held = find_hold(read_process(client.listener_pid))
+    if held is not None:
+        raise SuspendedError(held)
 
 
 def daemon_argv(paths: StackPaths) -> list[str]:

@@ -248,7 +248,8 @@ def _sweep(paths: StackPaths) -> int:
             )
         if _is_listening(paths.keeper_socket):
             raise RejectedError(
-                f"stack `{paths.name}` has a keeper", hint="`prismctl dev stop` stops it"
+                f"stack `{paths.name}` has a keeper",
+                hint="`prismctl dev stop` stops it, and where that cannot, `prismctl dev doctor --fix` does",
             )
         print_document(sweep_stack(paths))
         os.close(lock)

@@ -21,6 +21,14 @@ from prismctl.daemon.state_file import (
     remove_files,
     save_state,
 )
+from prismctl.daemon.suspended_keeper import (
+    LOOK_SECONDS,
+    SuspendedError,
+    attend,
+    describe_hold,
+    end_hold,
+    find_hold,
+)
 from prismctl.daemon.sweep import end_leftovers
 from prismctl.daemon.usage import CONFIRM_SECONDS, UsageSampler
 from prismctl.domain.events import EventKind
@@ -68,6 +76,8 @@ class Stack:
         """The daemon has nothing left to look after."""
         self.is_ending = False
         """Everything is being taken down: the keeper's end is no loss."""
+        self.stop_notes: list[str] = []
+        """What somebody should know about how everything was taken down."""
         self._probes = ProbeScheduler(self.monitor.take_answer)
         self._sampler = UsageSampler()
         self._sampled_at = 0.0
@@ -167,6 +177,9 @@ class Stack:
         Raises:
             PrismError: the engine refused it, or cannot be had.
         """
+        await attend(self._hand_over(plan), self._refuse_silence)
+
+    async def _hand_over(self, plan: StackPlan) -> None:
         try:
             async with self._engine_turn:
                 engine = await self._ensure_engine(plan.engine)
@@ -183,6 +196,9 @@ class Stack:
         Raises:
             PrismError: the engine could not.
         """
+        await attend(self._restart_services(names), self._refuse_silence)
+
+    async def _restart_services(self, names: Sequence[ServiceName]) -> None:
         async with self._engine_turn:
             if self._engine is None:
                 raise RejectedError("nothing runs")
@@ -200,16 +216,27 @@ class Stack:
         return {"engine": name.value}
 
     async def leave_engine(self) -> None:
-        """End all that runs on the present engine, because a plan names another."""
-        async with self._engine_turn:
-            await self._end_engine(kill=False)
-
-    async def stop_everything(self, *, kill: bool) -> None:
-        """End the services, the agents and the keeper.
+        """End all that runs on the present engine, because a plan names another.
 
         Raises:
             PrismError: something could not be ended.
         """
+        await attend(self._leave_engine(), self._refuse_silence)
+
+    async def _leave_engine(self) -> None:
+        async with self._engine_turn:
+            await self._end_engine(kill=False)
+
+    async def stop_everything(self, *, kill: bool) -> None:
+        """End the services, the agents and the keeper; one that is suspended is continued for it.
+
+        Raises:
+            PrismError: something could not be ended.
+        """
+        self._continue_keeper()
+        await attend(self._stop_everything(kill=kill), self._continue_keeper)
+
+    async def _stop_everything(self, *, kill: bool) -> None:
         async with self._engine_turn:
             with contextlib.suppress(UnavailableError):
                 await self._ensure_engine_for_stop()
@@ -249,6 +276,26 @@ class Stack:
         except PrismError as error:
             self.monitor.add_note(error.message)
 
+    def _refuse_silence(self) -> None:
+        """Say it, where an answer is missing because the keeper is suspended."""
+        link = self._link
+        if link is None or link.client.silent_seconds < LOOK_SECONDS:
+            return
+        held = find_hold(link.process)
+        if held is not None:
+            raise SuspendedError(held)
+
+    def _continue_keeper(self) -> None:
+        keeper = self._link.process if self._link is not None else None
+        held = find_hold(keeper)
+        if keeper is None or held is None:
+            return
+        end_hold(keeper)
+        note = f"the keeper (PID {held}) was suspended; it was continued to stop"
+        if note not in self.stop_notes:
+            self.stop_notes.append(note)
+            self.events.append(EventKind.COMPONENT_READY, service="keeper", message=note)
+
     # What answers are made of.
 
     @property
@@ -278,7 +325,8 @@ class Stack:
         async def adopt() -> dict[str, Any]:
             try:
                 async with self.operations.turn:
-                    await self.hand_over(plan)
+                    # A keeper that is held meanwhile holds this up, and nothing is lost.
+                    await self._hand_over(plan)
                 await self.monitor.wait_until_settled()
             finally:
                 is_adopted.set()
@@ -438,6 +486,8 @@ class Stack:
     def _sample(self) -> None:
         pids = self.monitor.main_pids()
         held = find_suspended(self.monitor.component_pids())
+        keeper = find_hold(self._link.process) if self._link is not None else None
+        self.monitor.show_note("" if keeper is None else describe_hold(keeper))
         if not pids:
             self.monitor.take_usage((), suspended_components=held)
             return

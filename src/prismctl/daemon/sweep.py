@@ -67,7 +67,7 @@ def end_leftovers(
                 ended.setdefault(
                     pid, {"pid": pid, "key": read_marks(pid)[1], "command": read_command(pid)}
                 )
-                _signal(facts, signum)
+                signal_process(facts, signum)
         _wait_for_one(leftovers, deadline)
         if time.monotonic() >= deadline:
             if signum is signal.SIGKILL:
@@ -130,7 +130,7 @@ def print_document(document: dict[str, Any]) -> None:
     sys.stdout.write(json.dumps(document) + "\n")
 
 
-def _signal(facts: ProcessFacts, signum: int) -> None:
+def signal_process(facts: ProcessFacts, signum: int) -> None:
     """Signal exactly this process: by descriptor where there is one, after its start time was compared."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         if not hasattr(os, "pidfd_open"):

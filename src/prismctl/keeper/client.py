@@ -6,6 +6,9 @@ import asyncio
 import contextlib
 import json
 import os
+import socket
+import struct
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -51,6 +54,7 @@ class KeeperClient:
         self._writer = writer
         self._last_id = 0
         self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self._asked_at: dict[int, float] = {}
         self._end = ""
         self._receiving = asyncio.create_task(self._receive(), name="keeper replies")
 
@@ -73,6 +77,22 @@ class KeeperClient:
             await self._receiving
         self._fail_waiting("the connection to the keeper was closed")
         await _close(self._writer)
+
+    @property
+    def listener_pid(self) -> int:
+        """Who listens at the other end, also when it does not answer; 0 where the system does not tell."""
+        option = getattr(socket, "SO_PEERCRED", None)
+        connection = self._writer.get_extra_info("socket")
+        if option is None or connection is None:
+            return 0
+        credentials = connection.getsockopt(socket.SOL_SOCKET, option, struct.calcsize("3i"))
+        return int(struct.unpack("3i", credentials)[0])
+
+    @property
+    def silent_seconds(self) -> float:
+        """How long the oldest request has been waiting for its reply; 0 without one."""
+        oldest = min(self._asked_at.values(), default=None)
+        return 0.0 if oldest is None else time.monotonic() - oldest
 
     async def wait_closed(self) -> str:
         """Return once the keeper is gone, with the reason: by this its death is noticed at once."""
@@ -167,6 +187,7 @@ class KeeperClient:
         number = self._last_id
         future = asyncio.get_running_loop().create_future()
         self._waiting[number] = future
+        self._asked_at[number] = time.monotonic()
         try:
             self._writer.write(_line({"id": number, **request}))
             # A broken connection shows where replies are read, with what came before it broke.
@@ -175,6 +196,7 @@ class KeeperClient:
             return _checked(await future)
         finally:
             self._waiting.pop(number, None)
+            self._asked_at.pop(number, None)
 
     async def _receive(self) -> None:
         end = f"the keeper at {self._socket_path} is gone"

@@ -53,11 +53,13 @@ def stop(call: Invocation, *, kill: bool) -> None:
                 "stopped": [*stopped.services, *stopped.components],
                 "seconds": round(time.monotonic() - began, 3),
                 "swept": stopped.swept,
+                "notes": stopped.notes,
             }
         )
         return
     from prismctl.present.banner import stopped_lines
 
+    call.write_lines([line(note) for note in stopped.notes])
     call.write_lines([line(f"swept {what}") for what in stopped.swept])
     call.write_lines(
         stopped_lines(

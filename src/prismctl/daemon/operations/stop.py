@@ -24,7 +24,7 @@ async def stop(stack: Stack, *, kill: bool) -> dict[str, Any]:
     """
     async with stack.operations.turn:
         await take_down(stack, kill=kill)
-    return render_stopped(stack.monitor.refresh())
+    return {**render_stopped(stack.monitor.refresh()), "notes": stack.stop_notes}
 
 
 async def take_down(stack: Stack, *, kill: bool) -> None:
