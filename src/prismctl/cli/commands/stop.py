@@ -34,7 +34,13 @@ def stop(call: Invocation, *, kill: bool) -> None:
         swept = [*sweep_lost(call), *sweep_leftovers(call.paths)]
         if call.is_json:
             call.write_json(
-                {"stack": call.stack, "state": "stopped", "stopped": [], "swept": swept}
+                {
+                    "stack": call.stack,
+                    "state": "stopped",
+                    "stopped": [],
+                    "swept": swept,
+                    "notes": [],
+                }
             )
             return
         call.write_lines(
