@@ -190,7 +190,10 @@ class _Planning:
             raise PortTakenError(
                 [each._replace(holder=who_holds(each.number)) for each in resolution.conflicts]
             )
-        return resolution.plan if request.running is None else self._continue(resolution.plan)
+        # An empty file gives the stack its name, and says nothing about what runs in it.
+        file = str(project.file) if project is not None and project.document is not None else ""
+        plan = replace(resolution.plan, project=file)
+        return plan if request.running is None else self._continue(plan)
 
     def _can_have(self, number: int, stack: StackName) -> bool:
         """Whether a service of the stack could listen there, and no other start is about to."""
@@ -406,6 +409,7 @@ class _Planning:
             services=tuple(services),
             base_env=running.base_env,
             engine_reason=running.engine_reason,
+            project=running.project,
         )
 
 

@@ -290,6 +290,8 @@ def test_a_project_says_what_is_started_and_has_a_stack_of_its_own(desk: Desk) -
     assert plan.names == ("prism-admin", "pattern-launcher", "redis", "nats", "shop")
     assert plan.service("nats").source == "needed by shop"
     assert plan.service("shop").source == "prism.yaml"
+    assert Path(plan.project).name == "prism.yaml"
+    assert Path(plan.project).is_absolute()
     assert all(service.persist for service in plan.services)
     assert plan.service("redis").env == {}
     assert desk.plan(preset="minimal").names == ("prism-admin", "pattern-launcher", "memstore")

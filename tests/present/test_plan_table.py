@@ -1,8 +1,15 @@
 from __future__ import annotations
 
-from prismctl.domain.plan import EngineName, Port, ServicePlan, StackPlan
+from prismctl.domain.plan import (
+    EngineName,
+    Port,
+    ServicePlan,
+    StackPlan,
+    plan_from_json,
+    plan_to_json,
+)
 from prismctl.domain.service import Runtime, ServiceName, ServiceType, StackName
-from prismctl.present.plan import plan_lines
+from prismctl.present.plan import plain_plan_lines, plan_lines, render_plan
 
 
 def shown(width: int, **ports: tuple[int, ...]) -> list[str]:
@@ -42,3 +49,37 @@ def test_a_narrow_plan_counts_further_ports_in_words() -> None:
         "  admin   --with   native   :8981 and 3 more",
         "  web     --with   native   :80 :81",
     ]
+
+
+def test_a_plan_names_the_project_file_that_had_a_say_in_it() -> None:
+    plan = StackPlan(
+        stack=StackName("shop"),
+        engine=EngineName.LOCAL,
+        engine_reason="",
+        origin="redis",
+        services=(),
+        project="/src/shop/prism.yaml",
+    )
+    people = ["".join(span.text for span in line) for line in plan_lines(plan, width=80)]
+    assert "  project file /src/shop/prism.yaml" in people
+    narrow = plan_lines(plan, width=20)
+    assert all(sum(len(span.text) for span in line) <= 20 for line in narrow[1:])
+    (start,) = ("".join(span.text for span in line) for line in plain_plan_lines(plan))
+    assert start.endswith(" services=0 project=/src/shop/prism.yaml")
+    assert render_plan(plan)["project"] == "/src/shop/prism.yaml"
+    assert plan_from_json(plan_to_json(plan)) == plan
+
+
+def test_a_plan_that_was_written_before_it_could_name_a_project_can_be_read() -> None:
+    plan = StackPlan(
+        stack=StackName("shop"),
+        engine=EngineName.LOCAL,
+        engine_reason="",
+        origin="redis",
+        services=(),
+    )
+    old = plan_to_json(plan)
+    del old["project"]
+    assert plan_from_json(old) == plan
+    (start,) = ("".join(span.text for span in line) for line in plain_plan_lines(plan))
+    assert "project" not in start

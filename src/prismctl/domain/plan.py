@@ -134,6 +134,8 @@ class StackPlan:
     """In an order in which every service comes after what it depends on."""
     base_env: dict[str, str] = field(default_factory=dict)
     """The part of the starter's environment that every service gets (PATH, HOME, locale, proxies)."""
+    project: str = ""
+    """The project file that had a say in it, absolute; empty without one."""
 
     def service(self, name: str) -> ServicePlan:
         """The service of that name.

@@ -43,6 +43,7 @@ def render_plan(plan: StackPlan) -> dict[str, Any]:
         "engine": plan.engine.value,
         "engine_reason": plan.engine_reason,
         "origin": plan.origin,
+        "project": plan.project,
         "services": [
             {
                 "name": service.name,
@@ -83,6 +84,9 @@ def plan_lines(plan: StackPlan, *, width: int) -> list[Line]:
             line(Span(f"  {words}", Tone.MUTED))
             for words in fold(clean(plan.engine_reason), width - 2)
         )
+    if plan.project:
+        words = fold(f"project file {clean(plan.project)}", width - 2)
+        lines.extend(line(Span(f"  {each}", Tone.MUTED)) for each in words)
     lines.append(())
     columns = _columns(plan, width)
     widths = _widths(columns)
@@ -159,6 +163,7 @@ def plain_plan_lines(plan: StackPlan) -> list[Line]:
                 engine=plan.engine.value,
                 origin=plan.origin,
                 services=len(plan.services),
+                project=plan.project,
             ),
         )
     ]
