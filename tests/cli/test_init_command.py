@@ -315,3 +315,15 @@ def test_a_start_in_a_pipe_says_which_engine_it_took_and_why(machine: Machine) -
     assert said.returncode == 0, said.stderr
     assert "engine=local Nomad and Consul are not installed; `prismctl dev init`" in said.stdout
     machine.desk.pipe("dev", "stop")
+
+
+def test_a_directory_that_everybody_shares_is_no_home_and_stays_as_it_was(machine: Machine) -> None:
+    shared = machine.home.directory
+    shared.mkdir()
+    shared.chmod(0o1777)
+    said = machine.desk.pipe("dev", "init")
+    assert said.returncode == 1
+    assert "everybody shares it" in said.stderr
+    assert "point PRISM_HOME at a directory of its own" in said.stderr
+    assert shared.stat().st_mode & 0o7777 == 0o1777
+    assert list(shared.iterdir()) == []
