@@ -387,7 +387,13 @@ async def test_a_service_whose_port_is_taken_fails_and_the_agents_stay_away_from
 
 async def test_an_agent_that_cannot_start_is_reported_with_its_last_words(world: World) -> None:
     script = world.paths.directory / "consul"
-    script.write_text(f"#!{sys.executable}\nprint('no luck today')\nraise SystemExit(1)\n")
+    script.write_text(
+        f"#!{sys.executable}\n"
+        "import os, sys\n"
+        f"if sys.argv[1] == 'tls': os.execv({str(world.tools.consul)!r}, sys.argv)\n"
+        "print('no luck today')\n"
+        "raise SystemExit(1)\n"
+    )
     script.chmod(0o755)
     world.tools = type(world.tools)(nomad=world.tools.nomad, consul=script)
     engine = await world.make_engine()
