@@ -34,6 +34,7 @@ from prismctl.daemon.usage import CONFIRM_SECONDS, UsageSampler
 from prismctl.domain.events import EventKind
 from prismctl.engine.registry import make_engine
 from prismctl.errors import PrismError, RejectedError, UnavailableError
+from prismctl.machine import reserve_port
 from prismctl.probes.scheduler import ProbeScheduler
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ KEEPER_END_SECONDS: Final = 2.0
 ADOPT_SECONDS: Final = 3.0
 """How long a new daemon waits for engine and services to tell how they are, before it answers anyway."""
 RECOVERY_DELAYS: Final = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0)
+MAX_RESERVED_PORTS: Final = 128
 RECOVERY_SECONDS: Final = 60.0
 """How long an operation waits for a lost keeper to be replaced."""
 
@@ -417,6 +419,7 @@ class Stack:
             await self._link.client.wait_closed()
             if self.is_ending:
                 return
+            self._reserve_ports()
             self._keeper_is_there.clear()
             self.events.append(
                 EventKind.COMPONENT_LOST,
@@ -483,7 +486,18 @@ class Stack:
                 return
             self._sample()
 
+    def _reserve_ports(self) -> None:
+        """Keep other starts from the ports of the plan while nobody listens there: services will be back."""
+        plan = self.monitor.plan
+        services = plan.services if plan is not None else ()
+        numbers = [port.number for service in services for port in service.ports]
+        # Each takes two file descriptors.
+        for number in numbers[:MAX_RESERVED_PORTS]:
+            reserve_port(number, str(self.paths.directory))
+
     def _sample(self) -> None:
+        # A start holds them only as long as it lives.
+        self._reserve_ports()
         pids = self.monitor.main_pids()
         held = find_suspended(self.monitor.component_pids())
         keeper = find_hold(self._link.process) if self._link is not None else None
