@@ -210,8 +210,11 @@ def test_what_a_killed_stack_left_behind_is_swept_and_said(
     desk: Desk, wait_until: Callable[..., None]
 ) -> None:
     desk.pipe(*desk.start(QUIET))
-    for pid in (desk.lab.keeper_pid(), desk.lab.daemon_pid()):
-        os.kill(pid, signal.SIGKILL)
+    both = (desk.lab.keeper_pid(), desk.lab.daemon_pid())
+    # Held first, so that neither finds the time to replace the other.
+    for signum in (signal.SIGSTOP, signal.SIGKILL):
+        for pid in both:
+            os.kill(pid, signum)
     wait_until(lambda: not desk.lab.own_processes())
     assert "without being stopped" in desk.pipe("dev", "status").stdout
     again = desk.pipe(*desk.start(QUIET))

@@ -293,6 +293,42 @@ def test_a_start_after_both_were_killed_sweeps_first(
     assert next(lab.client.events())["kind"] == "swept"
 
 
+def test_a_daemon_killed_while_it_replaces_its_keeper_has_a_successor_that_brings_the_stack_back(
+    lab: StackLab, wait_until: Callable[..., None]
+) -> None:
+    before = lab.pids(lab.start_with(lab.service("one")))
+    daemon, keeper = lab.daemon_pid(), lab.keeper_pid()
+    greetings = lab.paths.keeper_log.read_text().count("daemon pid=")
+    os.kill(keeper, signal.SIGKILL)
+    wait_until(lambda: lab.paths.keeper_log.read_text().count("daemon pid=") > greetings)
+    # The new keeper knows this daemon; from here on the recovery is anywhere up to the stack being whole again.
+    os.kill(daemon, signal.SIGKILL)
+
+    wait_until(lambda: is_running(lab.paths) and lab.daemon_pid() != daemon)
+    status = lab.wait_for_service("one", lambda service: service["state"] == "healthy")
+    assert status["pid"] != before["one"]
+
+
+def test_a_stop_whose_daemon_is_killed_is_carried_on_by_its_successor(
+    lab: StackLab, wait_until: Callable[..., None]
+) -> None:
+    gate = lab.home / "gate"
+    waits_for_gate = f"trap '' TERM INT; while ! test -e {gate}; do sleep 0.01; done"
+    lab.start_with(lab.shell("slow", waits_for_gate, stop_grace_seconds=60.0))
+    daemon = lab.daemon_pid()
+    stream = lab.client.stop()
+    next(stream)
+    wait_until(lambda: lab.service_status("slow")["state"] == "stopping")
+
+    os.kill(daemon, signal.SIGKILL)
+    gate.touch()
+
+    with pytest.raises(UnavailableError):
+        list(stream)
+    wait_until(lambda: not lab.own_processes())
+    assert not lab.paths.plan.exists()
+
+
 def test_two_starts_at_once_share_one_daemon_and_one_operation(lab: StackLab) -> None:
     plan = lab.plan(lab.http("web"))
     results: list[dict[str, Any]] = []

@@ -91,9 +91,10 @@ def _refuse_held(client: KeeperClient) -> None:
 
 
 def daemon_argv(paths: StackPaths) -> list[str]:
-    """The command line by which this daemon is started again."""
+    """The command line by which the keeper starts a successor of this daemon."""
     home = str(paths.directory.parent.parent)
-    return [sys.executable, "-P", "-m", "prismctl.daemon", "--home", home, "--stack", paths.name]
+    program = [sys.executable, "-P", "-m", "prismctl.daemon"]
+    return [*program, "--home", home, "--stack", paths.name, "--resume"]
 
 
 async def _connect(paths: StackPaths) -> KeeperClient | None:

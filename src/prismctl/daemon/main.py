@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 USAGE: Final = (
     "usage: python -m prismctl.daemon --home DIR --stack NAME"
-    " [--engine NAME] [--ready-fd N] [--keeper-fd N] [--idle-seconds N] [--sweep]"
+    " [--engine NAME] [--ready-fd N] [--keeper-fd N] [--idle-seconds N] [--resume] [--sweep]"
 )
 FAREWELL_SECONDS: Final = 1.0
 """How long clients have to take their last answer."""
@@ -53,6 +53,8 @@ class Arguments:
     """Says when the keeper that was started beside this daemon listens."""
     idle_seconds: float = 30.0
     """How long it stays without a plan, a client and anything to do."""
+    is_resumed: bool = False
+    """The keeper starts it in the place of one that died: what that one had in hand is carried on."""
     is_sweep: bool = False
     """Sweep what a killed stack left behind, print what that was, and end."""
 
@@ -65,11 +67,11 @@ def parse_arguments(words: Sequence[str]) -> Arguments:
     """
     known = {"--home", "--stack", "--engine", "--ready-fd", "--keeper-fd", "--idle-seconds"}
     found: dict[str, str] = {}
-    is_sweep = False
+    switches = {"--resume": False, "--sweep": False}
     waiting = iter(words)
     for word in waiting:
-        if word == "--sweep":
-            is_sweep = True
+        if word in switches:
+            switches[word] = True
             continue
         value = next(waiting, None)
         if word not in known or value is None:
@@ -84,7 +86,8 @@ def parse_arguments(words: Sequence[str]) -> Arguments:
         ready_fd=_descriptor(found.get("--ready-fd")),
         keeper_fd=_descriptor(found.get("--keeper-fd")),
         idle_seconds=float(found.get("--idle-seconds", "30")),
-        is_sweep=is_sweep,
+        is_resumed=switches["--resume"],
+        is_sweep=switches["--sweep"],
     )
 
 
@@ -188,7 +191,7 @@ async def _run(paths: StackPaths, arguments: Arguments, ready: ReadyPipe) -> Non
     server = HttpServer(Api(stack).handle, on_connect=stack.client_came, on_end=stack.client_went)
     stack.stop_listening = lambda: _stop_listening(server, paths)
     try:
-        await stack.open(arguments.keeper_fd)
+        await stack.open(arguments.keeper_fd, is_resumed=arguments.is_resumed)
         await server.serve(listening)
         ready.say(f"ready {os.getpid()}")
         if arguments.engine:

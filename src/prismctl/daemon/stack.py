@@ -13,6 +13,7 @@ from prismctl.daemon.keeper_link import KeeperLink, open_keeper
 from prismctl.daemon.log_copy import copy_logs
 from prismctl.daemon.monitor import Monitor
 from prismctl.daemon.operations.queue import OperationQueue
+from prismctl.daemon.operations.stop import stop
 from prismctl.daemon.process_table import find_suspended
 from prismctl.daemon.state_file import (
     RememberedState,
@@ -78,6 +79,7 @@ class Stack:
         """The daemon has nothing left to look after."""
         self.is_ending = False
         """Everything is being taken down: the keeper's end is no loss."""
+        self._is_stopping = False
         self.stop_notes: list[str] = []
         """What somebody should know about how everything was taken down."""
         self._probes = ProbeScheduler(self.monitor.take_answer)
@@ -98,8 +100,11 @@ class Stack:
 
     # Its life.
 
-    async def open(self, keeper_fd: int | None = None) -> None:
+    async def open(self, keeper_fd: int | None = None, *, is_resumed: bool = False) -> None:
         """Connect to the keeper, and adopt what it keeps or sweep what another one left.
+
+        A daemon that is resumed adopts the plan even when nothing of it runs: its predecessor was killed while it
+        brought the stack back, or took it down.
 
         Raises:
             PrismError: there is no keeper and none can be started.
@@ -111,11 +116,19 @@ class Stack:
         self._begin("usage", self._sample_for_ever())
         plan = load_plan(self.paths)
         is_kept = bool(self._link.facts.processes)
-        if plan is not None and is_kept:
+        ended = [] if is_kept else await self._end_leftovers(spare=self._link.facts.pid)
+        if plan is not None and (is_kept or is_resumed):
+            self._tell_swept("ended", ended)
             await self._adopt(plan)
         elif not is_kept:
-            await self._begin_afresh(had_plan=self.paths.plan.exists())
+            self._begin_afresh(ended, had_plan=self.paths.plan.exists())
         self.reconsider_idleness()
+
+    def begin_stopping(self) -> None:
+        """From now on what ends is no loss; a daemon that takes this one's place goes on stopping."""
+        self.is_ending = True
+        self._is_stopping = True
+        self.write_down()
 
     def end(self) -> None:
         """There is nothing left to look after."""
@@ -167,8 +180,6 @@ class Stack:
             )
 
     def _give_up_idling(self) -> None:
-        from prismctl.daemon.operations.stop import stop
-
         self.operations.start("idle", lambda: stop(self, kill=False))
 
     # What operations do.
@@ -272,7 +283,11 @@ class Stack:
             self._memory_timer = None
         if self.monitor.plan is None:
             return
-        state = RememberedState(history=self.monitor.history, log_file=self._log_file)
+        state = RememberedState(
+            history=self.monitor.history,
+            log_file=self._log_file,
+            is_stopping=self._is_stopping,
+        )
         try:
             save_state(self.paths, state)
         except PrismError as error:
@@ -319,6 +334,9 @@ class Stack:
     async def _adopt(self, plan: StackPlan) -> None:
         state = load_state(self.paths)
         self.monitor.begin(plan, state.history)
+        if state.is_stopping:
+            self.operations.start("stop", lambda: stop(self, kill=False))
+            return
         if state.log_file:
             self.copy_logs_to(state.log_file)
 
@@ -340,22 +358,26 @@ class Stack:
             async with asyncio.timeout(ADOPT_SECONDS):
                 await is_adopted.wait()
 
-    async def _begin_afresh(self, *, had_plan: bool) -> None:
-        ended = await asyncio.to_thread(
-            end_leftovers, self.paths.keeper_id, spare=self._spared_pids()
-        )
+    def _begin_afresh(self, ended: list[dict[str, Any]], *, had_plan: bool) -> None:
         self.events.begin()
         remove_files(self.paths)
-        if had_plan or ended:
+        self._tell_swept("the last run was killed; ended", ended, is_always_told=had_plan)
+
+    async def _end_leftovers(self, *, spare: int = 0) -> list[dict[str, Any]]:
+        """End what carries the keeper's mark although no keeper keeps it."""
+        return await asyncio.to_thread(
+            end_leftovers, self.paths.keeper_id, spare=(os.getpid(), spare)
+        )
+
+    def _tell_swept(
+        self, words: str, ended: list[dict[str, Any]], *, is_always_told: bool = False
+    ) -> None:
+        if ended or is_always_told:
             self.events.append(
                 EventKind.SWEPT,
-                message=f"the last run was killed; ended {len(ended)} leftover processes",
+                message=f"{words} {len(ended)} leftover processes",
                 details={"processes": ended},
             )
-
-    def _spared_pids(self) -> tuple[int, ...]:
-        keeper = (self._link.facts.pid,) if self._link is not None else ()
-        return (os.getpid(), *keeper)
 
     async def _ensure_engine(self, name: EngineName) -> Engine:
         if self._engine is not None and self._engine_name is name:
@@ -447,15 +469,7 @@ class Stack:
             if self._link is not None:
                 await self._link.client.close()
             self.monitor.forget_world()
-            ended = await asyncio.to_thread(
-                end_leftovers, self.paths.keeper_id, spare=(os.getpid(),)
-            )
-            if ended:
-                self.events.append(
-                    EventKind.SWEPT,
-                    message=f"ended {len(ended)} leftover processes",
-                    details={"processes": ended},
-                )
+            self._tell_swept("ended", await self._end_leftovers())
             self._link = await open_keeper(self.paths)
             plan = self.monitor.plan
             if plan is not None:

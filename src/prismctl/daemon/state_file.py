@@ -22,6 +22,8 @@ class RememberedState:
     history: StackHistory = field(default_factory=StackHistory)
     log_file: str = ""
     """Where all output is appended; empty: nowhere."""
+    is_stopping: bool = False
+    """The stack was being taken down."""
 
 
 def save_plan(paths: StackPaths, document: dict[str, Any]) -> None:
@@ -57,6 +59,7 @@ def save_state(paths: StackPaths, state: RememberedState) -> None:
         "healthy_after_seconds": dict(history.healthy_after_seconds),
         "last_errors": dict(history.last_errors),
         "log_file": state.log_file,
+        "is_stopping": state.is_stopping,
     }
     write_atomically(paths.state, json.dumps(document))
 
@@ -74,7 +77,11 @@ def load_state(paths: StackPaths) -> RememberedState:
             healthy_after_seconds=_by_service(document["healthy_after_seconds"]),
             last_errors=_by_service(document["last_errors"]),
         )
-        return RememberedState(history=history, log_file=document["log_file"])
+        return RememberedState(
+            history=history,
+            log_file=document["log_file"],
+            is_stopping=document["is_stopping"],
+        )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return RememberedState()
 

@@ -36,7 +36,7 @@ async def take_down(stack: Stack, *, kill: bool) -> None:
     stack.events.append(EventKind.STACK_STOPPING, message="killed" if kill else "")
     stack.monitor.mark_stopping()
     stack.copy_logs_to("")
-    stack.is_ending = True
+    stack.begin_stopping()
     try:
         await stack.stop_everything(kill=kill)
         # The keeper ends what it kept; this is for what got away from it while it was itself being killed.
