@@ -1,0 +1,223 @@
+"""Requests to the daemon of one stack, over its socket."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from prismctl.client.condition import await_end_of_daemon, has_plan
+from prismctl.client.http import (
+    FIRST_ERROR_STATUS,
+    NotFoundError,
+    as_error,
+    decode_refusal,
+    read_answer,
+    read_body,
+    read_chunks,
+    read_head,
+    send,
+)
+from prismctl.client.launch import reap, start_daemon
+from prismctl.client.sockets import (
+    answers,
+    connect,
+    is_suspended,
+    poll_connect,
+    read_listener_pid,
+)
+from prismctl.errors import ExitCode, UnavailableError
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Iterator, Sequence
+
+    from prismctl.files.paths import StackPaths
+
+ANSWER_SECONDS: Final = 15.0
+"""How long a plain answer may take; streams may be silent for ever."""
+RETURN_SECONDS: Final = 2.0
+"""How long the keeper has to start a daemon that was killed, before one is started from here."""
+
+
+class StackClient:
+    """Requests to the daemon of one stack; each has a connection of its own.
+
+    Every method raises `UnavailableError` when no daemon answers, and what the daemon refuses with otherwise.
+    """
+
+    def __init__(self, paths: StackPaths) -> None:
+        self._paths = paths
+
+    def ping(self) -> dict[str, Any]:
+        """Who answers: ``pid``, ``version``, ``api``, ``stack``."""
+        return self._ask("GET", "/v1/ping")
+
+    def status(self) -> dict[str, Any]:
+        """The status document."""
+        return self._ask("GET", "/v1/status")
+
+    def watch_status(self) -> Iterator[dict[str, Any]]:
+        """The status document now, then again after each change."""
+        return self._stream("GET", "/v1/status/watch")
+
+    def plan(self) -> dict[str, Any] | None:
+        """The applied plan in its JSON form, secrets included; ``None`` when there is none."""
+        try:
+            return self._ask("GET", "/v1/plan")
+        except NotFoundError:
+            return None
+
+    def events(self, after: int = 0, *, follow: bool = False) -> Iterator[dict[str, Any]]:
+        """Events with a higher sequence, then (with ``follow``) each as it happens."""
+        return self._stream("GET", f"/v1/events?after={after}&follow={int(follow)}")
+
+    def logs(
+        self,
+        services: Sequence[str] = (),
+        *,
+        tail: int | None = None,
+        since: float | None = None,
+        follow: bool = False,
+    ) -> Iterator[dict[str, Any]]:
+        """Log lines in order of time; ``tail`` counts for each instance, ``since`` in seconds since the epoch."""
+        from urllib.parse import urlencode
+
+        query = [("service", name) for name in services]
+        if tail is not None:
+            query.append(("tail", str(tail)))
+        if since is not None:
+            query.append(("since", f"{since:.6f}"))
+        if follow:
+            query.append(("follow", "1"))
+        return self._stream("GET", f"/v1/logs?{urlencode(query)}")
+
+    def environment(self) -> dict[str, str]:
+        """Endpoints and credentials of the stack, by variable."""
+        variables: dict[str, str] = self._ask("GET", "/v1/environment")["variables"]
+        return variables
+
+    def warm(self, engine: str) -> None:
+        """Bring the engine's agents up; returns at once, what becomes of it is told by events."""
+        self._ask("POST", "/v1/warm", {"engine": engine})
+
+    def apply(
+        self,
+        plan: dict[str, Any],
+        began_at: float,
+        on_failure: str = "keep",
+        *,
+        log_file: str = "",
+    ) -> Iterator[dict[str, Any]]:
+        """Make the stack what the plan says: ``{"event": …}`` as they happen, at last ``{"result": …}``.
+
+        Giving up the iteration does not undo anything.
+        """
+        body = {"plan": plan, "began_at": began_at, "on_failure": on_failure}
+        if log_file:
+            body["log_file"] = log_file
+        return self._operate("/v1/apply", body)
+
+    def restart(self, services: Sequence[str] = ()) -> Iterator[dict[str, Any]]:
+        """Restart the named services, or all; the stream is that of `apply`."""
+        return self._operate("/v1/restart", {"services": list(services)})
+
+    def stop(self, *, kill: bool = False) -> Iterator[dict[str, Any]]:
+        """Take everything down, the daemon at last; the stream is that of `apply`."""
+        yield from self._operate("/v1/stop", {"kill": kill})
+        await_end_of_daemon(self._paths)
+        reap()
+
+    def login(self, ui: str) -> str:
+        """An address at which a user interface of the engine is open and logged in."""
+        url: str = self._ask("POST", "/v1/login", {"ui": ui})["url"]
+        return url
+
+    def _operate(self, target: str, body: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        is_over = False
+        for item in self._stream("POST", target, body):
+            if "error" in item:
+                raise as_error(item["error"], ExitCode.FAILED)
+            is_over = "result" in item
+            yield item
+        if not is_over:
+            raise UnavailableError(
+                "the daemon ended in the middle of the operation",
+                hint="`prismctl dev status` says how things are; the same command again goes on",
+            )
+
+    def _ask(self, method: str, target: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        try:
+            try:
+                answer = self._exchange(method, target, body)
+            except ConnectionError:
+                # A daemon that was killed a moment ago still took the connection; asking twice changes nothing.
+                if method != "GET":
+                    raise
+                answer = self._exchange(method, target, body)
+        except OSError as error:
+            raise self._lost(error) from error
+        document = json.loads(answer)
+        if not isinstance(document, dict):
+            raise UnavailableError(f"the daemon of stack `{self._paths.name}` answered nonsense")
+        return document
+
+    def _exchange(self, method: str, target: str, body: dict[str, Any] | None) -> bytes:
+        with self._connect() as connection, connection.makefile("rb") as reader:
+            connection.settimeout(ANSWER_SECONDS)
+            send(connection, method, target, body)
+            return read_answer(reader)
+
+    def _stream(
+        self, method: str, target: str, body: dict[str, Any] | None = None
+    ) -> Iterator[dict[str, Any]]:
+        with self._connect() as connection, connection.makefile("rb") as reader:
+            try:
+                connection.settimeout(ANSWER_SECONDS)
+                send(connection, method, target, body)
+                status, headers = read_head(reader)
+                if status >= FIRST_ERROR_STATUS:
+                    raise decode_refusal(status, read_body(reader, headers))
+                connection.settimeout(None)
+                for chunk in read_chunks(reader):
+                    for line in chunk.splitlines():
+                        yield json.loads(line)
+            except OSError as error:
+                raise self._lost(error) from error
+
+    def _connect(self) -> socket.socket:
+        connection = connect(self._paths.daemon_socket)
+        if connection is not None:
+            self._refuse_suspended(connection)
+            return connection
+        if answers(self._paths.keeper_socket):
+            connection = poll_connect(self._paths.daemon_socket, RETURN_SECONDS)
+            if connection is None:
+                start_daemon(self._paths).wait()
+                connection = poll_connect(self._paths.daemon_socket, RETURN_SECONDS)
+        if connection is not None:
+            return connection
+        if has_plan(self._paths):
+            raise UnavailableError(
+                f"the daemon and the keeper of stack `{self._paths.name}` were killed",
+                hint="`prismctl dev stop` ends what is left, `prismctl dev start` starts again",
+            )
+        raise UnavailableError(
+            f"no stack `{self._paths.name}` is running", hint="`prismctl dev start` starts one"
+        )
+
+    def _refuse_suspended(self, connection: socket.socket) -> None:
+        """Say at once what would otherwise be a long silence: the kernel accepts for a daemon that is suspended."""
+        pid = read_listener_pid(connection)
+        if pid and is_suspended(pid):
+            connection.close()
+            raise UnavailableError(
+                f"the daemon of stack `{self._paths.name}` is suspended (PID {pid}); its services run on",
+                hint=f"`kill -CONT {pid}` lets it go on",
+            )
+
+    def _lost(self, error: OSError) -> UnavailableError:
+        reason = "no answer in time" if isinstance(error, TimeoutError) else str(error)
+        return UnavailableError(
+            f"the daemon of stack `{self._paths.name}` does not answer: {reason}",
+            hint=f"`cat {self._paths.daemon_log}` shows what it said",
+        )
