@@ -77,15 +77,15 @@ class Api:
         )
 
     async def _status(self, _: Request) -> Answer:
-        self._stack.sample_usage()
+        self._stack.usage.refresh()
         return Answer(document=render_status(self._stack.monitor.refresh(), time.time()))
 
     async def _watch_status(self, _: Request) -> Stream:
         return Stream(documents=self._follow_status())
 
     async def _follow_status(self) -> AsyncIterator[dict[str, Any]]:
-        self._stack.sample_usage()
-        self._stack.note_watcher()
+        self._stack.usage.refresh()
+        self._stack.usage.note_watcher()
         self._stack.monitor.refresh()
         async for snapshot in self._stack.monitor.snapshots.watch():
             yield render_status(snapshot, time.time())

@@ -5,16 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import time
 from typing import TYPE_CHECKING, Any, Final
 
+from prismctl.daemon.engine_seat import EngineSeat
 from prismctl.daemon.event_log import EventLog
 from prismctl.daemon.keeper_link import KeeperLink, open_keeper
 from prismctl.daemon.log_copy import copy_logs
 from prismctl.daemon.monitor import Monitor
 from prismctl.daemon.operations.queue import OperationQueue
 from prismctl.daemon.operations.stop import stop
-from prismctl.daemon.process_table import find_suspended
 from prismctl.daemon.state_file import (
     RememberedState,
     load_plan,
@@ -26,14 +25,12 @@ from prismctl.daemon.suspended_keeper import (
     LOOK_SECONDS,
     SuspendedError,
     attend,
-    describe_hold,
     end_hold,
     find_hold,
 )
 from prismctl.daemon.sweep import end_leftovers
-from prismctl.daemon.usage import CONFIRM_SECONDS, UsageSampler
+from prismctl.daemon.usage_watch import UsageWatch
 from prismctl.domain.events import EventKind
-from prismctl.engine.registry import make_engine
 from prismctl.errors import PrismError, RejectedError, UnavailableError
 from prismctl.machine import reserve_port
 from prismctl.probes.scheduler import ProbeScheduler
@@ -46,10 +43,6 @@ if TYPE_CHECKING:
     from prismctl.engine.interface import Engine
     from prismctl.files.paths import StackPaths
 
-FRESH_SECONDS: Final = 0.5
-"""A usage sample this young answers a request; over less, CPU cannot be measured."""
-WATCHED_SECONDS: Final = 1.0
-UNWATCHED_SECONDS: Final = 15.0
 REMEMBER_SECONDS: Final = 0.1
 """What is learnt this close together is written down at once: each writing waits for the disk."""
 IDLE_SECONDS: Final = 30.0
@@ -83,14 +76,9 @@ class Stack:
         self.stop_notes: list[str] = []
         """What somebody should know about how everything was taken down."""
         self._probes = ProbeScheduler(self.monitor.take_answer)
-        self._sampler = UsageSampler()
-        self._sampled_at = 0.0
-        self._second_look: asyncio.TimerHandle | None = None
-        self._is_watched = asyncio.Event()
+        self.usage = UsageWatch(self.monitor, lambda: self._link, self._reserve_ports)
         self._link: KeeperLink | None = None
-        self._engine: Engine | None = None
-        self._engine_name: EngineName | None = None
-        self._engine_turn = asyncio.Lock()
+        self._seat = EngineSeat(paths, self.monitor)
         self._keeper_is_there = asyncio.Event()
         self._background: dict[str, asyncio.Task[None]] = {}
         self._log_file = ""
@@ -113,7 +101,7 @@ class Stack:
         self._link = await open_keeper(self.paths, keeper_fd)
         self._keeper_is_there.set()
         self._begin("keeper watch", self._guard_keeper())
-        self._begin("usage", self._sample_for_ever())
+        self._begin("usage", self.usage.go_on_for_ever())
         plan = load_plan(self.paths)
         is_kept = bool(self._link.facts.processes)
         ended = [] if is_kept else await self._end_leftovers(spare=self._link.facts.pid)
@@ -146,10 +134,9 @@ class Stack:
         if self._background:
             await asyncio.wait(self._background.values())
         await self._probes.__aexit__(None, None, None)
-        if self._engine is not None:
-            await self._engine.close()
+        await self._seat.let_go()
         self.monitor.close()
-        self._cancel_second_look()
+        self.usage.close()
         if self._idle_timer is not None:
             self._idle_timer.cancel()
         if self._link is not None:
@@ -194,8 +181,8 @@ class Stack:
 
     async def _hand_over(self, plan: StackPlan) -> None:
         try:
-            async with self._engine_turn:
-                engine = await self._ensure_engine(plan.engine)
+            async with self._seat.turn:
+                engine = await self._fill_seat(plan.engine)
                 await engine.apply(plan)
         except UnavailableError as error:
             # When it was the keeper that died under our hands, the recovery applies the plan.
@@ -212,10 +199,10 @@ class Stack:
         await attend(self._restart_services(names), self._refuse_silence)
 
     async def _restart_services(self, names: Sequence[ServiceName]) -> None:
-        async with self._engine_turn:
-            if self._engine is None:
+        async with self._seat.turn:
+            if self._seat.engine is None:
                 raise RejectedError("nothing runs")
-            await self._engine.restart(names)
+            await self._seat.engine.restart(names)
 
     async def warm(self, name: EngineName) -> dict[str, Any]:
         """Bring an engine up before there is a plan.
@@ -223,9 +210,9 @@ class Stack:
         Raises:
             PrismError: it did not come up.
         """
-        async with self.operations.turn, self._engine_turn:
+        async with self.operations.turn, self._seat.turn:
             if self.monitor.plan is None:
-                await self._ensure_engine(name)
+                await self._fill_seat(name)
         return {"engine": name.value}
 
     async def leave_engine(self) -> None:
@@ -237,8 +224,8 @@ class Stack:
         await attend(self._leave_engine(), self._refuse_silence)
 
     async def _leave_engine(self) -> None:
-        async with self._engine_turn:
-            await self._end_engine(kill=False)
+        async with self._seat.turn:
+            await self._seat.end(kill=False)
 
     async def stop_everything(self, *, kill: bool) -> None:
         """End the services, the agents and the keeper; one that is suspended is continued for it.
@@ -250,10 +237,13 @@ class Stack:
         await attend(self._stop_everything(kill=kill), self._continue_keeper)
 
     async def _stop_everything(self, *, kill: bool) -> None:
-        async with self._engine_turn:
+        async with self._seat.turn:
             with contextlib.suppress(UnavailableError):
-                await self._ensure_engine_for_stop()
-                await self._end_engine(kill=kill)
+                plan = self.monitor.plan
+                if self._seat.engine is None and plan is not None:
+                    # Of a stack that was adopted and whose engine was not opened yet.
+                    await self._fill_seat(plan.engine)
+                await self._seat.end(kill=kill)
             if self._link is not None:
                 with contextlib.suppress(UnavailableError, TimeoutError):
                     await self._link.client.shutdown(kill=kill)
@@ -318,16 +308,7 @@ class Stack:
     @property
     def engine(self) -> Engine | None:
         """The engine in use."""
-        return self._engine
-
-    def sample_usage(self) -> None:
-        """See to it that the figures are fresh."""
-        if time.monotonic() - self._sampled_at >= FRESH_SECONDS:
-            self._sample()
-
-    def note_watcher(self) -> None:
-        """Somebody watches: figures are taken more often."""
-        self._is_watched.set()
+        return self._seat.engine
 
     # Inside.
 
@@ -379,44 +360,10 @@ class Stack:
                 details={"processes": ended},
             )
 
-    async def _ensure_engine(self, name: EngineName) -> Engine:
-        if self._engine is not None and self._engine_name is name:
-            # Opening again is how an engine whose agents were not up yet is brought up.
-            return self._engine
-        if self._engine is not None:
-            await self._end_engine(kill=False)
+    async def _fill_seat(self, name: EngineName) -> Engine:
         if self._link is None:
             raise UnavailableError("there is no keeper")
-        engine = make_engine(
-            name,
-            paths=self.paths,
-            keeper=self._link.client,
-            reporter=self.monitor,
-            readiness=self.monitor,
-        )
-        try:
-            await engine.open()
-        except BaseException:
-            await engine.close()
-            raise
-        self._engine, self._engine_name = engine, name
-        self.monitor.use_engine(name.value, engine.endpoints)
-        return engine
-
-    async def _ensure_engine_for_stop(self) -> None:
-        """An adopted stack that is stopped before its engine was opened still has to be stopped by it."""
-        plan = self.monitor.plan
-        if self._engine is None and plan is not None:
-            await self._ensure_engine(plan.engine)
-
-    async def _end_engine(self, *, kill: bool) -> None:
-        engine = self._engine
-        if engine is None:
-            return
-        await engine.stop(kill=kill)
-        self._engine, self._engine_name = None, None
-        await engine.close()
-        self.monitor.use_engine("", dict)
+        return await self._seat.fill(name, self._link.client)
 
     async def _has_lost_keeper(self) -> bool:
         try:
@@ -459,13 +406,8 @@ class Stack:
                     break
 
     async def _replace_keeper(self) -> None:
-        async with self._engine_turn:
-            if self._engine is not None:
-                await self._engine.close()
-                self._engine, engine_name = None, self._engine_name
-                self._engine_name = None
-            else:
-                engine_name = None
+        async with self._seat.turn:
+            engine_name = await self._seat.let_go()
             if self._link is not None:
                 await self._link.client.close()
             self.monitor.forget_world()
@@ -473,10 +415,10 @@ class Stack:
             self._link = await open_keeper(self.paths)
             plan = self.monitor.plan
             if plan is not None:
-                engine = await self._ensure_engine(plan.engine)
+                engine = await self._fill_seat(plan.engine)
                 await engine.apply(plan)
             elif engine_name is not None:
-                await self._ensure_engine(engine_name)
+                await self._fill_seat(engine_name)
             self._keeper_is_there.set()
         self.events.append(
             EventKind.COMPONENT_READY,
@@ -485,52 +427,15 @@ class Stack:
             details={"pid": self._link.facts.pid},
         )
 
-    async def _sample_for_ever(self) -> None:
-        while True:
-            is_watched = self.monitor.snapshots.readers > 0
-            if not is_watched:
-                self._is_watched.clear()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(WATCHED_SECONDS if is_watched else UNWATCHED_SECONDS):
-                    if is_watched:
-                        await self.ended.wait()
-                    else:
-                        await self._is_watched.wait()
-            if self.ended.is_set():
-                return
-            self._sample()
-
     def _reserve_ports(self) -> None:
         """Keep other starts from the ports of the plan while nobody listens there: services will be back."""
         plan = self.monitor.plan
         services = plan.services if plan is not None else ()
         numbers = [port.number for service in services for port in service.ports]
         # Each takes two file descriptors.
+        # A start holds them only as long as it lives.
         for number in numbers[:MAX_RESERVED_PORTS]:
             reserve_port(number, str(self.paths.directory))
-
-    def _sample(self) -> None:
-        # A start holds them only as long as it lives.
-        self._reserve_ports()
-        pids = self.monitor.main_pids()
-        held = find_suspended(self.monitor.component_pids())
-        keeper = find_hold(self._link.process) if self._link is not None else None
-        self.monitor.show_note("" if keeper is None else describe_hold(keeper))
-        if not pids:
-            self.monitor.take_usage((), suspended_components=held)
-            return
-        self._sampled_at = time.monotonic()
-        keeper_pid = self._link.facts.pid if self._link is not None else 0
-        samples = self._sampler.sample(pids, keeper_pid)
-        self.monitor.take_usage(samples, suspended_components=held)
-        self._cancel_second_look()
-        if self._sampler.is_doubtful:
-            self._second_look = asyncio.get_running_loop().call_later(CONFIRM_SECONDS, self._sample)
-
-    def _cancel_second_look(self) -> None:
-        if self._second_look is not None:
-            self._second_look.cancel()
-            self._second_look = None
 
     def _begin(self, name: str, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work, name=name)
