@@ -35,6 +35,9 @@ Replaced once, when the plan is made. Only `${` is special; `$${` writes it, a l
 | `${self.data}` | its data directory |
 | `${NAME.host}`, `${NAME.port}`, `${NAME.ports.PORT}` | where another service of the plan listens |
 | `${VAR}`, `${VAR:-default}` | a variable of the shell that starts the stack |
+
+A reference to a service or a port that the catalog doesn't have is a mistake of the catalog, found before anything starts. A service that
+the catalog has and the start leaves out, and a variable that is not set, are mistakes of that start.
 """
 
 

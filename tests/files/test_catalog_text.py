@@ -309,6 +309,69 @@ def test_all_mistakes_are_told_each_at_its_place_with_the_nearest_name() -> None
     ]
 
 
+MISREFERENCES = """\
+services:
+  - name: redis
+    command: redis-server
+    ports: {client: 6379}
+  - name: web
+    command: [./web, --port, "${self.ports.htpp}", "${self.port}"]
+    ports: {http: 8080, metrics: 9100}
+    args:
+      - --redis=${redsi.host}:${redis.prot}
+    env:
+      REDIS: redis://${redis.host}:${redis.port}
+      QUEUE: "${kafak.port}"
+      FALLBACK: ${kafak.port:-9092}
+      STACK: ${stack.nmae}
+      OPEN: "${redis.port"
+      BLANK: ${a b}
+      ADMIN: "${admin.port} ${admin.ports.grcp} ${NOT_SET_ANYWHERE}"
+    health_check: {type: http, path: "/${self.prot}"}
+  - name: job
+    container: "${stack.name}/job:${worker.port}"
+    native: {init: [setup, "${redis.ports.cleint}"]}
+    working_directory: ${self.dat}
+    volumes: ["${self.port}:/x"]
+    health_check: {type: exec, command: [ask, "${web.ports.metric}"]}
+  - name: worker
+    command: x
+    port: 99999
+    env: {OWN: "${self.port}"}
+"""
+
+
+def test_a_reference_that_no_plan_could_resolve_is_told_when_the_catalog_is_read() -> None:
+    assert problems(MISREFERENCES) == [
+        "services.yaml:6:30: web: unknown reference `self.ports.htpp`; did you mean `self.ports.http`?",
+        "services.yaml:9:9: web: unknown service `redsi` in `${redsi.host}`; did you mean `redis`?",
+        "services.yaml:9:9: web: unknown reference `redis.prot`; did you mean `redis.port`?",
+        "services.yaml:12:14: web: unknown service `kafak` in `${kafak.port}`",
+        "services.yaml:14:14: web: unknown reference `stack.nmae`; did you mean `stack.name`?",
+        "services.yaml:15:13: web: `${` is not closed; `$${` writes a literal `${`",
+        "services.yaml:16:14: web: `${a b}` names nothing; write a variable or SERVICE.port",
+        "services.yaml:17:14: web: unknown reference `admin.ports.grcp`; did you mean `admin.ports.grpc`?",
+        "services.yaml:18:38: web: unknown reference `self.prot`; did you mean `self.port`?",
+        "services.yaml:21:28: job: unknown reference `redis.ports.cleint`; did you mean `redis.ports.client`?",
+        "services.yaml:22:24: job: unknown reference `self.dat`; did you mean `self.data`?",
+        "services.yaml:23:15: job: `${self.port}`: the service has no port",
+        "services.yaml:24:47: job: unknown reference `web.ports.metric`; did you mean `web.ports.metrics`?",
+        "services.yaml:27:11: worker: port 99999 is not between 1 and 65535",
+    ]
+
+
+def test_packaged_arguments_miss_the_ports_that_an_entry_takes_from_its_service() -> None:
+    found = problems("services: [{name: prism-admin, ports: {grpc: 8981}}]")
+    assert found == [
+        "services.yaml:1:12: prism-admin: packaged args: unknown reference `self.ports.metrics`"
+    ]
+
+
+def test_a_variable_that_is_not_set_yet_is_no_mistake_of_the_catalog() -> None:
+    catalog = parse("services: [{name: web, command: x, env: {A: '${NOT_SET_ANYWHERE}'}}]")
+    assert catalog.services[ServiceName("web")].env == {"A": "${NOT_SET_ANYWHERE}"}
+
+
 def test_many_mistakes_are_counted_under_the_files_name_with_a_hint() -> None:
     with pytest.raises(ConfigError) as raised:
         parse(TWELVE)
@@ -450,7 +513,12 @@ def test_a_catalog_without_core_services_cannot_keep_what_needs_them() -> None:
     found = problems("core: false\nservices: [{name: pattern-launcher}]")
     message = "pattern-launcher: needs prism-admin, which is not in the file"
     assert found == [f"services.yaml:2:19: {message}; `depends_on: []` says that it does not"]
-    kept = "core: false\nservices: [{name: pattern-launcher, depends_on: []}]"
+    alone = "core: false\nservices: [{name: pattern-launcher, depends_on: []}]"
+    assert problems(alone)[0] == (
+        "services.yaml:2:12: pattern-launcher: packaged args: "
+        "unknown service `prism-admin` in `${prism-admin.host}`"
+    )
+    kept = "core: false\nservices: [{name: pattern-launcher, depends_on: [], args: []}]"
     assert service(kept, "pattern-launcher").depends_on == ()
 
 

@@ -11,13 +11,14 @@ from prismctl.domain.document import Document, Report
 from prismctl.domain.offering import Catalog
 from prismctl.domain.packaged import BUILTIN, CORE
 from prismctl.domain.problems import nearest_name, shorten
+from prismctl.domain.references import find_misreferences
 from prismctl.domain.service import (
     AGENT_NAMES,
-    SHORT_NAMES,
     CheckType,
     Runtime,
     ServiceName,
     ServiceType,
+    full_name,
 )
 from prismctl.domain.shape import (
     INVALID,
@@ -269,17 +270,47 @@ def read_catalog(document: Document, *, base: Catalog | None = None) -> Catalog:
     report = Report(document)
     reader = _CatalogReader(report, base)
     definitions = reader.read(document.tree)
-    report.problems.found.sort(key=lambda problem: (problem.line, problem.column))
-    report.problems.raise_if_any(hint=VALIDATE_HINT.format(file=document.file))
     entries = {name: (document, index) for name, index in reader.entries.items()}
     if base is not None:
-        return dataclasses.replace(base, services=definitions, entries={**base.entries, **entries})
-    return Catalog(
-        services=definitions,
-        file=document.file,
-        directory=document.directory,
-        entries=entries,
-    )
+        catalog = dataclasses.replace(
+            base, services=definitions, entries={**base.entries, **entries}
+        )
+    else:
+        catalog = Catalog(
+            services=definitions,
+            file=document.file,
+            directory=document.directory,
+            entries=entries,
+        )
+    _check_references(catalog, reader)
+    report.problems.found.sort(key=lambda problem: (problem.line, problem.column))
+    report.problems.raise_if_any(hint=VALIDATE_HINT.format(file=document.file))
+    return catalog
+
+
+def _check_references(catalog: Catalog, reader: _CatalogReader) -> None:
+    problems = reader.report.problems
+    for service, path, mistake in find_misreferences(
+        catalog.services, known_services=reader.named, flawed=reader.flawed
+    ):
+        if _is_written(catalog, service, path):
+            problems.add(
+                f"{service}: {mistake.message}",
+                catalog.place(service, *path),
+                suggestion=mistake.suggestion,
+            )
+        elif service not in reader.flawed:
+            # Some entry has taken from what ships what it refers to: its own, or the other service's.
+            blamed = service if service in catalog.entries else mistake.service
+            problems.add(f"{service}: packaged {path[0]}: {mistake.message}", catalog.place(blamed))
+
+
+def _is_written(catalog: Catalog, service: ServiceName, path: Path) -> bool:
+    """Whether somebody has written what stands under a path of a service's entry, rather than left it as packaged."""
+    if service not in catalog.entries:
+        return False
+    document, index = catalog.entries[service]
+    return ("services", index, path[0]) in document.values
 
 
 class _CatalogReader:
@@ -290,6 +321,8 @@ class _CatalogReader:
         self.base = base
         self.definitions: dict[ServiceName, ServiceDefinition] = {}
         self.entries: dict[ServiceName, int] = {}
+        self.flawed: set[str] = set()
+        """Services whose entries have mistakes."""
         self.named: list[str] = []
         """Every name there is, also of entries that have mistakes: others may depend on them."""
 
@@ -311,7 +344,10 @@ class _CatalogReader:
         names = [entry.get("name") for entry in entries if isinstance(entry, dict)]
         self.named = [*foundation, *(name for name in names if isinstance(name, str))]
         for index, entry in enumerate(entries):
+            mistakes = len(report.problems.found)
             self._read_entry(index, entry)
+            if len(report.problems.found) > mistakes and isinstance(entry, dict):
+                self.flawed.add(str(entry.get("name")))
         added = {
             name: definition
             for name, definition in foundation.items()
@@ -360,7 +396,7 @@ class _CatalogReader:
     def _check_names(self, given: dict[str, Any], path: Path) -> None:
         report = self.report
         for index, word in enumerate(given.get("depends_on", ())):
-            target = word if word in self.named else SHORT_NAMES.get(word, word)
+            target = full_name(word, self.named)
             where = (*path, "depends_on", index)
             where = where if where in report.document.values else (*path, "depends_on")
             if target == given["name"]:

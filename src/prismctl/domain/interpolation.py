@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 MARK: Final = "${"
 
+STACK_REFERENCES: Final = ("name", "patterns")
+"""What can follow ``stack.``."""
+
 _REFERENCE: Final = re.compile(r"\$\$\{|\$\{([^{}]*)\}|\$\{")
 _OWN: Final = re.compile(r"\$\$\{|\$\{(self\.(?:port|ports\.[^{}:]+|data))\}")
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -49,8 +52,9 @@ class Surroundings(NamedTuple):
     known_services: Collection[str]
     """Every service of the catalog: a reference to one that is not in the stack is another mistake."""
     stack: Mapping[str, str]
-    """What follows ``stack.``."""
-    variables: Mapping[str, str]
+    """What follows ``stack.``, by `STACK_REFERENCES`."""
+    variables: Mapping[str, str] | None
+    """``None``: nobody has started anything yet, and every variable may have a value."""
 
 
 class Mistake(NamedTuple):
@@ -58,6 +62,8 @@ class Mistake(NamedTuple):
 
     message: str
     suggestion: str = ""
+    service: str = ""
+    """The service that was found and whose address was not."""
 
 
 NO_MISTAKE: Final = Mistake("")
@@ -129,10 +135,12 @@ def _look_up(reference: str, around: Surroundings) -> tuple[str | None, Mistake]
         return around.data, NO_MISTAKE
     name = around.service if head == "self" else around.full_name(head)
     if name in around.services:
-        return _look_up_address(reference, head, rest, around.services[name])
+        value, mistake = _look_up_address(reference, head, rest, around.services[name])
+        return value, mistake._replace(service=name)
     if name in around.known_services:
         return None, Mistake(
-            f"`${{{reference}}}` needs {name}, which is not in this stack; add it to depends_on"
+            f"`${{{reference}}}` needs {name}, which is not in this stack; add it to depends_on",
+            service=name,
         )
     return None, Mistake(
         f"unknown service `{head}` in `${{{reference}}}`",
@@ -140,9 +148,11 @@ def _look_up(reference: str, around: Surroundings) -> tuple[str | None, Mistake]
     )
 
 
-def _look_up_variable(name: str, variables: Mapping[str, str]) -> tuple[str | None, Mistake]:
+def _look_up_variable(name: str, variables: Mapping[str, str] | None) -> tuple[str | None, Mistake]:
     if not _VARIABLE.fullmatch(name):
         return None, Mistake(f"`${{{name}}}` names nothing; write a variable or SERVICE.port")
+    if variables is None:
+        return "", NO_MISTAKE
     return variables.get(name), Mistake(
         f"variable `{name}` is not set; `${{{name}:-text}}` gives it a value",
         # Comparing with a whole environment is worth its time only for a name that is missing.

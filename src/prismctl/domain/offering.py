@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from prismctl.domain.problems import NOWHERE, Place
-from prismctl.domain.service import SHORT_NAMES, ServiceName
+from prismctl.domain.service import SHORT_NAMES, ServiceName, full_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,8 +36,7 @@ class Catalog:
 
     def full_name(self, word: str) -> ServiceName:
         """The name a word stands for; a service that is really called so goes before a short name."""
-        name = ServiceName(word)
-        return name if name in self.services else SHORT_NAMES.get(word, name)
+        return full_name(word, self.services)
 
     @property
     def names(self) -> tuple[ServiceName, ...]:

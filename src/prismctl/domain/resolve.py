@@ -37,6 +37,7 @@ from prismctl.domain.plan import (
     StackPlan,
 )
 from prismctl.domain.problems import Problems
+from prismctl.domain.references import rewrite_texts
 from prismctl.domain.service import (
     DEFAULT_STACK,
     CheckType,
@@ -206,54 +207,64 @@ class _Planner(NamedTuple):
         ports = self.assignment.ports[name]
         data = posixpath.join(self.options.data_directory, name)
         texts = _Texts(self, definition, data)
-        command = texts.words(definition.command, "command")
+        command = tuple(
+            texts.settle(text, "command", index) for index, text in enumerate(definition.command)
+        )
         choice = self.choose(definition, command)
         runtime = choice.runtime
         is_native = runtime is Runtime.NATIVE
-        args = () if is_native else texts.words(definition.args, "args")
-        init = texts.words(definition.init, "native", "init") if is_native else ()
-        env = texts.values(definition.env, "env")
-        check = _settle_check(definition, runtime, ports)
-        if check is not None:
-            command_words = texts.words(check.command, "health_check", "command")
-            check = replace(
-                check, command=command_words, path=texts.one(check.path, "health_check")
-            )
-        working_directory = texts.one(definition.working_directory, "working_directory")
+        settled = rewrite_texts(_used_part(definition, runtime, ports), texts.settle)
+        working_directory = settled.working_directory
         if working_directory and not working_directory.startswith("/"):
             working_directory = posixpath.join(
                 self.catalog.directory or self.options.data_directory,
                 _expand_home(working_directory, self.options),
             )
-        volumes = texts.words(definition.volumes, "volumes")
+        program = settled.container if runtime is Runtime.CONTAINER else choice.program
         return ServicePlan(
             name=name,
             type=definition.type,
             source=self.selection.sources[name],
             runtime=runtime,
             runtime_reason=choice.reason,
-            program="" if is_native else texts.one(choice.program, "container"),
+            program="" if is_native else program,
             command=(choice.program, *command[1:]) if is_native else (),
-            args=args,
+            args=settled.args,
             working_directory=working_directory,
-            env=env,
+            env=settled.env,
             secrets=definition.secrets,
             depends_on=tuple(
                 each for each in definition.depends_on if each in self.selection.sources
             ),
             ports=ports,
-            check=check,
+            check=settled.health_check,
             min_uptime_seconds=definition.min_uptime_seconds,
             one_shot=definition.one_shot,
             persist=definition.persist or self.options.persist,
             replicas=self.options.replicas.get(name, definition.replicas),
             resources=definition.resources,
             stop_grace_seconds=definition.stop_grace_seconds,
-            volumes=volumes,
-            init=init,
+            volumes=settled.volumes,
+            init=settled.init,
             user=definition.user if is_native else "",
-            template=texts.template(definition, check, choice),
+            template=texts.template(definition, settled.health_check, choice),
         )
+
+
+def _used_part(
+    definition: ServiceDefinition, runtime: Runtime, ports: Sequence[Port]
+) -> ServiceDefinition:
+    """The definition without what this runtime has no use for; mistakes in that are none of this plan's."""
+    is_native = runtime is Runtime.NATIVE
+    return replace(
+        definition,
+        # What runs was chosen by what the command says, which is decided by then.
+        command=(),
+        container=definition.container if runtime is Runtime.CONTAINER else "",
+        args=() if is_native else definition.args,
+        init=definition.init if is_native else (),
+        health_check=_settle_check(definition, runtime, ports),
+    )
 
 
 def _expand_home(path: str, options: PlanOptions) -> str:
@@ -305,8 +316,8 @@ class _Texts:
             variables=options.environment,
         )
 
-    def one(self, text: str, *path: str | int) -> str:
-        """One text, decided."""
+    def settle(self, text: str, *path: str | int) -> str:
+        """One text at its path in the entry, decided."""
         mistakes: list[Mistake] = []
         result = interpolate(text, self.around, mistakes)
         for mistake in mistakes:
@@ -316,14 +327,6 @@ class _Texts:
                 suggestion=mistake.suggestion,
             )
         return result
-
-    def words(self, texts: Sequence[str], *path: str | int) -> tuple[str, ...]:
-        """Several texts, decided."""
-        return tuple(self.one(text, *path, index) for index, text in enumerate(texts))
-
-    def values(self, texts: Mapping[str, str], *path: str | int) -> dict[str, str]:
-        """The values of a mapping, decided."""
-        return {key: self.one(text, *path, key) for key, text in texts.items()}
 
     def template(
         self, definition: ServiceDefinition, check: HealthCheck | None, choice: RuntimeChoice

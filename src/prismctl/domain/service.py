@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final, NewType
+from typing import TYPE_CHECKING, Final, NewType
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 ServiceName = NewType("ServiceName", str)
 StackName = NewType("StackName", str)
@@ -17,6 +20,13 @@ SHORT_NAMES: Final = {
     "keyvalue": ServiceName("keyvalue-runner"),
 }
 """Accepted wherever a service is named; also the names of their Nomad groups."""
+
+
+def full_name(word: str, services: Collection[str]) -> ServiceName:
+    """The name a word stands for; a service that is really called so goes before a short name."""
+    name = ServiceName(word)
+    return name if word in services else SHORT_NAMES.get(word, name)
+
 
 AGENT_NAMES: Final = ("nomad", "consul")
 """Logs, pages and Consul's own list know the engine's agents by these; no service can be called so."""
