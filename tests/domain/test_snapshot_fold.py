@@ -177,7 +177,8 @@ def test_a_suspended_service_is_unhealthy_whatever_it_last_said() -> None:
         key=InstanceKey(ADMIN, 0), at=NOW, memory_bytes=5, cpu_percent=0, is_suspended=True
     )
     view = world(seen(ADMIN), answer(ADMIN, is_ok=True), usage)
-    assert judged(view) == (ServiceState.UNHEALTHY, "suspended by SIGSTOP")
+    advice = "suspended by SIGSTOP; `kill -CONT 4711` lets it go on"
+    assert judged(view) == (ServiceState.UNHEALTHY, advice)
 
 
 def test_an_engine_that_gives_up_for_a_dependency_is_completed_with_its_reason() -> None:

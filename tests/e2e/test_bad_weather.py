@@ -476,9 +476,13 @@ def test_a_suspended_agent_is_told_within_a_second(
     os.kill(pid, signal.SIGSTOP)
     try:
         wait_until(lambda: shell.status()["components"][agent] == "suspended")
+        (note,) = shell.status()["notes"]
+        assert f"{agent.capitalize()} (PID {pid}) is suspended" in note
+        assert f"kill -CONT {pid}" in note
     finally:
         os.kill(pid, signal.SIGCONT)
     wait_until(lambda: set(shell.status()["components"].values()) == {"ready"})
+    assert shell.status()["notes"] == []
     stop_leaves_nothing(shell)
 
 

@@ -64,7 +64,7 @@ class Monitor:
         self._services: dict[ServiceName, ServicePlan] = {}
         self._engine_name = ""
         self._history = StackHistory(memory_limit_bytes=_machine_memory_bytes())
-        self._passing_note = ""
+        self._passing_notes: tuple[str, ...] = ()
         self._world = WorldView()
         self._probes: ProbeScheduler | None = None
         self._endpoints: Callable[[], dict[str, str]] = dict
@@ -142,10 +142,10 @@ class Monitor:
         self._history = replace(self._history, notes=(*self._history.notes, note)[-5:])
         self._touch()
 
-    def show_note(self, note: str) -> None:
-        """Something to know as long as it is so; empty: there is nothing any more."""
-        if note != self._passing_note:
-            self._passing_note = note
+    def show_notes(self, notes: tuple[str, ...]) -> None:
+        """What is to be known as long as it is so; empty: nothing any more."""
+        if notes != self._passing_notes:
+            self._passing_notes = notes
             self._touch()
 
     # The reporter.
@@ -398,8 +398,7 @@ class Monitor:
 
     def _fold(self) -> StackSnapshot:
         endpoints = self._endpoints()
-        passing = (self._passing_note,) if self._passing_note else ()
-        notes = (*self._history.notes, *passing)
+        notes = (*self._history.notes, *self._passing_notes)
         if self._plan is None:
             nothing = stopped_snapshot(self._stack, self._engine_name)
             return replace(

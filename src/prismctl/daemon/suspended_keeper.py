@@ -42,9 +42,9 @@ def end_hold(keeper: ProcessFacts) -> None:
     signal_process(keeper, signal.SIGCONT)
 
 
-def describe_hold(pid: int) -> str:
-    """What to know and to type about it."""
-    return f"the keeper (PID {pid}) is suspended: nobody restarts services; `kill -CONT {pid}` lets it go on"
+def describe_hold(name: str, pid: int) -> str:
+    """What to know and to type about a keeper or an agent that is suspended."""
+    return f"{name} (PID {pid}) is suspended: services run on, and nobody restarts them; `kill -CONT {pid}` lets it go on"
 
 
 async def attend(work: Coroutine[Any, Any, _Answer], look: Callable[[], None]) -> _Answer:

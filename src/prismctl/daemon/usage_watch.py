@@ -66,10 +66,14 @@ class UsageWatch:
         """Take a sample now."""
         self._before_each()
         pids = self._monitor.main_pids()
-        held = find_suspended(self._monitor.component_pids())
+        agents = self._monitor.component_pids()
+        held = find_suspended(agents)
         link = self._keeper()
         keeper = find_hold(link.process) if link is not None else None
-        self._monitor.show_note("" if keeper is None else describe_hold(keeper))
+        notes = [describe_hold(name.capitalize(), agents[name]) for name in sorted(held)]
+        if keeper is not None:
+            notes.append(describe_hold("the keeper", keeper))
+        self._monitor.show_notes(tuple(notes))
         if not pids:
             self._monitor.take_usage((), suspended_components=held)
             return

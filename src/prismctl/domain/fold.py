@@ -247,7 +247,10 @@ def _judge_running(
 ) -> tuple[ServiceState, str]:
     usage = moment.world.usage.get(seen.key)
     if usage is not None and usage.is_suspended and seen.pid is not None:
-        return ServiceState.UNHEALTHY, "suspended by SIGSTOP"
+        return (
+            ServiceState.UNHEALTHY,
+            f"suspended by SIGSTOP; `kill -CONT {seen.pid}` lets it go on",
+        )
     age = max(0.0, moment.now - seen.started_at) if seen.started_at is not None else 0.0
     if usage is not None and usage.death and seen.pid is not None:
         # While it starts, how it ended decides what becomes of it, and that is about to be told.

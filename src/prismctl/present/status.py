@@ -190,16 +190,13 @@ def _right_stripped(row: Line) -> Line:
     return tuple(spans)
 
 
-_COMPONENT_ADVICE: Final = {"suspended": " (SIGSTOP): services run on, and nobody restarts them"}
-
-
 def _component_lines(status: dict[str, Any]) -> list[Line]:
     """Only the agents that are not as they should be."""
     lines = [
         line(
             "  ",
             Span(symbol_of(state), tone_of(state)),
-            f" {component_title(name)} is {state}{_COMPONENT_ADVICE.get(state, '')}",
+            f" {component_title(name)} is {state}",
         )
         for name, state in (status.get("components") or {}).items()
         if state != "ready"
