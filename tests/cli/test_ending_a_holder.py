@@ -11,9 +11,15 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from prismctl.cli.holder_ending import Ending, end_holder, is_protected, is_same_holder
+from prismctl.cli.holder_ending import (
+    Ending,
+    end_holder,
+    is_protected,
+    is_same_holder,
+    taken_of,
+)
 from prismctl.cli.invocation import Invocation
-from prismctl.cli.port_questions import choices_for, find_obstacle
+from prismctl.cli.port_questions import HeldPorts, choices_for, find_obstacle, group_by_holder
 from prismctl.domain.addressing import PortConflict, PortHolder
 from prismctl.domain.service import ServiceName
 from prismctl.machine import is_port_free, who_holds
@@ -29,7 +35,7 @@ import sys
 from prismctl.cli.holder_ending import end_holder
 from prismctl.machine import who_holds
 number = int(sys.argv[1])
-print(end_holder(number, who_holds(number)).value)
+print(end_holder([number], who_holds(number)).value)
 """
 
 
@@ -39,14 +45,24 @@ def seen(port: int) -> PortHolder:
     return holder
 
 
-def call_in(home: Home) -> Invocation:
-    return Invocation(home=home, stack="default")
+def held_in(home: Home, *holders: PortHolder | None) -> HeldPorts:
+    """Ports that somebody has, from 8981 on, for which one answer is enough."""
+    call = Invocation(home=home, stack="default")
+    (held,) = group_by_holder(call, conflicts_of(*holders))
+    return held
+
+
+def conflicts_of(*holders: PortHolder | None) -> list[PortConflict]:
+    return [
+        PortConflict(number, ServiceName("web"), f"p{number}", holder)
+        for number, holder in enumerate(holders, start=8981)
+    ]
 
 
 def test_a_holder_is_ended_and_the_port_is_free() -> None:
     port = take_port()
     with holding(port) as process:
-        assert end_holder(port, seen(port)) is Ending.FREE
+        assert end_holder([port], seen(port)) is Ending.FREE
         assert is_port_free(port)
         assert process.wait(10) == -signal.SIGTERM
 
@@ -57,11 +73,11 @@ def test_a_stubborn_holder_stays_until_it_is_killed(monkeypatch: pytest.MonkeyPa
         holder = seen(port)
         monkeypatch.setattr("prismctl.cli.holder_ending.GRACE_SECONDS", 0.2)
         began = time.monotonic()
-        assert end_holder(port, holder) is Ending.STAYS
+        assert end_holder([port], holder) is Ending.STAYS
         assert time.monotonic() - began < 5
         assert process.poll() is None
         monkeypatch.undo()
-        assert end_holder(port, holder, kills=True) is Ending.FREE
+        assert end_holder([port], holder, kills=True) is Ending.FREE
         assert process.wait(10) == -signal.SIGKILL
 
 
@@ -77,16 +93,16 @@ def test_a_process_with_the_same_number_that_began_later_is_spared(
         holder = seen(port)
         assert holder.since is not None
         earlier = holder._replace(since=holder.since - 60)
-        assert end_holder(port, earlier) is Ending.CHANGED
+        assert end_holder([port], earlier) is Ending.CHANGED
         assert process.poll() is None
-        assert end_holder(port, holder) is Ending.FREE
+        assert end_holder([port], holder) is Ending.FREE
 
 
 def test_a_holder_that_let_go_is_spared() -> None:
     port, other = take_port(), take_port()
     with holding(other) as process:
         holder = seen(other)
-        assert end_holder(port, holder) is Ending.FREE
+        assert end_holder([port], holder) is Ending.FREE
         assert process.stdin is not None
         process.stdin.close()
         assert process.wait(10) == 0
@@ -98,7 +114,7 @@ def test_a_holder_that_has_ended_is_no_error() -> None:
         holder = seen(port)
         process.kill()
         process.wait(10)
-        assert end_holder(port, holder) is Ending.FREE
+        assert end_holder([port], holder) is Ending.FREE
 
 
 @pytest.mark.skipif(
@@ -149,7 +165,7 @@ def test_this_process_and_what_it_runs_in_are_protected(home: Home) -> None:
     own = psutil.Process()
     for pid in (1, own.pid, own.ppid()):
         assert is_protected(pid)
-        obstacle = find_obstacle(call_in(home), 8981, PortHolder(pid=pid))
+        obstacle = find_obstacle(held_in(home, PortHolder(pid=pid)))
         assert obstacle is not None
         assert obstacle.why == f"PID {pid} is what this command runs in"
 
@@ -157,16 +173,16 @@ def test_this_process_and_what_it_runs_in_are_protected(home: Home) -> None:
 def test_a_stranger_is_no_obstacle(home: Home) -> None:
     with holding(take_port()) as process:
         assert not is_protected(process.pid)
-        assert find_obstacle(call_in(home), 8981, PortHolder(pid=process.pid)) is None
+        assert find_obstacle(held_in(home, PortHolder(pid=process.pid))) is None
 
 
 def test_a_holder_that_cannot_be_seen_is_shown_a_way_to(home: Home) -> None:
-    obstacle = find_obstacle(call_in(home), 5432, PortHolder(user="postgres"))
+    obstacle = find_obstacle(held_in(home, PortHolder(user="postgres")))
     assert obstacle is not None
     assert "user postgres" in obstacle.why
     assert "sudo " in obstacle.advice
-    assert "5432" in obstacle.advice
-    assert find_obstacle(call_in(home), 5432, None) is not None
+    assert "8981" in obstacle.advice
+    assert find_obstacle(held_in(home, None)) is not None
 
 
 def test_a_process_of_a_stack_is_left_to_its_stack(
@@ -179,9 +195,53 @@ def test_a_process_of_a_stack_is_left_to_its_stack(
     ):
         monkeypatch.setenv("PRISM_KEEPER", mark)
         with holding(take_port()) as process:
-            obstacle = find_obstacle(call_in(home), 8981, PortHolder(pid=process.pid))
+            obstacle = find_obstacle(held_in(home, PortHolder(pid=process.pid)))
         assert obstacle is not None
         assert obstacle.advice == words
+
+
+def test_one_question_is_enough_for_all_ports_of_one_holder(home: Home) -> None:
+    call = Invocation(home=home, stack="default")
+    ben = PortHolder(pid=8, user="ben")
+    unseen = PortHolder(user="postgres")
+    conflicts = conflicts_of(ANA, unseen, ben, ANA._replace(since=1000.5), None, unseen, None)
+    assert [held.numbers for held in group_by_holder(call, conflicts)] == [
+        (8981, 8984),
+        (8982, 8986),
+        (8983,),
+        (8985, 8987),
+    ]
+
+
+def test_one_question_is_enough_for_all_processes_of_one_stack(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.stack("two").ensure()
+    monkeypatch.setenv("PRISM_KEEPER", home.stack("two").keeper_id)
+    with holding(take_port()) as first, holding(take_port()) as second:
+        held = held_in(home, PortHolder(pid=first.pid), PortHolder(pid=second.pid))
+        obstacle = find_obstacle(held)
+    assert obstacle is not None
+    assert obstacle.why == (
+        f"PIDs {first.pid} and {second.pid} belong to stack `two`, which would start them again"
+    )
+
+
+def test_a_holder_is_waited_for_until_all_its_ports_are_free() -> None:
+    ports = [take_port(), take_port(), take_port()]
+    with holding(*ports) as process:
+        assert end_holder(ports, seen(ports[0])) is Ending.FREE
+        assert all(is_port_free(port) for port in ports)
+        assert process.wait(10) == -signal.SIGTERM
+
+
+def test_a_port_that_another_one_has_stays_taken_when_the_holder_has_ended() -> None:
+    own, others = take_port(), take_port()
+    with holding(own) as process, holding(others) as other:
+        assert end_holder([own, others], seen(own)) is Ending.CHANGED
+        assert taken_of([own, others]) == [others]
+        assert process.wait(10) == -signal.SIGTERM
+        assert other.poll() is None
 
 
 @pytest.mark.parametrize(
@@ -197,6 +257,6 @@ def test_what_can_be_done_about_a_port(
     can_end: bool,  # noqa: FBT001 - a column of the table
     is_stubborn: bool,  # noqa: FBT001 - a column of the table
 ) -> None:
-    conflict = PortConflict(8981, ServiceName("web"), "http", ANA)
-    choices = choices_for(conflict, can_end=can_end, is_stubborn=is_stubborn)
+    held = HeldPorts(tuple(conflicts_of(ANA)))
+    choices = choices_for(held, can_end=can_end, is_stubborn=is_stubborn)
     assert [f"{choice.key} {choice.words}" for choice in choices] == words

@@ -257,9 +257,27 @@ def test_one_holder_of_two_ports_is_asked_about_once(desk: Desk) -> None:
     with holding(first, second) as holder:
         child, _, _ = ask(desk, web=first, other=second)
         child.send("k")
+        child.expect(f"PID {holder.pid} has ended; ports {first} and {second} are free")
         child.expect("Ready in: ")
         assert QUESTION not in child.before
         assert holder.wait(PATIENCE) == -signal.SIGTERM
+
+
+def test_five_ports_of_one_holder_are_listed_and_asked_about_once(desk: Desk) -> None:
+    ports = {name: take_port() for name in ("web", "two", "three", "four", "five")}
+    with holding(*ports.values()) as holder:
+        child, before, shown = ask(desk, **ports)
+        assert "error: 5 ports are in use" in shown
+        assert all(f"port {port} ({name}) is in use" in shown for name, port in ports.items())
+        assert f"k  end PID {holder.pid}      a  take other ports instead      q  stop" in shown
+        child.send("a")
+        child.expect("Ready in: ")
+        said = words(child.before)
+        assert QUESTION not in said
+        assert all(f"{name} gets port" in said for name in ports)
+        assert holder.poll() is None
+        read_to_end(child)
+    assert modes(child) == before
 
 
 def test_the_time_of_the_question_does_not_count(desk: Desk) -> None:

@@ -1,4 +1,4 @@
-"""Ending the process that has a port: the very one that was shown, never one that got its number since."""
+"""Ending the process that has ports: the very one that was shown, never one that got its number since."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Final
 from prismctl.machine import is_port_free, who_holds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from prismctl.domain.addressing import PortHolder
 
 GRACE_SECONDS: Final = 5.0
-"""How long is waited for a port to be free after its holder was sent a signal."""
+"""How long is waited for ports to be free after their holder was sent a signal."""
 _HANDOVER_SECONDS: Final = 0.5
 """How long a port may stay taken after its holder has ended: what the holder had started may end with it."""
 _LOOK_SECONDS: Final = 0.02
@@ -31,20 +31,20 @@ class Ending(StrEnum):
     """What came of ending a holder."""
 
     FREE = "free"
-    """The port is free."""
+    """The ports are free."""
     STAYS = "stays"
     """The process was sent the signal and is still there."""
     CHANGED = "changed"
-    """The port is somebody else's by now."""
+    """What is not free is somebody else's by now."""
     FORBIDDEN = "forbidden"
     """The process may not be ended by this user."""
 
 
-def end_holder(number: int, holder: PortHolder, *, kills: bool = False) -> Ending:
-    """End the process that has a port, and wait for the port to be free, at most `GRACE_SECONDS`.
+def end_holder(numbers: Sequence[int], holder: PortHolder, *, kills: bool = False) -> Ending:
+    """End the process that has some ports, and wait for all of them to be free, at most `GRACE_SECONDS`.
 
     Args:
-        number: of the port.
+        numbers: of the ports; at least one.
         holder: as it was shown to the one who decided; with a PID.
         kills: without giving it time to clean up.
     """
@@ -53,8 +53,8 @@ def end_holder(number: int, holder: PortHolder, *, kills: bool = False) -> Endin
         raise ValueError("a holder without a PID cannot be ended")
     with _process_descriptor(pid) as descriptor:
         # Looked at after the descriptor was opened: what is seen now is what the descriptor stands for.
-        if not is_same_holder(holder, who_holds(number)):
-            return Ending.FREE if is_port_free(number) else Ending.CHANGED
+        if not _has_any(holder, numbers):
+            return Ending.CHANGED if taken_of(numbers) else Ending.FREE
         try:
             _send(pid, descriptor, signal.SIGKILL if kills else signal.SIGTERM)
         except PermissionError:
@@ -65,7 +65,16 @@ def end_holder(number: int, holder: PortHolder, *, kills: bool = False) -> Endin
             # A suspended process gets to see that it shall end only when it goes on.
             with contextlib.suppress(ProcessLookupError):
                 _send(pid, descriptor, signal.SIGCONT)
-        return _wait_for_port(number, holder, descriptor)
+        return _wait_for_ports(numbers, holder, descriptor)
+
+
+def taken_of(numbers: Sequence[int]) -> list[int]:
+    """Those ports on which nobody else could listen now."""
+    return [number for number in numbers if not is_port_free(number)]
+
+
+def _has_any(holder: PortHolder, numbers: Sequence[int]) -> bool:
+    return any(is_same_holder(holder, who_holds(number)) for number in numbers)
 
 
 def is_same_holder(shown: PortHolder, found: PortHolder | None) -> bool:
@@ -106,11 +115,11 @@ def _send(pid: int, descriptor: int | None, number: signal.Signals) -> None:
         signal.pidfd_send_signal(descriptor, number)
 
 
-def _wait_for_port(number: int, holder: PortHolder, descriptor: int | None) -> Ending:
+def _wait_for_ports(numbers: Sequence[int], holder: PortHolder, descriptor: int | None) -> Ending:
     deadline = time.monotonic() + GRACE_SECONDS
     has_ended = False
-    while not is_port_free(number):
-        if not has_ended and _has_ended(holder, number, descriptor):
+    while taken := taken_of(numbers):
+        if not has_ended and _has_ended(holder, taken, descriptor):
             has_ended = True
             deadline = min(deadline, time.monotonic() + _HANDOVER_SECONDS)
         if time.monotonic() >= deadline:
@@ -119,7 +128,7 @@ def _wait_for_port(number: int, holder: PortHolder, descriptor: int | None) -> E
     return Ending.FREE
 
 
-def _has_ended(holder: PortHolder, number: int, descriptor: int | None) -> bool:
+def _has_ended(holder: PortHolder, numbers: Sequence[int], descriptor: int | None) -> bool:
     if descriptor is None:
-        return not is_same_holder(holder, who_holds(number))
+        return not _has_any(holder, numbers)
     return bool(select.select([descriptor], [], [], 0)[0])

@@ -1,4 +1,4 @@
-"""What to do about taken ports, asked one by one: end who has it, take another one, or stop."""
+"""What to do about taken ports, asked once for each who has some: end them, take other ports, or stop."""
 
 from __future__ import annotations
 
@@ -7,17 +7,19 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import click
 
-from prismctl.cli.holder_ending import GRACE_SECONDS, Ending, end_holder, is_protected
+from prismctl.cli.holder_ending import GRACE_SECONDS, Ending, end_holder, is_protected, taken_of
 from prismctl.cli.interrupts import Terminated, interruption_error
 from prismctl.cli.keypress import ask_for_key
 from prismctl.cli.stack import option_of
 from prismctl.errors import ExitCode
-from prismctl.machine import is_port_free
 from prismctl.present.problems import message_lines
 from prismctl.present.question import Choice
 from prismctl.present.text import Line, Span, Tone, clean, line
+from prismctl.present.units import list_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from prismctl.cli.invocation import Invocation
     from prismctl.domain.addressing import PortConflict, PortHolder
     from prismctl.planning import PortTakenError
@@ -37,10 +39,36 @@ class _Obstacle(NamedTuple):
     advice: str
 
 
+class HeldPorts(NamedTuple):
+    """Taken ports about which one answer is enough: one process has them, one stack, or nobody that can be seen."""
+
+    conflicts: tuple[PortConflict, ...]
+    """Never empty."""
+    stack: str | None = None
+    """Whose processes have them: empty for a stack of another home, ``None`` for none."""
+
+    @property
+    def holder(self) -> PortHolder | None:
+        """Who has them; of a stack's processes, the first."""
+        return self.conflicts[0].holder
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """Of the ports."""
+        return tuple(conflict.number for conflict in self.conflicts)
+
+    @property
+    def processes(self) -> str:
+        """Who has them, by PID: ``PID 7``, ``PIDs 7 and 8``."""
+        holders = (conflict.holder for conflict in self.conflicts)
+        pids = dict.fromkeys(str(holder.pid) for holder in holders if holder and holder.pid)
+        return f"{'PID' if len(pids) == 1 else 'PIDs'} {list_of([*pids])}"
+
+
 def settle_conflicts(
     call: Invocation, error: PortTakenError, *, untouched: str
 ) -> tuple[PortConflict, ...]:
-    """Ask what to do about each taken port; returns those whose service shall get another one.
+    """Ask what to do about the taken ports, once for each who has some; returns those whose services shall get others.
 
     The other ports are free, or somebody else's by now: whoever asked has to plan again.
 
@@ -54,47 +82,71 @@ def settle_conflicts(
         click.exceptions.Exit: it shall stop here.
     """
     call.show([*message_lines(error.message, hint="", problems=error.problems), ()])
-    moved = []
+    moved: list[PortConflict] = []
     try:
-        for conflict in error.conflicts:
-            # One process can have had several of them.
-            if len(error.conflicts) > 1 and is_port_free(conflict.number):
+        holdings = group_by_holder(call, error.conflicts)
+        for held in holdings:
+            # What one holder had started may have ended with it.
+            if len(holdings) > 1 and not taken_of(held.numbers):
                 continue
-            key = _settle(call, conflict, is_alone=len(error.conflicts) == 1)
+            key = _settle(call, held, is_alone=len(holdings) == 1)
             if key == _LEAVE:
                 call.show([line(untouched), (), _hint_line(error.hint)])
                 raise click.exceptions.Exit(ExitCode.FAILED)
             if key == _MOVE:
-                moved.append(conflict)
+                moved += held.conflicts
     except (KeyboardInterrupt, Terminated) as interrupt:
         raise interruption_error(interrupt, f"interrupted; {untouched}") from interrupt
     return tuple(moved)
 
 
-def _settle(call: Invocation, conflict: PortConflict, *, is_alone: bool) -> str:
+def group_by_holder(call: Invocation, conflicts: Sequence[PortConflict]) -> list[HeldPorts]:
+    """The taken ports by who has them, in the order in which they were found."""
+    groups: dict[object, list[PortConflict]] = {}
+    stacks: dict[object, str | None] = {}
+    for conflict in conflicts:
+        holder = conflict.holder
+        mark = _mark_of(holder.pid) if holder is not None and holder.pid is not None else ""
+        key: object = holder
+        if mark:
+            key = mark
+        elif holder is not None:
+            # The same process may have been described at two moments.
+            key = (holder.pid, holder.user)
+        groups.setdefault(key, []).append(conflict)
+        stacks[key] = _stack_of(call, mark) if mark else None
+    return [HeldPorts(tuple(group), stacks[key]) for key, group in groups.items()]
+
+
+def _settle(call: Invocation, held: HeldPorts, *, is_alone: bool) -> str:
     """The key that settled it."""
-    holder = conflict.holder
-    obstacle = find_obstacle(call, conflict.number, holder)
+    holder = held.holder
+    obstacle = find_obstacle(held)
     above: list[Line] = []
     if not is_alone:
-        above += [line(Span(f"port {conflict.number} ({conflict.service})", Tone.STRONG)), ()]
+        which = [f"{each.number} ({each.service})" for each in held.conflicts]
+        above += [line(Span(_ports(which), Tone.STRONG)), ()]
     is_stubborn = False
     while True:
         if obstacle is not None:
             above += [*_obstacle_lines(obstacle), ()]
         if above:
             call.show(above)
-        choices = choices_for(conflict, can_end=obstacle is None, is_stubborn=is_stubborn)
+        choices = choices_for(held, can_end=obstacle is None, is_stubborn=is_stubborn)
         key = ask_for_key(call, choices, declining=_LEAVE)
         if key != _END or holder is None:
             return key
-        ending = end_holder(conflict.number, holder, kills=is_stubborn)
-        who = f"PID {holder.pid}"
+        ending = end_holder(held.numbers, holder, kills=is_stubborn)
+        who = held.processes
+        taken = taken_of(held.numbers)
         if ending is Ending.FREE:
-            call.report([line(f"{who} has ended; port {conflict.number} is free"), ()])
+            verb = "is" if len(held.numbers) == 1 else "are"
+            call.report([line(f"{who} has ended; {_ports(held.numbers)} {verb} free"), ()])
             return key
         if ending is Ending.CHANGED:
-            call.show([line(f"port {conflict.number} is somebody else's by now"), ()])
+            verb = "is" if len(taken) == 1 else "are"
+            if taken:
+                call.show([line(f"{_ports(taken)} {verb} somebody else's by now"), ()])
             return key
         if ending is Ending.FORBIDDEN:
             obstacle = _Obstacle(
@@ -104,63 +156,78 @@ def _settle(call: Invocation, conflict: PortConflict, *, is_alone: bool) -> str:
         else:
             sent = "SIGKILL" if is_stubborn else "SIGTERM"
             is_stubborn = True
-            words = f"{who} still has port {conflict.number} {GRACE_SECONDS:g} s after {sent}"
+            words = (
+                f"{who} still has {_ports(taken or held.numbers)} {GRACE_SECONDS:g} s after {sent}"
+            )
             above = [line(words), ()]
 
 
-def choices_for(conflict: PortConflict, *, can_end: bool, is_stubborn: bool) -> list[Choice]:
-    """What can be done about a taken port.
+def choices_for(held: HeldPorts, *, can_end: bool, is_stubborn: bool) -> list[Choice]:
+    """What can be done about taken ports.
 
     Args:
-        conflict: the port, and who has it.
+        held: the ports, and who has them.
         can_end: whether ending the holder is one of the things.
         is_stubborn: it was asked to end and did not.
     """
-    choices = [Choice(_MOVE, f"give {conflict.service} another port"), Choice(_LEAVE, "stop here")]
-    if not can_end or conflict.holder is None:
+    move = f"give {held.conflicts[0].service} another port"
+    if len(held.conflicts) > 1:
+        move = "take other ports instead"
+    choices = [Choice(_MOVE, move), Choice(_LEAVE, "stop here")]
+    if not can_end or held.holder is None:
         return [Choice(_LOOK, "look again"), *choices]
     verb = "kill" if is_stubborn else "end"
-    return [Choice(_END, f"{verb} PID {conflict.holder.pid}"), *choices]
+    return [Choice(_END, f"{verb} {held.processes}"), *choices]
 
 
-def find_obstacle(call: Invocation, number: int, holder: PortHolder | None) -> _Obstacle | None:
-    """Why the holder of a port cannot be ended from here; ``None`` when it can."""
+def find_obstacle(held: HeldPorts) -> _Obstacle | None:
+    """Why the holder of ports cannot be ended from here; ``None`` when it can."""
+    holder = held.holder
     if holder is None:
         return _Obstacle("nobody can be seen who has it", "it may be free again in a moment")
     if holder.pid is None:
         owner = f"a process of user {holder.user}" if holder.user else "a process of somebody else"
-        return _Obstacle(f"it is {owner}, which only root can see", _who_command(number))
+        return _Obstacle(
+            f"it is {owner}, which only root can see", _who_command(held.conflicts[0].number)
+        )
     if is_protected(holder.pid):
         return _Obstacle(f"PID {holder.pid} is what this command runs in", "end it yourself")
-    stack = find_stack_of(call, holder.pid)
-    if stack is None:
+    if held.stack is None:
         return None
-    if not stack:
+    who = held.processes
+    belongs, them = ("belongs", "it") if who.startswith("PID ") else ("belong", "them")
+    if not held.stack:
         return _Obstacle(
-            f"PID {holder.pid} belongs to a stack of another home, which would start it again",
+            f"{who} {belongs} to a stack of another home, which would start {them} again",
             "`prismctl dev stop` with its PRISM_HOME stops it",
         )
     return _Obstacle(
-        f"PID {holder.pid} belongs to stack `{stack}`, which would start it again",
-        f"`prismctl dev stop{option_of(stack) or ' --stack default'}` stops it",
+        f"{who} {belongs} to stack `{held.stack}`, which would start {them} again",
+        f"`prismctl dev stop{option_of(held.stack) or ' --stack default'}` stops it",
     )
 
 
-def find_stack_of(call: Invocation, pid: int) -> str | None:
-    """The stack that a process was started for: empty for one of another home, ``None`` for none."""
+def _mark_of(pid: int) -> str:
+    """What shows which stack a process was started for; empty for one that was started for none."""
     import psutil
 
     try:
-        mark = psutil.Process(pid).environ().get(_MARK)
+        return psutil.Process(pid).environ().get(_MARK, "")
     except (psutil.Error, OSError):
-        return None
-    if not mark:
-        return None
+        return ""
+
+
+def _stack_of(call: Invocation, mark: str) -> str:
+    """The stack with that mark; empty for one of another home."""
     try:
         names = sorted(entry.name for entry in call.home.stacks.iterdir() if entry.is_dir())
     except OSError:
         names = []
     return next((name for name in names if call.home.stack(name).keeper_id == mark), "")
+
+
+def _ports(which: Sequence[object]) -> str:
+    return f"{'port' if len(which) == 1 else 'ports'} {list_of([str(each) for each in which])}"
 
 
 def _who_command(number: int, system: str = sys.platform) -> str:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from prismctl.domain.sizes import describe_size
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _MINUTE: Final = 60
 _HOUR: Final = 60 * _MINUTE
@@ -65,3 +68,9 @@ def render_clock(moment: str) -> str:
 def count_of(number: int, noun: str) -> str:
     """A number with its noun in the right form: ``1 service``, ``4 services``."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def list_of(words: Sequence[str]) -> str:
+    """Words as one would say them: ``a``, ``a and b``, ``a, b and c``."""
+    *most, last = words
+    return f"{', '.join(most)} and {last}" if most else last
