@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -104,6 +105,28 @@ async def test_a_failure_leaves_out_only_what_needs_it() -> None:
     assert (ended["nomad"].detail, ended["nomad"].fix) == ("nobody has it", "look elsewhere")
     assert ended["trial"].detail == "needs NOMAD"
     assert "trial begins" not in recorder.events
+
+
+async def test_everything_that_is_missing_is_named() -> None:
+    recorder = Recorder()
+    refusal = PrismError("nobody has it")
+    ended = await recorder.run(
+        recorder.step("nomad", error=refusal),
+        recorder.step("consul", error=refusal),
+        recorder.step("catalog"),
+        recorder.step("trial", "nomad", "consul", "catalog"),
+    )
+    assert ended["trial"].detail == "needs NOMAD, CONSUL"
+
+
+async def test_what_comes_after_others_waits_for_them_however_they_end() -> None:
+    recorder = Recorder()
+    failing = recorder.step("podman", error=PrismError("nobody has it"))
+    trial = replace(recorder.step("trial", "nomad"), after=("podman",))
+    ended = await recorder.run(recorder.step("nomad"), failing, trial)
+    assert recorder.events[-2:] == ["trial begins", "trial ends"]
+    assert recorder.states("trial")[0] is StepState.WAITING
+    assert ended["trial"].state is StepState.DONE
 
 
 async def test_what_was_left_out_leaves_out_what_needs_it() -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from prismctl.errors import PrismError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from prismctl.install.provider import Progress
 
@@ -82,6 +82,8 @@ class Step:
     """
     needs: tuple[str, ...] = ()
     """Steps without which it makes no sense; one that failed or was left out leaves this one out."""
+    after: tuple[str, ...] = ()
+    """Steps that it waits for as well, however they end."""
     is_required: bool = True
 
 
@@ -93,7 +95,7 @@ async def run_steps(
     A failure stops nobody but those who need the step. Cancelled, every running step is cancelled.
 
     Args:
-        steps: each after those it needs.
+        steps: each after those it waits for.
         tell: called whenever anything about a step changes.
     """
     ended: dict[str, asyncio.Future[StepStatus]] = {
@@ -101,7 +103,7 @@ async def run_steps(
     }
 
     async def run(step: Step) -> None:
-        status = await _run_one(step, [ended[name] for name in step.needs], tell)
+        status = await _run_one(step, ended, tell)
         ended[step.name].set_result(status)
 
     async with asyncio.TaskGroup() as group:
@@ -111,18 +113,20 @@ async def run_steps(
 
 
 async def _run_one(
-    step: Step, needs: Sequence[asyncio.Future[StepStatus]], tell: Callable[[StepStatus], None]
+    step: Step,
+    others: Mapping[str, asyncio.Future[StepStatus]],
+    tell: Callable[[StepStatus], None],
 ) -> StepStatus:
     status = StepStatus(name=step.name, title=step.title, is_required=step.is_required)
     tell(status)
-    for need in needs:
-        other = await asyncio.shield(need)
-        if other.state is not StepState.DONE:
-            status = replace(
-                status, state=StepState.LEFT_OUT, detail=f"needs {other.title}", seconds=0.0
-            )
-            tell(status)
-            return status
+    for name in step.after:
+        await asyncio.shield(others[name])
+    needed = [await asyncio.shield(others[name]) for name in step.needs]
+    missing = ", ".join(other.title for other in needed if other.state is not StepState.DONE)
+    if missing:
+        status = replace(status, state=StepState.LEFT_OUT, detail=f"needs {missing}", seconds=0.0)
+        tell(status)
+        return status
     began_at = time.monotonic()
     running = replace(status, state=StepState.RUNNING, began_at=began_at)
     tell(running)

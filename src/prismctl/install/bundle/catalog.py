@@ -9,11 +9,11 @@ from prismctl.files.catalog import load_catalog, parse_catalog, save_catalog_sch
 from prismctl.install.bundle.damage import DamagedBundleError
 from prismctl.install.bundle.index import CATALOG_NAME
 from prismctl.install.bundle.opened import open_bundle
-from prismctl.install.bundle.threads import run_in_thread
 from prismctl.install.bundle.wording import count_of
 from prismctl.install.release.writing import writing
 from prismctl.install.steps import Outcome
 from prismctl.install.target import find_target
+from prismctl.install.threads import run_in_thread
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Final
 
 from prismctl.errors import MissingToolError, PrismError
 from prismctl.install.bundle.opened import open_bundle
-from prismctl.install.bundle.threads import run_in_thread
 from prismctl.install.bundle.wording import count_of
 from prismctl.install.commands import run_command, shorten_line
 from prismctl.install.containers.configuration import podman_environment
@@ -17,6 +16,7 @@ from prismctl.install.manifest import read_manifest, write_manifest
 from prismctl.install.release.writing import writing
 from prismctl.install.steps import Outcome
 from prismctl.install.target import find_target
+from prismctl.install.threads import run_in_thread
 from prismctl.install.tools import ToolName
 from prismctl.machine import find_tool
 
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from prismctl.files.paths import Home
     from prismctl.install.bundle.opened import Bundle
     from prismctl.install.bundle.staging import Staging
-    from prismctl.install.bundle.threads import Course
     from prismctl.install.target import Target
+    from prismctl.install.threads import Course
 
 _LOOK_SECONDS: Final = 60.0
 _COPY_SECONDS: Final = 1800.0

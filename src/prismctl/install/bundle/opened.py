@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from prismctl.install.bundle.source import Source
-    from prismctl.install.bundle.threads import Course
     from prismctl.install.target import Target
+    from prismctl.install.threads import Course
     from prismctl.install.tools import Tool
 
 MAX_SMALL_BYTES: Final = 1 << 20

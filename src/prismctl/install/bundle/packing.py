@@ -14,11 +14,11 @@ from prismctl.install.bundle.catalog import gather_catalog
 from prismctl.install.bundle.gathering import ReleaseServer, gather_tool
 from prismctl.install.bundle.images import gather_images
 from prismctl.install.bundle.index import BundledFile, Index, ToolKind
-from prismctl.install.bundle.threads import run_in_thread
 from prismctl.install.bundle.wheels import gather_wheels
 from prismctl.install.bundle.writing import measure, write_bundle
 from prismctl.install.steps import Outcome, Step
 from prismctl.install.target import find_target
+from prismctl.install.threads import run_in_thread
 from prismctl.install.tools import CONSUL, NOMAD, Tool
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from prismctl.files.paths import Home
     from prismctl.install.bundle.staging import Staging
-    from prismctl.install.bundle.threads import Course
     from prismctl.install.provider import Progress
+    from prismctl.install.threads import Course
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

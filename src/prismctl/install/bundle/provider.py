@@ -15,7 +15,6 @@ from prismctl.install.bundle.opened import (
     open_bundle,
     require_substitute,
 )
-from prismctl.install.bundle.threads import run_in_thread
 from prismctl.install.provider import Offer, Progress, Provided, ProviderName
 from prismctl.install.release.archive import discard, unpack
 from prismctl.install.release.refusal import RefusedReleaseError
@@ -23,6 +22,7 @@ from prismctl.install.release.signature import read_vendor_key
 from prismctl.install.release.vouching import find_voucher, require_version
 from prismctl.install.release.writing import writing
 from prismctl.install.target import find_target
+from prismctl.install.threads import run_in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
     from prismctl.install.bundle.index import BundledTool
     from prismctl.install.bundle.opened import Bundle
-    from prismctl.install.bundle.threads import Course
     from prismctl.install.release.vouching import Voucher
     from prismctl.install.target import Target
+    from prismctl.install.threads import Course
     from prismctl.install.tools import Tool
     from prismctl.install.versions import Version
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from prismctl.install.bundle.index import Index
-    from prismctl.install.bundle.threads import Course
+    from prismctl.install.threads import Course
 
 _CHUNK_BYTES: Final = 1 << 20
 _END: Final = bytes(2 * tarfile.BLOCKSIZE)

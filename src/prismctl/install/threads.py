@@ -29,8 +29,17 @@ class Course:
         self._stop = threading.Event()
 
     def stop(self) -> None:
-        """Make the next `advance` raise."""
+        """Make the next `check` raise."""
         self._stop.set()
+
+    def check(self) -> None:
+        """Go on only while somebody waits.
+
+        Raises:
+            StoppedError: nobody waits for the rest.
+        """
+        if self._stop.is_set():
+            raise StoppedError
 
     def advance(self, size: int) -> None:
         """So many bytes more are done.
@@ -38,8 +47,7 @@ class Course:
         Raises:
             StoppedError: nobody waits for the rest.
         """
-        if self._stop.is_set():
-            raise StoppedError
+        self.check()
         self._done += size
         if self._report is not None:
             progress = Progress(done=self._done, total=self._total, unit=Unit.BYTES)
@@ -55,7 +63,7 @@ async def run_in_thread(
     """The result of work that blocks; cancelled, it returns once the work has noticed.
 
     Args:
-        work: calls `Course.advance` again and again.
+        work: calls `Course.advance` or `Course.check` again and again.
         report: is told how far it is, in the loop.
         total: bytes that there are to do.
     """
