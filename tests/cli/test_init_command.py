@@ -98,6 +98,43 @@ def test_a_dry_run_can_be_read_by_programs(machine: Machine) -> None:
     assert tools["podman"]["install"]["size_bytes"] == 1000
 
 
+def test_a_dry_run_of_what_cannot_be_had_ends_as_init_would(machine: Machine) -> None:
+    shown = machine.desk.pipe("dev", "init", "--dry-run", "--without", "podman")
+    done = machine.desk.pipe("dev", "init", "--without", "podman")
+    assert (shown.returncode, done.returncode) == (4, 4)
+    assert shown.stderr.splitlines()[0] == "nothing was changed (--dry-run)"
+    assert shown.stderr.splitlines()[1:] == done.stderr.splitlines()
+    assert "Nomad cannot be had" in " ".join(shown.stdout.split())
+
+
+def test_a_dry_run_that_fails_is_one_document_for_programs(machine: Machine) -> None:
+    said = machine.desk.pipe("dev", "init", "--dry-run", "--provider", "path", "-o", "json")
+    assert said.returncode == 3
+    document = json.loads(said.stdout)
+    assert [tool["tool"] for tool in document["tools"]] == ["consul", "nomad", "podman"]
+    assert document["error"]["message"] == "Consul is not on this machine"
+
+
+def test_a_dry_run_without_podman_ends_as_partly_done(machine: Machine) -> None:
+    machine.put_agents()
+    (machine.packages.directory / "bin" / "apt-get").unlink()
+    said = machine.desk.pipe("dev", "init", "--dry-run")
+    assert said.returncode == 7
+    assert "everything else would be ready; without Podman" in said.stderr
+    assert machine.desk.pipe("dev", "init").returncode == 7
+
+
+def test_a_dry_run_finds_mistakes_in_the_catalog_that_is_there(machine: Machine) -> None:
+    machine.put_agents()
+    machine.home.catalog.write_text("services: 7\n")
+    before = sorted(machine.home.directory.rglob("*"))
+    shown = machine.desk.pipe("dev", "init", "--dry-run", "--without", "podman")
+    assert shown.returncode == 2
+    assert "services.yaml" in shown.stderr
+    assert sorted(machine.home.directory.rglob("*")) == before
+    assert machine.desk.pipe("dev", "init", "--without", "podman").returncode == 2
+
+
 def test_what_changes_the_machine_is_left_out_where_nobody_can_be_asked(machine: Machine) -> None:
     machine.put_agents()
     said = machine.desk.pipe("dev", "init", "-o", "json")

@@ -26,6 +26,7 @@ from prismctl.install.cleaning import (
     refuse_dangerous,
     what_remains,
 )
+from prismctl.install.home_lock import holding_home
 from prismctl.install.manifest import Manifest, read_manifest, write_manifest
 from prismctl.install.package_managers.removal import needs_root, removal_command
 from prismctl.install.removing import Failure, remove, remove_empty, remove_lock
@@ -37,6 +38,7 @@ from prismctl.present.units import count_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from prismctl.cli.invocation import Invocation
@@ -196,30 +198,16 @@ def _confirm(call: Invocation, plan: CleaningPlan, document: dict[str, Any]) -> 
         raise click.exceptions.Exit(ExitCode.FAILED)
 
 
-@contextlib.contextmanager
-def _no_init_meanwhile(home: Home) -> Iterator[None]:
-    """Hold the lock of `init`, which would install into what is being removed.
+def _no_init_meanwhile(home: Home) -> AbstractContextManager[None]:
+    """Hold the lock of `init`, which would install into what is being removed; one that is at work is not waited for."""
 
-    Raises:
-        PrismError: an `init` is at work, or home cannot be written.
-    """
-    path = home.init_lock
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise PrismError(f"cannot write {path}: {error.strerror}") from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(descriptor)
+    def refuse() -> None:
         raise PrismError(
             f"`prismctl dev init` is at work in {home.directory}",
             hint="wait until it has ended, or end it",
-        ) from error
-    try:
-        yield
-    finally:
-        os.close(descriptor)
+        )
+
+    return holding_home(home, when_busy=refuse)
 
 
 def _stop_all(call: Invocation, plan: CleaningPlan, done: _Done) -> set[str]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from prismctl.cli.initialising import InitOptions, initialise, look
+from prismctl.cli.initialising import initialise
 from prismctl.cli.keypress import ask_for_key
 from prismctl.cli.loop import run_in_loop
 from prismctl.domain.choice import NOMAD_TOOLS
@@ -14,6 +15,7 @@ from prismctl.domain.plan import EngineName
 from prismctl.errors import InterruptedByUserError, PrismError
 from prismctl.files.settings import save_setting
 from prismctl.files.text import name_for_people
+from prismctl.install.survey import Wanted, survey_machine
 from prismctl.install.tools import ToolName
 from prismctl.machine import find_tool
 from prismctl.present.problems import error_lines
@@ -22,9 +24,9 @@ from prismctl.present.text import Span, Tone, line
 from prismctl.present.units import render_bytes, render_duration
 
 if TYPE_CHECKING:
-    from prismctl.cli.initialising import Looked
     from prismctl.cli.invocation import Invocation
     from prismctl.cli.starting import StartOptions
+    from prismctl.install.survey import Survey
 
 _LOOK_SECONDS: Final = 3.0
 """How long somebody waits for the question; without an answer by then it has no figures."""
@@ -39,7 +41,7 @@ def ask_for_engine(call: Invocation, options: StartOptions) -> StartOptions:
     Raises:
         PrismError: the installation failed.
     """
-    wanted = InitOptions(without=frozenset({ToolName.PODMAN}))
+    wanted = Wanted(without=frozenset({ToolName.PODMAN}))
     missing = [name.capitalize() for name in NOMAD_TOOLS if not find_tool(name, call.home.tools)]
     verb = "is" if len(missing) == 1 else "are"
     words = f"{' and '.join(missing)} {verb} not installed; services would run on the local engine"
@@ -78,12 +80,12 @@ def _ask_to_do_without(call: Invocation, error: PrismError) -> None:
         raise error
 
 
-def _describe_cost(call: Invocation, wanted: InitOptions) -> str:
+def _describe_cost(call: Invocation, wanted: Wanted) -> str:
     """``(about 25 s, 170 MB)``; nothing where nobody says in time."""
 
-    async def look_in_time() -> Looked:
+    async def look_in_time() -> Survey:
         async with asyncio.timeout(_LOOK_SECONDS):
-            return await look(call, wanted)
+            return await survey_machine(call.home, wanted, os.environ)
 
     try:
         decisions = run_in_loop(look_in_time()).decisions

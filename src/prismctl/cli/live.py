@@ -1,4 +1,4 @@
-"""Lines that are redrawn in place on stdout, and taken away or left standing at the end."""
+"""Lines on stdout as a context: those that are redrawn in place and taken away at the end, and those that stay."""
 
 from __future__ import annotations
 
@@ -29,7 +29,23 @@ _STYLES: Final = {
 }
 
 
-class LiveLines:
+class StillLines:
+    """For those who write lines that stay, or none: a context with nothing to begin and nothing to tidy up."""
+
+    def __enter__(self) -> Self:
+        """Nothing to begin."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Nothing to tidy up."""
+
+
+class LiveLines(StillLines):
     """An area at the end of the terminal; used as a context, and nothing is drawn before the first lines."""
 
     def __init__(self, call: Invocation) -> None:
@@ -37,10 +53,6 @@ class LiveLines:
         self._live: Live | None = None
         self._modes: list[Any] | None = None
         """Of the keyboard, to be given back."""
-
-    def __enter__(self) -> Self:
-        """Nothing yet."""
-        return self
 
     def __exit__(
         self,

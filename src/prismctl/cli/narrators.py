@@ -3,33 +3,21 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, Protocol
 
-from prismctl.cli.live import LiveLines
+from prismctl.cli.live import LiveLines, StillLines
 from prismctl.present.events import action_line, event_line, fields
 from prismctl.present.text import Tone
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from prismctl.cli.invocation import Invocation
     from prismctl.domain.plan import StackPlan
     from prismctl.present.progress import Progress
 
 
-class Narrator(Protocol):
-    """Who tells what happens; used as a context around the operation."""
-
-    def __enter__(self) -> Self:
-        """Begin to tell."""
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Leave the screen as it should stay."""
+class Narrator(AbstractContextManager["Narrator", None], Protocol):
+    """Who tells what happens; used as a context around the operation, and leaves the screen as it should stay."""
 
     def tell_plan(self, plan: StackPlan) -> None:
         """What is going to happen, before it does."""
@@ -41,25 +29,14 @@ class Narrator(Protocol):
         """Nothing happened for a moment."""
 
 
-class _Still:
-    """What narrators without anything on the screen to tidy up have in common."""
-
-    def __enter__(self) -> Any:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Nothing to tidy up."""
+class _StillNarrator(StillLines):
+    """Those who say nothing while nothing happens."""
 
     def tell_time(self, progress: Progress) -> None:
         """Nothing to say."""
 
 
-class SilentNarrator(_Still):
+class SilentNarrator(_StillNarrator):
     """``-q``: only errors are told, and those are not the narrator's."""
 
     def tell_plan(self, plan: StackPlan) -> None:
@@ -69,7 +46,7 @@ class SilentNarrator(_Still):
         """Nothing."""
 
 
-class JsonNarrator(_Still):
+class JsonNarrator(_StillNarrator):
     """One JSON object a line: ``{"plan"}``, then ``{"event"}`` each."""
 
     def __init__(self, call: Invocation) -> None:
@@ -87,7 +64,7 @@ class JsonNarrator(_Still):
         self._call.write_json({"event": event})
 
 
-class PlainNarrator(_Still):
+class PlainNarrator(_StillNarrator):
     """One line an event, nothing that moves: for pipes, CI and dumb terminals."""
 
     def __init__(self, call: Invocation) -> None:
@@ -108,27 +85,12 @@ class PlainNarrator(_Still):
             self._call.write_lines([told])
 
 
-class LiveNarrator:
+class LiveNarrator(LiveLines):
     """Redraws the steps in place, and leaves nothing of them behind."""
 
     def __init__(self, call: Invocation, *, began_at: float) -> None:
-        self._call = call
+        super().__init__(call)
         self._began_at = began_at
-        self._lines = LiveLines(call)
-
-    def __enter__(self) -> Self:
-        """Nothing is drawn before there is something to draw."""
-        self._lines.__enter__()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Take the steps off the screen and give the cursor back."""
-        self._lines.__exit__(kind, error, trace)
 
     def tell_plan(self, plan: StackPlan) -> None:
         """The plan; it stays."""
@@ -145,8 +107,8 @@ class LiveNarrator:
         """Redraw, so that times count up."""
         from prismctl.present.progress import progress_lines
 
-        width, height = self._lines.size
-        self._lines.draw(
+        width, height = self.size
+        self.draw(
             progress_lines(
                 progress,
                 now=time.time(),

@@ -6,10 +6,9 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from prismctl.cli.initialising import exclusive, read_key
+from prismctl.cli.initialising import exclusive
 from prismctl.cli.interrupts import Terminated, interruption_error
-from prismctl.cli.loop import run_in_loop
-from prismctl.cli.telling_steps import choose_teller
+from prismctl.cli.telling_steps import run_and_tell, show_steps
 from prismctl.errors import ConfigError, Problem
 from prismctl.files.settings import load_settings
 from prismctl.files.text import name_for_people
@@ -19,8 +18,8 @@ from prismctl.install.bundle.staging import staging
 from prismctl.install.installation import clear_workspace
 from prismctl.install.provider import ProviderName
 from prismctl.install.release.signature import read_vendor_key
-from prismctl.install.steps import StepState, run_steps
-from prismctl.present.installation import render_steps, step_lines
+from prismctl.install.steps import StepState
+from prismctl.install.survey import read_release_key
 from prismctl.present.text import Span, Tone, line
 from prismctl.present.units import render_duration
 
@@ -28,17 +27,17 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from prismctl.cli.initialising import InitOptions
     from prismctl.cli.invocation import Invocation
-    from prismctl.cli.telling_steps import Teller
-    from prismctl.install.steps import Step, StepStatus
+    from prismctl.install.steps import StepStatus
+    from prismctl.install.survey import Wanted
 
 
 def pack(
     call: Invocation,
-    options: InitOptions,
+    wanted: Wanted,
     file: Path,
     *,
+    is_trial: bool,
     has_wheels: bool = True,
     has_images: bool = False,
 ) -> None:
@@ -46,8 +45,9 @@ def pack(
 
     Args:
         call: says which home, and how to tell.
-        options: where tools may come from.
+        wanted: where tools may come from.
         file: to be written.
+        is_trial: whether it was asked for together with ``--dry-run``.
         has_wheels: whether prismctl itself is packed too.
         has_images: whether the catalog's container images are packed too.
 
@@ -55,7 +55,7 @@ def pack(
         ConfigError: it was asked for together with something that excludes it.
         PrismError: something could not be gathered, or the file not be written; nothing of it is there.
     """
-    _refuse_contradictions(options)
+    _refuse_contradictions(wanted, is_trial=is_trial)
     began_at = time.monotonic()
     try:
         with exclusive(call):
@@ -64,13 +64,13 @@ def pack(
                 file=file.absolute(),
                 home=call.home,
                 environment=os.environ,
-                server=_find_server(call, options),
-                accepts_unsigned=options.provider is not ProviderName.RELEASE,
+                server=_find_server(call, wanted),
+                accepts_unsigned=wanted.provider is not ProviderName.RELEASE,
                 has_wheels=has_wheels,
                 has_images=has_images,
             )
-            with staging(call.home) as gathered, choose_teller(call) as teller:
-                statuses = run_in_loop(_run(bundle_steps(order, gathered), teller))
+            with staging(call.home) as gathered:
+                statuses = run_and_tell(call, bundle_steps(order, gathered))
     except (KeyboardInterrupt, Terminated) as interrupt:
         raise interruption_error(
             interrupt,
@@ -83,10 +83,10 @@ def pack(
             raise status.error
 
 
-def _refuse_contradictions(options: InitOptions) -> None:
+def _refuse_contradictions(wanted: Wanted, *, is_trial: bool) -> None:
     others = {
-        "--from-bundle and --from-dir": options.bundle is not None,
-        "--dry-run": options.is_trial,
+        "--from-bundle and --from-dir": wanted.bundle is not None,
+        "--dry-run": is_trial,
     }
     problems = [
         Problem(message=f"--make-bundle cannot be combined with {other}")
@@ -97,35 +97,25 @@ def _refuse_contradictions(options: InitOptions) -> None:
         raise ConfigError(problems)
 
 
-def _find_server(call: Invocation, options: InitOptions) -> ReleaseServer | None:
+def _find_server(call: Invocation, wanted: Wanted) -> ReleaseServer | None:
     """Where releases are fetched from; ``None``: the programs that are here shall be packed."""
-    is_wanted = options.provider in {None, ProviderName.RELEASE}
-    if options.is_offline or not is_wanted:
+    is_wanted = wanted.provider in {None, ProviderName.RELEASE}
+    if wanted.is_offline or not is_wanted:
         return None
     settings = load_settings(call.home)
-    key = read_key(call, settings)
+    key = read_release_key(call.home, settings)
     return ReleaseServer(
         base_url=settings.release_url, key=key or read_vendor_key(), has_pins=not key
     )
-
-
-async def _run(steps: Sequence[Step], teller: Teller) -> tuple[StepStatus, ...]:
-    async with teller.redrawing():
-        return await run_steps(steps, teller.tell)
 
 
 def _show_end(
     call: Invocation, statuses: Sequence[StepStatus], file: Path, *, seconds: float
 ) -> None:
     """How all steps ended, to stay; and what to do with the bundle."""
-    if call.is_json:
-        call.write_json(render_steps(statuses), is_pretty=call.is_on_terminal)
+    show_steps(call, statuses)
+    if call.is_json or call.is_quiet:
         return
-    if call.is_quiet:
-        return
-    if call.has_animation:
-        now = time.monotonic()
-        call.write_lines([*step_lines(statuses, now=now, speeds={}, width=call.width), ()])
     if all(status.state is StepState.DONE for status in statuses):
         shown = name_for_people(file)
         command = f"prismctl dev init --from-bundle {file.name}"

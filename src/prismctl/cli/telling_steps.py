@@ -1,15 +1,16 @@
-"""Telling steps while they run: redrawn on a terminal, a line each when it has ended elsewhere."""
+"""Running steps and telling how they go: redrawn on a terminal, a line each when it has ended elsewhere."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import time
-from typing import TYPE_CHECKING, Final, Protocol, Self
+from typing import TYPE_CHECKING, Final, Protocol
 
 from prismctl.cli.live import LiveLines
+from prismctl.cli.loop import run_in_loop
 from prismctl.install.provider import Unit
-from prismctl.install.steps import StepState
+from prismctl.install.steps import StepState, run_steps
 from prismctl.present.installation import (
     plain_progress_line,
     plain_step_line,
@@ -17,48 +18,74 @@ from prismctl.present.installation import (
     step_lines,
 )
 from prismctl.present.problems import render_error
-from prismctl.present.text import Span, Tone, line
-from prismctl.present.units import render_duration
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Sequence
-    from types import TracebackType
 
     from prismctl.cli.invocation import Invocation
     from prismctl.errors import PrismError
-    from prismctl.install.steps import StepStatus
+    from prismctl.install.steps import Step, StepStatus
 
 _REDRAW_SECONDS: Final = 0.1
 _PLAIN_PROGRESS_SECONDS: Final = 15.0
 """How often a pipe hears of a step that takes its time."""
 
 
-class Teller(Protocol):
-    """Who tells how steps go; used as a context around them."""
+def run_and_tell(
+    call: Invocation, steps: Sequence[Step], *, ended: Sequence[StepStatus] = ()
+) -> tuple[StepStatus, ...]:
+    """Run steps and tell how they go; how each ended.
 
-    def __enter__(self) -> Self:
-        """Begin to tell."""
+    Args:
+        call: says where to, and what is moved there.
+        steps: to be run.
+        ended: steps that were done before, told and returned first.
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Leave the screen as it should stay."""
+    Raises:
+        KeyboardInterrupt: Ctrl-C; every step was cancelled.
+        Terminated: SIGTERM, likewise.
+    """
+
+    async def work() -> tuple[StepStatus, ...]:
+        teller = _choose_teller(call)
+        async with teller.telling():
+            for step in ended:
+                teller.tell(step)
+            return (*ended, *await run_steps(steps, teller.tell))
+
+    return run_in_loop(work())
+
+
+def show_steps(
+    call: Invocation, steps: Sequence[StepStatus], *, error: PrismError | None = None
+) -> None:
+    """How all steps ended, to stay where they were redrawn; for programs, the whole document.
+
+    Args:
+        call: says where to.
+        steps: that have ended.
+        error: why that is not enough, for those who read one document.
+    """
+    if call.is_json:
+        document = render_steps(steps) | (render_error(error) if error else {})
+        call.write_json(document, is_pretty=call.is_on_terminal)
+    elif call.has_animation and not call.is_quiet:
+        now = time.monotonic()
+        call.write_lines([*step_lines(steps, now=now, speeds={}, width=call.width), ()])
+
+
+class _Teller(Protocol):
+    """Who tells how steps go."""
 
     def tell(self, step: StepStatus) -> None:
         """Something about a step has changed."""
 
-    def redraw(self) -> None:
-        """Some time has passed."""
-
-    def redrawing(self) -> contextlib.AbstractAsyncContextManager[None]:
-        """Redraw steadily while the context is entered."""
+    def telling(self) -> contextlib.AbstractAsyncContextManager[None]:
+        """Around the steps: also says what changes by itself, and leaves the screen as it should stay."""
 
 
 class _Steps:
-    """What all tellers keep: each step as it is now, and how fast it fetches."""
+    """What those who say something meanwhile keep: each step as it is now, and how fast it fetches."""
 
     def __init__(self) -> None:
         self.steps: dict[str, StepStatus] = {}
@@ -83,67 +110,36 @@ class _Steps:
         return found
 
 
-class LiveTeller(_Steps):
-    """Redraws all steps in place, and leaves them as they ended."""
-
-    def __init__(self, call: Invocation) -> None:
-        super().__init__()
-        self._area = LiveLines(call)
-
-    def __enter__(self) -> Self:
-        """Nothing is drawn before the first step."""
-        self._area.__enter__()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Take the steps off the screen: `show_end` writes them to stay."""
-        self._area.__exit__(kind, error, trace)
-
-    def redraw(self) -> None:
-        """Show all steps as they are now."""
-        width, height = self._area.size
-        lines = step_lines(
-            list(self.steps.values()), now=time.monotonic(), speeds=self.speeds, width=width
-        )
-        self._area.draw(lines[-(height - 1) :])
-
-    @contextlib.asynccontextmanager
-    async def redrawing(self) -> AsyncIterator[None]:
-        """Redraw ten times a second: times count up."""
-
-        async def go_on() -> None:
-            while True:
-                self.redraw()
-                await asyncio.sleep(_REDRAW_SECONDS)
-
-        async with _running(go_on()):
-            yield
-        self.redraw()
-
-
-class PlainTeller(_Steps):
-    """A line for each step that has ended, and one now and then for those that take their time."""
+class _LiveTeller(_Steps):
+    """Redraws all steps in place, ten times a second: times count up."""
 
     def __init__(self, call: Invocation) -> None:
         super().__init__()
         self._call = call
 
-    def __enter__(self) -> Self:
-        """Nothing to do."""
-        return self
+    @contextlib.asynccontextmanager
+    async def telling(self) -> AsyncIterator[None]:
+        """Take the steps off the screen at the end: `show_steps` writes them to stay."""
+        with LiveLines(self._call) as area:
+            async with _running(self._redraw(area)):
+                yield
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Nothing to tidy up."""
+    async def _redraw(self, area: LiveLines) -> None:
+        while True:
+            width, height = area.size
+            lines = step_lines(
+                list(self.steps.values()), now=time.monotonic(), speeds=self.speeds, width=width
+            )
+            area.draw(lines[-(height - 1) :])
+            await asyncio.sleep(_REDRAW_SECONDS)
+
+
+class _PlainTeller(_Steps):
+    """A line for each step that has ended, and one now and then for those that take their time."""
+
+    def __init__(self, call: Invocation) -> None:
+        super().__init__()
+        self._call = call
 
     def tell(self, step: StepStatus) -> None:
         """A line when a step has ended, and one when it begins with something that takes its time."""
@@ -154,95 +150,37 @@ class PlainTeller(_Steps):
         elif step.progress is not None and is_first:
             self._call.write_lines([plain_progress_line(step, None)])
 
-    def redraw(self) -> None:
-        """Nothing: what moves is not for pipes."""
-
     @contextlib.asynccontextmanager
-    async def redrawing(self) -> AsyncIterator[None]:
+    async def telling(self) -> AsyncIterator[None]:
         """Say now and then how far the running steps are."""
-
-        async def go_on() -> None:
-            while True:
-                await asyncio.sleep(_PLAIN_PROGRESS_SECONDS)
-                for step in list(self.steps.values()):
-                    if step.state is StepState.RUNNING:
-                        speed = self.speeds.get(step.name)
-                        self._call.write_lines([plain_progress_line(step, speed)])
-
-        async with _running(go_on()):
+        async with _running(self._remind()):
             yield
 
+    async def _remind(self) -> None:
+        while True:
+            await asyncio.sleep(_PLAIN_PROGRESS_SECONDS)
+            for step in list(self.steps.values()):
+                if step.state is StepState.RUNNING:
+                    speed = self.speeds.get(step.name)
+                    self._call.write_lines([plain_progress_line(step, speed)])
 
-class SilentTeller(_Steps):
+
+class _SilentTeller:
     """For ``-q``, and for programs, which get one document at the end."""
 
-    def __enter__(self) -> Self:
-        """Nothing to do."""
-        return self
+    def tell(self, step: StepStatus) -> None:
+        """Nothing."""
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Nothing to tidy up."""
-
-    def redraw(self) -> None:
-        """Nothing to show."""
-
-    @contextlib.asynccontextmanager
-    async def redrawing(self) -> AsyncIterator[None]:
-        """Nothing to show."""
-        yield
+    def telling(self) -> contextlib.AbstractAsyncContextManager[None]:
+        """Nothing to show, nothing to tidy up."""
+        return contextlib.nullcontext()
 
 
-def choose_teller(call: Invocation) -> Teller:
+def _choose_teller(call: Invocation) -> _Teller:
     """The teller for what was asked for and for what stdout is."""
     if call.is_json or call.is_quiet:
-        return SilentTeller()
-    return LiveTeller(call) if call.has_animation else PlainTeller(call)
-
-
-def show_end(
-    call: Invocation,
-    steps: Sequence[StepStatus],
-    *,
-    seconds: float | None = None,
-    error: PrismError | None = None,
-) -> None:
-    """How all steps ended, to stay; and what to do next, when all is well.
-
-    Args:
-        call: says where to.
-        steps: that have ended.
-        seconds: they took; ``None`` when not all is well.
-        error: why not, for those who read one document.
-    """
-    if call.is_json:
-        document = render_steps(steps) | (render_error(error) if error else {})
-        call.write_json(document, is_pretty=call.is_on_terminal)
-        return
-    if call.is_quiet:
-        return
-    if call.has_animation:
-        now = time.monotonic()
-        call.write_lines([*step_lines(steps, now=now, speeds={}, width=call.width), ()])
-    if seconds is None:
-        if any(step.is_changed for step in steps):
-            call.write_lines([line("what is done stays; `prismctl dev init` goes on from there")])
-        return
-    is_changed = any(step.is_changed for step in steps)
-    words = (
-        f"ready in {render_duration(seconds)}"
-        if is_changed
-        else "everything was here; nothing was changed"
-    )
-    call.write_lines([line(Span(words, Tone.GOOD))])
-    if call.has_animation:
-        call.write_lines(
-            [(), line("Next: ", Span("prismctl dev start --preset=minimal", Tone.ACCENT))]
-        )
+        return _SilentTeller()
+    return _LiveTeller(call) if call.has_animation else _PlainTeller(call)
 
 
 @contextlib.asynccontextmanager

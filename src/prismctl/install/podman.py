@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from prismctl.errors import PrismError
+from prismctl.errors import MissingToolError, PrismError
 from prismctl.install.containers.configuration import (
     podman_environment,
     remove_registries,
@@ -15,6 +15,7 @@ from prismctl.install.containers.configuration import (
 )
 from prismctl.install.containers.facts import PodmanFacts, inspect_podman
 from prismctl.install.containers.judging import judge_podman, judge_trial
+from prismctl.install.containers.proof import recall_containers, remember_containers
 from prismctl.install.containers.settings import MAX_TRIES, Settings, find_way
 from prismctl.install.containers.trial import (
     INITS,
@@ -26,6 +27,8 @@ from prismctl.install.containers.trial import (
     try_container,
 )
 from prismctl.install.steps import Outcome
+from prismctl.install.tools import ToolName
+from prismctl.machine import find_tool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -60,6 +63,33 @@ class _Looked:
             else None,
         )
         return (*(finding for finding in tried if finding is not None), *findings)
+
+
+async def ensure_podman_works(
+    home: Home, environment: Mapping[str, str], report: Callable[[Progress | str], None]
+) -> Outcome:
+    """Have containers run with the Podman that is found, unless they did with this very one before.
+
+    Args:
+        home: that Podman is run for.
+        environment: it is run with.
+        report: told what is tried.
+
+    Raises:
+        MissingToolError: there is none.
+        PrismError: it does not say what it is like, or no container runs, whatever is set.
+    """
+    found = find_tool(ToolName.PODMAN, home.tools)
+    if found is None:
+        raise MissingToolError("Podman was installed, and is not on PATH")
+    program = Path(found.path)
+    known = recall_containers(home, program)
+    if known is not None:
+        return Outcome(detail=known)
+    outcome = await make_podman_work(home, program, environment, report)
+    if not outcome.fix:
+        remember_containers(home, program, outcome.detail)
+    return outcome
 
 
 async def make_podman_work(

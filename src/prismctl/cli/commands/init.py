@@ -107,21 +107,28 @@ def init(
     rollback: str | None,
 ) -> None:
     """Read the flags and do what they say."""
-    from prismctl.cli.initialising import InitOptions, go_back, initialise
+    from prismctl.cli.initialising import go_back, initialise
+    from prismctl.install.survey import Wanted
 
     if rollback is not None:
         go_back(call, rollback, is_trial=dry_run)
         return
-    options = InitOptions(
+    wanted = Wanted(
         provider=None if provider == "auto" else ProviderName(provider),
         is_offline=offline,
         bundle=from_bundle or from_dir,
         without=frozenset(ToolName(name) for name in without),
-        is_trial=dry_run,
     )
     if make_bundle is not None:
         from prismctl.cli.packing import pack
 
-        pack(call, options, make_bundle, has_wheels=not without_wheels, has_images=with_images)
+        pack(
+            call,
+            wanted,
+            make_bundle,
+            is_trial=dry_run,
+            has_wheels=not without_wheels,
+            has_images=with_images,
+        )
     else:
-        initialise(call, options)
+        initialise(call, wanted, is_trial=dry_run)
