@@ -84,7 +84,8 @@ async def test_a_program_that_nobody_signed_is_installed_and_said_to_be_that(
     packer: Packer,
 ) -> None:
     file = await packer.pack_well()
-    assert (await packer.offer(file, CONSUL)).source == f"{BUILT} in {file} (signed by nobody)"
+    offer = await packer.offer(file, CONSUL)
+    assert (offer.source, offer.signing_key) == (f"{BUILT} in {file} (signed by nobody)", "")
     provided = await packer.get(file, CONSUL)
     assert provided.path.read_bytes() == CONSUL_PROGRAM
     assert stat.S_IMODE(provided.path.stat().st_mode) == 0o700
@@ -119,6 +120,7 @@ async def test_a_directory_that_somebody_put_together_will_do(
         (tmp_path / name).write_bytes(packer.lab.files[name])
     offer = await packer.offer(tmp_path)
     assert offer.source == f"{ARCHIVE} in {tmp_path}"
+    assert offer.signing_key == packer.lab.signer.certificate.fingerprint.upper()
     provided = await packer.get(tmp_path)
     assert provided.path.read_bytes() == PROGRAM
     assert provided.verified.endswith(", checksum pinned")

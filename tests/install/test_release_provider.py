@@ -4,6 +4,9 @@ import hashlib
 import stat
 from typing import TYPE_CHECKING
 
+import pytest
+
+from prismctl.errors import PrismError
 from prismctl.install.provider import Progress, Unit
 from tests.install.release_lab import ARCHIVE, PROGRAM
 
@@ -17,6 +20,20 @@ async def test_a_release_is_offered_with_its_size_and_its_source(lab: ReleaseLab
     assert offer.source == f"{lab.url}/nomad/1.11.3/{ARCHIVE}"
     assert offer.checksum == hashlib.sha256(lab.files[ARCHIVE]).hexdigest()
     assert not lab.asked(ARCHIVE), "an offer fetches no archive"
+
+
+async def test_an_offer_names_the_key_that_the_release_has_to_be_signed_with(
+    lab: ReleaseLab,
+) -> None:
+    offer = await lab.offer()
+    assert offer.signing_key == lab.signer.certificate.fingerprint.upper()
+    vendors = await lab.offer(key="")
+    assert vendors.signing_key == "C874011F0AB405110D02105534365D9472D7468F"
+
+
+async def test_a_mirror_whose_key_cannot_be_read_offers_nothing(lab: ReleaseLab) -> None:
+    with pytest.raises(PrismError, match=r"the key to verify .*SHA256SUMS with cannot be read"):
+        await lab.offer(key="no key")
 
 
 async def test_a_release_is_fetched_verified_unpacked_and_tried(lab: ReleaseLab) -> None:

@@ -70,6 +70,8 @@ class Offer:
     """What somebody should know before: minutes, gigabytes."""
     checksum: str = ""
     """What the fetched file has to be: SHA-256 in hexadecimal; empty where the provider verifies otherwise."""
+    signing_key: str = ""
+    """Fingerprint of the key that its checksum has to be signed with, in hexadecimal; empty: no signature is asked for."""
 
     @property
     def changes_machine(self) -> bool:

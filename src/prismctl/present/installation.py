@@ -135,6 +135,7 @@ def render_decision(decision: Decision) -> dict[str, Any]:
             "source": offer.source,
             "size_bytes": offer.size_bytes,
             "sha256": offer.checksum or None,
+            "signing_key": offer.signing_key or None,
             "licence": {"name": offer.licence.name, "url": offer.licence.url},
             "command": list(offer.command),
             "needs_root": offer.needs_root,
@@ -242,9 +243,16 @@ def _offer_words(decision: Decision) -> list[tuple[str, Tone]]:
     ]
     if offer.checksum:
         words.append((f"sha256: {offer.checksum}", Tone.MUTED))
+    if offer.signing_key:
+        words.append((f"signing key: {_group(offer.signing_key)}", Tone.MUTED))
     if offer.command:
         verb = "as root" if offer.needs_root else "runs"
         words.append((f"{verb}: {' '.join(offer.command)}", Tone.MUTED))
     if offer.warning:
         words.append((f"note: {offer.warning}", Tone.BUSY))
     return words
+
+
+def _group(fingerprint: str) -> str:
+    """As keys are published, to be compared by eye: ``C874 011F …``."""
+    return " ".join(fingerprint[at : at + 4] for at in range(0, len(fingerprint), 4))

@@ -18,7 +18,7 @@ from prismctl.install.bundle.opened import (
 from prismctl.install.provider import Offer, Progress, Provided, ProviderName
 from prismctl.install.release.archive import discard, unpack
 from prismctl.install.release.refusal import RefusedReleaseError
-from prismctl.install.release.signature import read_vendor_key
+from prismctl.install.release.signature import read_fingerprint, read_vendor_key
 from prismctl.install.release.vouching import find_voucher, require_version
 from prismctl.install.release.writing import writing
 from prismctl.install.target import find_target
@@ -90,9 +90,12 @@ class BundleProvider:
         source = f"{packed.file} in {self._source.absolute()}"
         if packed.kind is ToolKind.BUILT:
             source, checksum = f"{source} (signed by nobody)", file.sha256
+            signing_key = ""
         else:
             _require_complete(bundle, packed, tool)
             checksum = self._pinned(tool, packed.version)
+            checksums, _ = _name_proofs(packed)
+            signing_key = read_fingerprint(self._key, shown=bundle.name_of(checksums))
         return Offer(
             tool=tool.name,
             version=packed.version,
@@ -101,6 +104,7 @@ class BundleProvider:
             licence=tool.licence,
             size_bytes=file.size_bytes,
             checksum=checksum,
+            signing_key=signing_key,
         )
 
     async def provide(

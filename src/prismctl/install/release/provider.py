@@ -19,7 +19,7 @@ from prismctl.install.release.index import (
 from prismctl.install.release.part import open_part
 from prismctl.install.release.patience import Patience
 from prismctl.install.release.refusal import RefusedReleaseError
-from prismctl.install.release.signature import read_vendor_key
+from prismctl.install.release.signature import read_fingerprint, read_vendor_key
 from prismctl.install.release.vouching import find_voucher, require_version
 from prismctl.install.target import find_target
 from prismctl.install.tools import ToolName
@@ -80,7 +80,7 @@ class ReleaseProvider:
 
         Raises:
             UnavailableError: it is not released for this machine, or the server does not answer.
-            PrismError: something answers that is not the server.
+            PrismError: something answers that is not the server, or there is no key to believe it by.
         """
         what = f"{tool.title} {version}"
         if tool.name not in _PRODUCTS:
@@ -103,6 +103,7 @@ class ReleaseProvider:
             checksum=tool.checksums.get(self._target, "")
             if self._has_pins and version == tool.version
             else "",
+            signing_key=read_fingerprint(self._key, shown=show_url(files.checksums)),
         )
 
     async def provide(

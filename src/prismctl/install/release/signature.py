@@ -30,6 +30,19 @@ def read_vendor_key() -> str:
     return resources.files(__package__).joinpath("hashicorp.asc").read_text(encoding="ascii")
 
 
+def read_fingerprint(key: str, *, shown: str) -> str:
+    """The fingerprint of a public key, in upper-case hexadecimal.
+
+    Args:
+        key: as it is published.
+        shown: what would be verified with it.
+
+    Raises:
+        PrismError: it is no key.
+    """
+    return str(_read_certificate(key, shown).fingerprint).upper()
+
+
 def verify_signature(
     document: bytes,
     signature: bytes,
@@ -44,15 +57,10 @@ def verify_signature(
         RefusedReleaseError: nobody signed it, somebody else did, or it was changed since.
         PrismError: the key must not be used any more, or the clock is wrong.
     """
-    from pysequoia import Cert, Sig, verify
+    from pysequoia import Sig, verify
 
     now = clock()
-    try:
-        certificate = Cert.from_bytes(key.encode())
-    except RuntimeError as error:
-        raise PrismError(
-            f"the key to verify {shown} with cannot be read: {_first(error)}"
-        ) from error
+    certificate = _read_certificate(key, shown)
     _refuse_ended(certificate, now)
     try:
         made = Sig.from_bytes(signature)
@@ -72,6 +80,17 @@ def verify_signature(
         if each.certificate == certificate.fingerprint:
             return str(each.signing_key).upper()
     raise _signed_by_another(certificate, made, shown)
+
+
+def _read_certificate(key: str, shown: str) -> Cert:
+    from pysequoia import Cert
+
+    try:
+        return Cert.from_bytes(key.encode())
+    except RuntimeError as error:
+        raise PrismError(
+            f"the key to verify {shown} with cannot be read: {_first(error)}"
+        ) from error
 
 
 def _refuse_ended(certificate: Cert, now: datetime) -> None:
