@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
-
 from prismctl.install.package_managers.apt import Apt
 from prismctl.install.package_managers.rights import Rights
 from prismctl.install.package_managers.transaction import Patience
 from prismctl.install.packages import PackageProvider
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-RECORDINGS = Path(__file__).parent / "recordings"
-
-TOOLS = ("cat", "chmod", "cp", "env", "mv", "seq", "sleep", "true")
-"""What the scripts need; nothing else of this machine is on their PATH."""
+from tests.install.program_desk import RECORDINGS, ProgramDesk
 
 APT_GET = """#!/bin/sh
 echo "apt-get $*" >> "$DESK/log"
@@ -59,22 +47,17 @@ chmod +x "$DESK/bin/podman"
 """
 
 
-@dataclass
-class PackageDesk:
-    """One directory with all of it."""
-
-    directory: Path
+class PackageDesk(ProgramDesk):
+    """A machine with apt."""
 
     def __post_init__(self) -> None:
-        (self.directory / "bin").mkdir(parents=True)
+        super().__post_init__()
         for name, script in (
             ("apt-get", APT_GET),
             ("apt-cache", APT_CACHE),
             ("dpkg-query", DPKG_QUERY),
         ):
             self.program(name, script)
-        for name in TOOLS:
-            (self.directory / "bin" / name).symlink_to(shutil.which(name) or name)
         self.write("lists", "/var/lib/apt/lists/archive_Packages\n")
         self.write("policy", POLICY.format(version="4.3.1+ds1-8+deb12u1"))
         self.write("simulation", "Inst podman (4.3.1 Archive [amd64])\nInst conmon (2.1 Archive)\n")
@@ -83,30 +66,6 @@ class PackageDesk:
         self.write("update", "true")
         self.write("install", WORKS)
         self.write("recording", (RECORDINGS / "apt-installation.txt").read_text())
-
-    def write(self, name: str, content: str) -> None:
-        (self.directory / name).write_text(content)
-
-    def program(self, name: str, script: str) -> Path:
-        path = self.directory / "bin" / name
-        path.write_text(script)
-        path.chmod(0o755)
-        return path
-
-    @property
-    def environment(self) -> Mapping[str, str]:
-        return {
-            "PATH": str(self.directory / "bin"),
-            "DESK": str(self.directory),
-            "HOME": str(self.directory),
-        }
-
-    @property
-    def log(self) -> list[str]:
-        try:
-            return (self.directory / "log").read_text().splitlines()
-        except FileNotFoundError:
-            return []
 
     def provider(
         self, *, is_root: bool = True, silence_seconds: float = 20.0, stop_seconds: float = 20.0

@@ -3,16 +3,9 @@
 from __future__ import annotations
 
 import json
-import shutil
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-RECORDINGS = Path(__file__).parent / "recordings"
-TOOLS = ("cat", "grep", "sleep", "env", "mv")
+from tests.install.program_desk import RECORDINGS, ProgramDesk
 
 PODMAN = """#!/bin/sh
 echo "podman $*" >> "$DESK/log"
@@ -34,16 +27,11 @@ has 'runtime = "runc"' || { echo 'Error: OCI runtime error: crun: cgroups in hyb
 """What a root without the right to raise limits meets where both versions of cgroups are mounted."""
 
 
-@dataclass
-class PodmanDesk:
-    """One directory with all of it."""
-
-    directory: Path
+class PodmanDesk(ProgramDesk):
+    """A machine with Podman and both runtimes."""
 
     def __post_init__(self) -> None:
-        (self.directory / "bin").mkdir(parents=True)
-        for name in TOOLS:
-            (self.directory / "bin" / name).symlink_to(shutil.which(name) or name)
+        super().__post_init__()
         for name in ("crun", "runc"):
             self.program(name, "#!/bin/sh\n")
         self.path = self.program("podman", PODMAN)
@@ -53,15 +41,6 @@ class PodmanDesk:
         self.write("images", json.dumps([{"Id": "big", "Size": 9}, {"Id": "small", "Size": 1}]))
         self.write("containers", "")
         self.write("run", "true")
-
-    def write(self, name: str, content: str) -> None:
-        (self.directory / name).write_text(content)
-
-    def program(self, name: str, script: str) -> Path:
-        path = self.directory / "bin" / name
-        path.write_text(script)
-        path.chmod(0o755)
-        return path
 
     def inform(self, *, registries: tuple[str, ...] = (), **host: Any) -> None:
         """What `podman info` says, beside what it said on a real machine."""
@@ -76,18 +55,3 @@ class PodmanDesk:
         if driver:
             document["store"]["graphDriverName"] = driver
         self.write("information", json.dumps(document))
-
-    @property
-    def environment(self) -> Mapping[str, str]:
-        return {
-            "PATH": str(self.directory / "bin"),
-            "DESK": str(self.directory),
-            "HOME": str(self.directory),
-        }
-
-    @property
-    def log(self) -> list[str]:
-        try:
-            return (self.directory / "log").read_text().splitlines()
-        except FileNotFoundError:
-            return []

@@ -22,7 +22,8 @@ from prismctl.install.packages import find_package_managers, split_commands
 from prismctl.install.provider import Progress, ProviderName, Unit
 from prismctl.install.tools import NOMAD, PODMAN
 from prismctl.install.versions import Version
-from tests.install.package_desk import POLICY, RECORDINGS, PackageDesk
+from tests.install.package_desk import POLICY, PackageDesk
+from tests.install.program_desk import RECORDINGS
 from tests.install.provider_contract import ProviderContract
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from prismctl.install.tools import TOOLS
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from prismctl.install.package_managers.manager import PackageManager, Simulation
+    from prismctl.install.package_managers.interface import PackageManager, Simulation
     from prismctl.install.tools import Tool
     from prismctl.install.versions import Version
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from prismctl.errors import PrismError, UnavailableError
 from prismctl.install.commands import run_command, shorten_line
-from prismctl.install.package_managers.manager import Simulation
+from prismctl.install.package_managers.interface import Simulation
 from prismctl.install.provider import Progress, ProviderName, Unit
 from prismctl.install.tools import ToolName
 from prismctl.install.versions import Version, parse_version

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from prismctl.errors import PrismError, UnavailableError
 from prismctl.install.commands import run_command, shorten_line
-from prismctl.install.package_managers.manager import Simulation
+from prismctl.install.package_managers.interface import Simulation
 from prismctl.install.provider import Progress, ProviderName, Unit
 from prismctl.install.versions import parse_version
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections import deque
     from collections.abc import Callable, Mapping, Sequence
 
-    from prismctl.install.package_managers.manager import PackageManager, ProgressReader
+    from prismctl.install.package_managers.interface import PackageManager, ProgressReader
     from prismctl.install.provider import Progress
 
 LAST_LINES: Final = 40
