@@ -66,8 +66,6 @@ def test_a_misspelt_word_gets_the_nearest_one(
         (["dev", "start", "redis"], "write `prismctl dev start --preset=redis`"),
         (["dev", "--stack", "x", "status"], "`prismctl dev status …`"),
         (["dev", "start", "--engine", "docker"], "--engine"),
-        (["dev", "start", "--wait-timeout", "soon"], "--wait-timeout"),
-        (["dev", "logs", "--tail", "-1"], "--tail"),
         (["dev", "ui", "grafana"], "nomad"),
         (["dev", "ui"], "missing argument"),
     ],
@@ -78,6 +76,30 @@ def test_what_cannot_be_is_refused_with_what_could(
     answer = prismctl(*arguments)
     assert answer.code == 2
     assert words in answer.err
+
+
+@pytest.mark.parametrize(
+    ("command", "flag", "value", "allowed"),
+    [
+        ("start", "--wait-timeout", "soon", "a number of seconds (0 or more)"),
+        ("start", "--wait-timeout", "nan", "a number of seconds (0 or more)"),
+        ("restart", "--wait-timeout", "-0.5", "a number of seconds (0 or more)"),
+        ("wait", "--timeout", "-1", "a number of seconds (0 or more)"),
+        ("wait", "--timeout", "inf", "a number of seconds (0 or more)"),
+        ("logs", "--tail", "x", "a whole number of lines (0 or more)"),
+        ("logs", "--tail", "-1", "a whole number of lines (0 or more)"),
+        ("logs", "--tail", "1.5", "a whole number of lines (0 or more)"),
+    ],
+)
+def test_a_number_that_cannot_be_is_refused_with_flag_value_and_what_is_allowed(
+    prismctl: Any, command: str, flag: str, value: str, allowed: str
+) -> None:
+    answer = prismctl("dev", command, flag, value)
+    assert answer.code == 2
+    assert answer.err == (
+        f"error: {flag}: `{value}` is not {allowed}\n\n"
+        f"hint: `prismctl dev {command} --help` shows what there is\n"
+    )
 
 
 def test_an_error_before_any_command_speaks_json_too(prismctl: Any) -> None:

@@ -8,6 +8,7 @@ import click
 
 from prismctl.cli.command import Command, option
 from prismctl.cli.completion import complete_services
+from prismctl.cli.numbers import LINES
 
 if TYPE_CHECKING:
     from prismctl.cli.invocation import Invocation
@@ -34,7 +35,7 @@ _LEVELS = ("trace", "debug", "info", "warn", "error", "fatal")
 @option(
     "--tail",
     metavar="N",
-    type=click.IntRange(min=0),
+    type=LINES,
     help="Only the last N lines of each service; with a filter, the last N that match.",
 )
 @option("--since", metavar="TIME", help="Only what is newer: `10s`, `5m`, `2h` or RFC 3339.")

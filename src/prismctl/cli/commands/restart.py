@@ -9,6 +9,7 @@ import click
 
 from prismctl.cli.command import Command, option
 from prismctl.cli.completion import complete_services
+from prismctl.cli.numbers import SECONDS
 
 if TYPE_CHECKING:
     from prismctl.cli.invocation import Invocation
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 @option(
     "--wait-timeout",
     metavar="SECONDS",
-    type=click.FloatRange(min=0),
+    type=SECONDS,
     default=60.0,
     show_default=True,
     help="How long to wait until all is healthy again.",

@@ -14,6 +14,7 @@ from prismctl.cli.completion import (
     complete_service_options,
     complete_services,
 )
+from prismctl.cli.numbers import SECONDS
 from prismctl.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ def _value_error(flag: str, text: str) -> ConfigError:
 @option(
     "--wait-timeout",
     metavar="SECONDS",
-    type=click.FloatRange(min=0),
+    type=SECONDS,
     default=60.0,
     show_default=True,
     section=_HOW,

@@ -9,6 +9,7 @@ import click
 
 from prismctl.cli.command import Command, option
 from prismctl.cli.completion import complete_services
+from prismctl.cli.numbers import SECONDS
 from prismctl.errors import PrismError
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ _GOOD = frozenset({"healthy", "completed"})
 @option(
     "--timeout",
     metavar="SECONDS",
-    type=click.FloatRange(min=0),
+    type=SECONDS,
     default=60.0,
     show_default=True,
     help="How long to wait.",
