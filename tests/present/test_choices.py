@@ -23,6 +23,14 @@ def test_choices_are_one_below_the_other_where_there_is_none() -> None:
     ]
 
 
+def test_the_choice_that_enter_takes_says_so() -> None:
+    (row,) = choice_lines(CHOICES, declining="q", width=100)
+    assert plain(row) == f"{ROW} (Enter)"
+    below = choice_lines(CHOICES, declining="a", width=40)
+    assert plain(below[1]) == "  a  give prism-admin another port (Enter)"
+    assert "Enter" not in plain(below[2])
+
+
 def test_words_from_outside_cannot_move_the_cursor() -> None:
     (only,) = choice_lines([Choice("a", "give \x1b[2Jweb another port")], width=80)
     assert plain(only) == "  a  give web another port"

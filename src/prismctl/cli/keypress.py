@@ -49,7 +49,7 @@ def ask_for_key(call: Invocation, choices: Sequence[Choice], *, declining: str) 
     Args:
         call: says how lines are shown.
         choices: what can be answered.
-        declining: the key that Enter and Ctrl-D stand for.
+        declining: the key that Enter and Ctrl-D stand for; its choice says so.
 
     Raises:
         KeyboardInterrupt: Ctrl-C.
@@ -60,7 +60,7 @@ def ask_for_key(call: Invocation, choices: Sequence[Choice], *, declining: str) 
     def show() -> None:
         width = width_of_stream(sys.stderr)
         try:
-            call.show([*choice_lines(choices, width=width), ()])
+            call.show([*choice_lines(choices, declining=declining, width=width), ()])
         except OSError as error:
             raise Terminated from error
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 _INDENT: Final = "  "
 _GAP: Final = "      "
+_ENTER: Final = " (Enter)"
 
 
 class Choice(NamedTuple):
@@ -22,10 +23,17 @@ class Choice(NamedTuple):
     """What it does."""
 
 
-def choice_lines(choices: Iterable[Choice], *, width: int) -> list[Line]:
-    """The answers side by side, or one below the other where they do not fit in ``width`` cells."""
+def choice_lines(choices: Iterable[Choice], *, declining: str = "", width: int) -> list[Line]:
+    """The answers side by side, or one below the other where they do not fit in ``width`` cells.
+
+    The one whose key is ``declining`` says that Enter gives it as well.
+    """
     each = [
-        line(_INDENT, Span(choice.key, Tone.STRONG), f"  {clean(choice.words)}")
+        line(
+            _INDENT,
+            Span(choice.key, Tone.STRONG),
+            f"  {clean(choice.words)}{_ENTER if choice.key == declining else ''}",
+        )
         for choice in choices
     ]
     row: list[Span] = []
