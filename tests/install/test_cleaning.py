@@ -11,15 +11,15 @@ import pytest
 
 from prismctl.errors import PrismError
 from prismctl.files.paths import Home
-from prismctl.install.cleaning import (
+from prismctl.install.cleaning.by_manifest import what_remains
+from prismctl.install.cleaning.by_name import find_short_place
+from prismctl.install.cleaning.planning import plan_cleaning
+from prismctl.install.cleaning.targets import (
     NOT_OURS,
     WITH_ALL,
     CleaningPlan,
     Kind,
     Removal,
-    find_short_place,
-    plan_cleaning,
-    what_remains,
 )
 from prismctl.install.manifest import (
     InstalledPackages,

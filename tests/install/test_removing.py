@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from prismctl.install.removing import (
+from prismctl.install.cleaning.removing import (
     find_mounts,
     measure,
     remove,
@@ -137,7 +137,7 @@ def test_what_is_somebody_elses_is_named_and_the_rest_goes(public: Path) -> None
 def remove_as_nobody(tree: Path) -> str:
     """What `remove` says in a process that is not root's."""
     code = (
-        "import os, sys; from pathlib import Path; from prismctl.install.removing import remove\n"
+        "import os, sys; from pathlib import Path; from prismctl.install.cleaning.removing import remove\n"
         f"os.setgroups([]); os.setgid({NOBODY}); os.setuid({NOBODY})\n"
         "print([(str(each.path), each.reason, each.fix) for each in remove(Path(sys.argv[1]))])"
     )

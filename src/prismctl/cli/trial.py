@@ -14,7 +14,7 @@ from prismctl.client import StackClient, StackCondition, find_condition, start_d
 from prismctl.domain.plan import EngineName, ServicePlan, StackPlan, plan_to_json
 from prismctl.domain.service import Runtime, ServiceName, ServiceType, StackName
 from prismctl.errors import DeadlineError, PrismError
-from prismctl.install.cleaning import find_short_place
+from prismctl.install.cleaning.by_name import find_short_place
 from prismctl.install.proof import recall_proof, remember_proof
 from prismctl.install.steps import Outcome, Step
 from prismctl.install.threads import run_in_thread
