@@ -25,7 +25,7 @@ from prismctl.domain.selection import (
 from prismctl.domain.service import DEFAULT_STACK, Runtime, ServiceType
 from prismctl.errors import ConfigError, PrismError, Problem
 from prismctl.files.catalog import load_catalog
-from prismctl.files.project import find_stack_name, load_project
+from prismctl.files.project import find_stack_name, load_project, settle_settings
 from prismctl.files.settings import ENGINES, RUNTIMES, Settings, load_settings
 from prismctl.machine import gather_facts, is_port_free, reserve_port, who_holds
 
@@ -245,14 +245,7 @@ class _Planning:
 
     def _settings(self, project: Project | None) -> Settings:
         settings = self._collect(lambda: load_settings(self.home)) or Settings()
-        if project is None or project.settings is None:
-            return settings
-        own = {
-            name: getattr(project.settings, name)
-            for name in ("engine", "runtime", "auto_ports", "persist", "on_failure")
-            if name in project.settings.places
-        }
-        return replace(settings, **own)
+        return settle_settings(settings, project)
 
     def _stack(self) -> StackName:
         name = find_stack_name(self.request.stack, self.environment, self.working_directory)

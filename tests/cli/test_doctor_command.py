@@ -110,6 +110,29 @@ def test_quiet_is_only_what_is_not_good(fit: Home, prismctl: Any) -> None:
     assert "✓" not in answer.out
 
 
+@pytest.mark.parametrize("place", ["home", "project", "another-stack"])
+def test_a_held_port_that_a_start_would_replace_is_no_problem(
+    fit: Home, prismctl: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    import socket
+
+    if place == "home":
+        fit.settings.write_text("auto_ports: true\n")
+    elif place == "project":
+        (tmp_path / "prism.yaml").write_text("stack: default\nsettings: {auto_ports: true}\n")
+        monkeypatch.chdir(tmp_path)
+    else:
+        monkeypatch.setenv("PRISM_STACK", "another-stack")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        number = server.getsockname()[1]
+        write_catalog(fit, number)
+        answer = prismctl("dev", "doctor", "-o", "json")
+    held = find(answer.document, f"port-{number}")
+    assert held["state"] == "ok"
+    assert held["detail"].endswith("; a start takes another one")
+    assert not held["fix"]
+
+
 def test_a_held_port_is_a_problem_with_its_holder(fit: Home, prismctl: Any) -> None:
     import socket
 

@@ -164,6 +164,14 @@ def test_a_holder_that_cannot_be_seen_is_to_be_looked_for_as_root() -> None:
     assert found.fix.startswith("sudo ss -ltnp 'sport = :5432'")
 
 
+def test_a_port_in_place_of_which_a_start_takes_another_is_only_told() -> None:
+    holder = PortHolder(pid=811, command="postgres")
+    facts = port(5432)._replace(is_free=False, holder=holder, is_replaced=True)
+    found = judge_ports((facts,))[1]
+    assert (found.state, found.fix) == (State.FINE, "")
+    assert found.detail == "postgres: held by PID 811, postgres; a start takes another one"
+
+
 def test_a_port_that_only_services_outside_of_presets_want_is_a_warning() -> None:
     facts = port(3000, is_usual=False)._replace(is_free=False, holder=PortHolder(pid=9))
     assert judge_ports((facts,))[1].state is State.WARNING

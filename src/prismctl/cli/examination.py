@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prismctl.client import StackCondition, find_condition, sweep
+from prismctl.domain.service import DEFAULT_STACK
 from prismctl.errors import PrismError
+from prismctl.files.project import find_stack_name
 from prismctl.install.checks.configuration import read_catalog, read_others
 from prismctl.install.checks.registry import examine
 from prismctl.install.checks.repairs import repair_all
@@ -39,7 +41,8 @@ def look_around(call: Invocation) -> Surroundings:
     home, directory = call.home, Path.cwd()
     misread: list[Misread] = []
     catalog = read_catalog(home, misread)
-    read_others(home, directory, misread)
+    settings = read_others(home, directory, misread)
+    stack = find_stack_name("", os.environ, directory)
     stacks = find_stacks(home)
     known = {stack.paths.name for stack in stacks} | {"default"}
     return Surroundings(
@@ -47,6 +50,7 @@ def look_around(call: Invocation) -> Surroundings:
         working_directory=directory,
         environment=os.environ,
         catalog=catalog,
+        takes_other_ports=settings.auto_ports or stack != DEFAULT_STACK,
         misread=tuple(misread),
         stacks=stacks,
         terminal=look_at_terminal(call),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from prismctl.domain.problems import NOWHERE, Place
@@ -94,6 +94,18 @@ def read_project(document: Document, path: Path) -> Project:
         has_services="services" in given,
         document=document,
     )
+
+
+def settle_settings(settings: Settings, project: Project | None) -> Settings:
+    """The settings of home, with what the project's file says put over them."""
+    if project is None or project.settings is None:
+        return settings
+    own = {
+        name: getattr(project.settings, name)
+        for name in ("engine", "runtime", "auto_ports", "persist", "on_failure")
+        if name in project.settings.places
+    }
+    return replace(settings, **own)
 
 
 def find_stack_name(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from prismctl.domain.offering import Catalog
 from prismctl.domain.packaged import PACKAGED
 from prismctl.errors import ConfigError, PrismError
 from prismctl.files.catalog import load_catalog
-from prismctl.files.project import load_project
-from prismctl.files.settings import load_settings
+from prismctl.files.project import load_project, settle_settings
+from prismctl.files.settings import Settings, load_settings
 from prismctl.install.checks.finding import Finding, State
 from prismctl.install.checks.surroundings import Misread
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from prismctl.files.paths import Home
+
+_Loaded = TypeVar("_Loaded")
 
 
 def read_catalog(home: Home, misread: list[Misread]) -> Catalog:
@@ -32,19 +34,22 @@ def read_catalog(home: Home, misread: list[Misread]) -> Catalog:
     return Catalog(services=PACKAGED, file="", is_generated=True)
 
 
-def read_others(home: Home, working_directory: Path, misread: list[Misread]) -> None:
-    """Try to read the settings and the project's file; why one of them cannot be used is noted."""
-    readers: list[Callable[[], object]] = [
-        lambda: load_settings(home),
-        lambda: load_project(working_directory),
-    ]
-    for read in readers:
-        try:
-            read()
-        except PrismError as error:
-            misread.append(_describe(error, "prismctl dev start --dry-run"))
-        except PermissionError:
-            continue
+def read_others(home: Home, working_directory: Path, misread: list[Misread]) -> Settings:
+    """The settings that count here; why settings or the project's file cannot be used is noted."""
+    settings = _read(lambda: load_settings(home), misread) or Settings()
+    project = _read(lambda: load_project(working_directory), misread)
+    return settle_settings(settings, project)
+
+
+def _read(load: Callable[[], _Loaded], misread: list[Misread]) -> _Loaded | None:
+    try:
+        return load()
+    except PrismError as error:
+        misread.append(_describe(error, "prismctl dev start --dry-run"))
+    except PermissionError:
+        # Nobody may look into this home; that is said of home.
+        pass
+    return None
 
 
 def judge_configuration(misread: Sequence[Misread]) -> tuple[Finding, ...]:

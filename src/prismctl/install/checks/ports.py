@@ -39,6 +39,8 @@ class PortFacts(NamedTuple):
     """Whether a stack of another home has it."""
     unit: str = ""
     """The service of the system that the holder is."""
+    is_replaced: bool = False
+    """Whether a start takes another one in its place."""
 
 
 def gather_ports(surroundings: Surroundings) -> tuple[PortFacts, ...]:
@@ -69,6 +71,7 @@ def gather_ports(surroundings: Surroundings) -> tuple[PortFacts, ...]:
                 stack=stack,
                 is_other_home=starter is not None and not starter.stack,
                 unit=_find_unit(pid) if pid is not None else "",
+                is_replaced=surroundings.takes_other_ports,
             )
         )
     return tuple(facts)
@@ -142,11 +145,16 @@ def judge_ports(facts: Sequence[PortFacts]) -> tuple[Finding, ...]:
 
 
 def _judge_held(facts: PortFacts) -> Finding:
+    name, title = f"port-{facts.number}", f"port {facts.number}"
+    detail = f"{', '.join(facts.services)}: held by {describe_holder(facts.holder)}"
+    if facts.is_replaced:
+        detail += "; a start takes another one"
+        return Finding(name=name, title=title, state=State.FINE, detail=detail)
     return Finding(
-        name=f"port-{facts.number}",
-        title=f"port {facts.number}",
+        name=name,
+        title=title,
         state=State.PROBLEM if facts.is_usual else State.WARNING,
-        detail=f"{', '.join(facts.services)}: held by {describe_holder(facts.holder)}",
+        detail=detail,
         fix=f"{_ending(facts)}, or start with --auto-ports",
     )
 

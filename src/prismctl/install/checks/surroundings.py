@@ -40,6 +40,8 @@ class Surroundings:
     environment: Mapping[str, str]
     catalog: Catalog
     """The packaged one where the user's cannot be read."""
+    takes_other_ports: bool = False
+    """Whether a start from here would give services other ports in place of taken ones."""
     misread: tuple[Misread, ...] = ()
     stacks: tuple[StackSeen, ...] = ()
     terminal: TerminalFacts | None = None
