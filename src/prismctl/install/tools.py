@@ -54,6 +54,11 @@ class Tool:
     """SHA-256 of the release archive of `version`, in hexadecimal, for each target it is released for."""
 
 
+def _published(**checksums: str) -> dict[Target, str]:
+    """The vendor's checksums by target, which are named as in ``linux_amd64``."""
+    return {Target(*name.split("_")): checksum for name, checksum in checksums.items()}
+
+
 BUSINESS_SOURCE: Final = Licence(
     name="Business Source License 1.1", url="https://www.hashicorp.com/bsl"
 )
@@ -65,20 +70,12 @@ NOMAD: Final = Tool(
     # Jobs use what 1.10 brought; 2.0 has not been tried.
     supported=VersionRange(Version(1, 10), Version(2, 0)),
     licence=BUSINESS_SOURCE,
-    checksums={
-        Target(
-            "darwin", "amd64"
-        ): "ca8bf44452296db8750b411c73c6d38a872a9fae2632f93164edbc6573433814",
-        Target(
-            "darwin", "arm64"
-        ): "8f8bbc6064a039df772fa7daa865185760111d2e2a1f2953ade2b126dff8e5dd",
-        Target(
-            "linux", "amd64"
-        ): "19dac5642a2ba5305e6ff8efee06a708d760ebe4d1cd7936bc3dc526f477dc12",
-        Target(
-            "linux", "arm64"
-        ): "902e44260fcd9297af7042fb33ccd5a29cc2202b57199724f17c96fcd67414d2",
-    },
+    checksums=_published(
+        darwin_amd64="ca8bf44452296db8750b411c73c6d38a872a9fae2632f93164edbc6573433814",
+        darwin_arm64="8f8bbc6064a039df772fa7daa865185760111d2e2a1f2953ade2b126dff8e5dd",
+        linux_amd64="19dac5642a2ba5305e6ff8efee06a708d760ebe4d1cd7936bc3dc526f477dc12",
+        linux_arm64="902e44260fcd9297af7042fb33ccd5a29cc2202b57199724f17c96fcd67414d2",
+    ),
 )
 CONSUL: Final = Tool(
     name=ToolName.CONSUL,
@@ -86,20 +83,12 @@ CONSUL: Final = Tool(
     version=Version(1, 20, 5),
     supported=VersionRange(Version(1, 18), Version(2, 0)),
     licence=BUSINESS_SOURCE,
-    checksums={
-        Target(
-            "darwin", "amd64"
-        ): "8eb12717124944f3177a4de8fae265d173c60c7219728fe9fa7dbbb3100f3567",
-        Target(
-            "darwin", "arm64"
-        ): "1bac78ed8a2ea869e227f9503db4fa2b04f90e4b7e8f19a285475a338d8dd755",
-        Target(
-            "linux", "amd64"
-        ): "75132816072b3c7da86f04153fc58fcfcf39abadee5279b3f72bec3cce01a16b",
-        Target(
-            "linux", "arm64"
-        ): "e6bf36bc8ae110c2a2594e7713ed7bd7828851dc869e35d042a7c36620bbbbd4",
-    },
+    checksums=_published(
+        darwin_amd64="8eb12717124944f3177a4de8fae265d173c60c7219728fe9fa7dbbb3100f3567",
+        darwin_arm64="1bac78ed8a2ea869e227f9503db4fa2b04f90e4b7e8f19a285475a338d8dd755",
+        linux_amd64="75132816072b3c7da86f04153fc58fcfcf39abadee5279b3f72bec3cce01a16b",
+        linux_arm64="e6bf36bc8ae110c2a2594e7713ed7bd7828851dc869e35d042a7c36620bbbbd4",
+    ),
 )
 PODMAN: Final = Tool(
     name=ToolName.PODMAN,

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from prismctl.install.checks.finding import Finding, State
+from prismctl.install.containers.advice import advise
 
 if TYPE_CHECKING:
     from prismctl.install.containers.facts import PodmanFacts
@@ -14,65 +13,6 @@ if TYPE_CHECKING:
 
 _ENOUGH_IDS: Final = 65536
 """A container may have that many users; images count on it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Advice:
-    """What a sentence of Podman's means, and what to do."""
-
-    sentence: str
-    """What it is known by, as a regular expression."""
-    why: str
-    fix: str
-
-
-_KNOWN: Final = (
-    _Advice(
-        sentence=r"[Cc]annot connect to Podman|unable to connect to Podman",
-        why="its virtual machine does not answer",
-        fix="podman machine start",
-    ),
-    _Advice(
-        sentence=r"newuidmap|newgidmap|cannot set up namespace|no subuid ranges",
-        why="this user may not have the users that a container needs",
-        fix="install the package uidmap (Fedora: shadow-utils), then give the user subordinate IDs",
-    ),
-    _Advice(
-        sentence=r"user namespaces are not enabled|unprivileged_userns_clone|max_user_namespaces",
-        why="the kernel lets no user make containers",
-        fix="sudo sysctl -w kernel.unprivileged_userns_clone=1 user.max_user_namespaces=28633",
-    ),
-    _Advice(
-        sentence=r"fuse-overlayfs.*(?:not found|no such file)|kernel does not support overlay",
-        why="it cannot lay the files of an image over each other",
-        fix="install the package fuse-overlayfs",
-    ),
-    _Advice(
-        sentence=r"/dev/net/tun",
-        why="users may not make network devices here, so their containers only have this machine's network",
-        fix="sudo modprobe tun && sudo chmod 666 /dev/net/tun",
-    ),
-    _Advice(
-        sentence=r"iptables|nftables|\bnft\b",
-        why="it cannot change the rules of the network",
-        fix="install the package iptables (or nftables), and run with the rights to use it",
-    ),
-    _Advice(
-        sentence=r"could not find (?:slirp4netns|pasta|\"?netavark)|(?:slirp4netns|pasta|netavark|aardvark-dns)\"?:? executable file not found",
-        why="what connects its containers is missing",
-        fix="install the packages netavark, aardvark-dns and passt (before Podman 5: slirp4netns)",
-    ),
-    _Advice(
-        sentence=r"No space left on device|disk quota exceeded",
-        why="there is no room for it",
-        fix="podman system prune",
-    ),
-    _Advice(
-        sentence=r"did not end within",
-        why="it hangs",
-        fix="podman ps -a   (does it answer? `podman system renumber` mends its locks)",
-    ),
-)
 
 
 def judge_podman(facts: PodmanFacts, *, can_resolve_short_names: bool) -> tuple[Finding, ...]:
@@ -85,15 +25,8 @@ def judge_podman(facts: PodmanFacts, *, can_resolve_short_names: bool) -> tuple[
     if facts.is_virtual and not any(machine.is_running for machine in facts.machines):
         return (_judge_machines(facts),)
     if facts.complaint:
-        advice = _find_advice(facts.complaint)
-        return (
-            _warning(
-                "podman-info",
-                "Podman does not work",
-                f"{advice.why}: {facts.complaint}" if advice else facts.complaint,
-                advice.fix if advice else "podman info",
-            ),
-        )
+        detail, fix = advise(facts.complaint, otherwise="podman info")
+        return (_warning("podman-info", "Podman does not work", detail, fix),)
     return (
         *(_judge_user(facts) if facts.is_rootless and not facts.is_virtual else ()),
         *_judge_running(facts),
@@ -105,13 +38,10 @@ def judge_trial(trial: Trial, *, is_network: bool) -> Finding | None:
     """What is wrong by a container that was tried; ``None``: nothing."""
     if trial.has_worked or not trial.words:
         return None
-    advice = _find_advice(trial.words)
-    return _warning(
-        "podman-network" if is_network else "podman-trial",
-        "Container network" if is_network else "Containers do not run",
-        f"{advice.why}: {trial.words}" if advice else trial.words,
-        advice.fix if advice else "podman info --debug",
-    )
+    detail, fix = advise(trial.words, otherwise="podman info --debug")
+    if is_network:
+        return _warning("podman-network", "Container network", detail, fix)
+    return _warning("podman-trial", "Containers do not run", detail, fix)
 
 
 def _judge_machines(facts: PodmanFacts) -> Finding:
@@ -228,10 +158,6 @@ def _judge_names(facts: PodmanFacts, *, can_resolve_short_names: bool) -> tuple[
             "prismctl dev init",
         ),
     )
-
-
-def _find_advice(words: str) -> _Advice | None:
-    return next((advice for advice in _KNOWN if re.search(advice.sentence, words)), None)
 
 
 def _warning(name: str, title: str, detail: str, fix: str) -> Finding:

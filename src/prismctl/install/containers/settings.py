@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import resource
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+
+from prismctl.install.containers.sentence import KnownSentence
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,14 +63,10 @@ class Change(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KnownFailure:
+class KnownFailure(KnownSentence):
     """A sentence that a container fails with, and what to set so that the next one does not."""
 
-    sentence: str
-    """As Podman prints it: what it is known by, as a regular expression."""
     change: Change
-    why: str
-    """What it means, in words."""
 
 
 KNOWN_FAILURES: Final = (
@@ -135,7 +132,7 @@ def find_way(
         runtimes: that are on this machine.
     """
     for known in KNOWN_FAILURES:
-        if not re.search(known.sentence, failure):
+        if not known.is_in(failure):
             continue
         changed = _change(settings, known.change, runtime=runtime, runtimes=runtimes)
         if changed is not None and changed != settings:
