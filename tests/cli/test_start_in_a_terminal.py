@@ -199,6 +199,44 @@ def test_a_start_that_fails_under_stop_leaves_nothing(
     wait_until(lambda: not desk.lab.own_processes())
 
 
+def test_a_start_that_is_not_ready_in_time_under_stop_leaves_nothing(
+    desk: Desk, wait_until: Callable[..., None]
+) -> None:
+    done = desk.pipe(*desk.start(NEVER_READY, "--on-failure", "stop", "--wait-timeout", "1"))
+    assert done.returncode == ExitCode.NOT_READY
+    assert "error: web was not ready within 1 s: " in done.stderr
+    assert "; everything was stopped again\n" in done.stderr
+    assert "hint: `--wait-timeout SECONDS` waits longer" in done.stderr
+    assert "dev restart" not in done.stderr
+    assert desk.state() == "stopped"
+    wait_until(lambda: not desk.lab.own_processes())
+
+
+def test_a_start_that_is_not_ready_in_time_stays_unless_it_is_told_to_stop(desk: Desk) -> None:
+    done = desk.pipe(*desk.start(NEVER_READY, "--wait-timeout", "1"))
+    assert done.returncode == ExitCode.NOT_READY
+    assert "stopped" not in done.stderr
+    assert desk.state() == "starting"
+
+
+def test_a_change_tells_its_own_time_not_that_of_the_first_start(desk: Desk) -> None:
+    slow = (
+        "core: false\nservices:\n"
+        '  - {name: slow, command: [sh, -c, "exec sleep 1000"], min_uptime: 2s, default: true}\n'
+        '  - {name: quick, command: [sleep, "1000"], default: true}\n'
+    )
+    first = ready_in(desk.pipe(*desk.start(slow)).stdout)
+    again = ready_in(desk.pipe(*desk.start(slow, "--without", "quick")).stdout)
+    assert first >= 2
+    assert again < 2
+
+
+def ready_in(output: str) -> float:
+    found = re.search(r"ready_in=([0-9.]+)s", output)
+    assert found is not None, output
+    return float(found[1])
+
+
 def test_an_impossible_plan_leaves_nothing(desk: Desk, wait_until: Callable[..., None]) -> None:
     done = desk.pipe(*desk.start(QUIET, "--with-nonsense"))
     assert done.returncode == ExitCode.INVALID

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from prismctl.cli.narrators import tell_done
@@ -13,7 +14,7 @@ from prismctl.present.text import line
 from prismctl.present.units import count_of, render_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from prismctl.cli.following import Outcome
     from prismctl.cli.invocation import Invocation
@@ -28,25 +29,45 @@ def conclude(
     outcome: Outcome,
     *,
     seconds: float,
+    stop: Callable[[], None] | None = None,
+    began_at: float | None = None,
     done: str = "",
     took: float = 0.0,
 ) -> None:
-    """Say how an operation ended, with ``done`` and the time it took instead of the banner where it is given.
+    """Say how an operation ended.
+
+    Args:
+        call: says how lines are shown.
+        client: of the stack.
+        outcome: how it ended.
+        seconds: how long it could take.
+        stop: takes the stack down where it was not ready in time; ``None``: it stays as it is.
+        began_at: when a change of a stack that ran began; its time is told, not that of the first start.
+        done: what is said instead of the banner.
+        took: how long that took.
 
     Raises:
         PrismError: it did not end well.
     """
     result = outcome.result
     if result is None:
-        raise deadline_error(call, client.status(), seconds=seconds)
+        status = client.status()
+        if stop is not None:
+            stop()
+        raise deadline_error(call, status, seconds=seconds, is_stopped=stop is not None)
     if call.is_json:
         call.write_json({"result": result})
     error = ending_error(call, result)
     if error is not None:
         raise error
     if not done:
+        own_seconds = None if began_at is None else time.time() - began_at
         ready_seconds = result["status"].get("ready_seconds")
-        say_ready(call, result["status"], ready_seconds=ready_seconds)
+        say_ready(
+            call,
+            result["status"],
+            ready_seconds=ready_seconds if own_seconds is None else own_seconds,
+        )
     elif not call.is_json and not call.is_quiet:
         call.write_lines([line(f"{done} in {render_duration(took)}")])
 
@@ -98,9 +119,22 @@ def ending_error(call: Invocation, result: dict[str, Any]) -> PrismError | None:
 
 
 def deadline_error(
-    call: Invocation, status: dict[str, Any], *, seconds: float, wanted: Sequence[str] = ()
+    call: Invocation,
+    status: dict[str, Any],
+    *,
+    seconds: float,
+    wanted: Sequence[str] = (),
+    is_stopped: bool = False,
 ) -> PrismError:
-    """Time is up: a failure when something failed, else the culprit by name with its last probe error."""
+    """Time is up: a failure when something failed, else the culprit by name with its last probe error.
+
+    Args:
+        call: says how lines are shown.
+        status: of the stack when the time was up.
+        seconds: how long that was.
+        wanted: the services it was about; empty: all.
+        is_stopped: the stack was taken down because of it.
+    """
     services = [
         service
         for service in status.get("services") or []
@@ -108,11 +142,16 @@ def deadline_error(
     ]
     failed = [service["name"] for service in services if service["state"] == "failed"]
     option = option_of(call.stack)
+    was = "; everything was stopped again" if is_stopped else ""
+    shown = {**status, "state": "stopped"} if is_stopped else status
     if failed:
-        show_cards(call, status, failed)
-        return PartialError(
-            f"{len(failed)} of {count_of(len(services), 'service')} failed: {', '.join(failed)}",
-            hint=f"`prismctl dev status{option}` shows all",
+        show_cards(call, shown, failed)
+        kind = PrismError if is_stopped else PartialError
+        return kind(
+            f"{len(failed)} of {count_of(len(services), 'service')} failed: {', '.join(failed)}{was}",
+            hint=f"`prismctl dev logs {failed[0]}{option}` shows all it printed"
+            if is_stopped
+            else f"`prismctl dev status{option}` shows all",
         )
     culprit = find_culprit(services)
     if culprit is None:
@@ -121,14 +160,16 @@ def deadline_error(
         ]
         what = ", ".join(agents) or "the stack"
         return DeadlineError(
-            f"{what} was not ready within {seconds:g} s",
+            f"{what} was not ready within {seconds:g} s{was}",
             hint=f"`prismctl dev events{option}` shows what happened",
         )
-    show_cards(call, status, [culprit["name"]])
+    show_cards(call, shown, [culprit["name"]])
     reason = culprit.get("reason") or culprit.get("last_error") or culprit["state"]
     return DeadlineError(
-        f"{culprit['name']} was not ready within {seconds:g} s: {reason}",
-        hint=f"`prismctl dev wait{option}` waits on, `prismctl dev stop{option}` stops it",
+        f"{culprit['name']} was not ready within {seconds:g} s: {reason}{was}",
+        hint="`--wait-timeout SECONDS` waits longer, `--on-failure keep` leaves what runs"
+        if is_stopped
+        else f"`prismctl dev wait{option}` waits on, `prismctl dev stop{option}` stops it",
     )
 
 

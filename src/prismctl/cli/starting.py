@@ -23,10 +23,17 @@ from prismctl.cli.stopping import (
     sweep_leftovers,
     sweep_lost,
     take_down,
+    tell_stop,
     verify_stopped,
 )
 from prismctl.client import StackClient, start_daemon
-from prismctl.domain.plan import EngineName, compare_plans, plan_from_json, plan_to_json
+from prismctl.domain.plan import (
+    EngineName,
+    FailurePolicy,
+    compare_plans,
+    plan_from_json,
+    plan_to_json,
+)
 from prismctl.errors import PrismError
 from prismctl.files.paths import find_project_file
 from prismctl.present.progress import begin_progress
@@ -209,9 +216,11 @@ def _change(
     if plan is None or options.is_choice:
         plan = plan_for(call, options, running=applied)
     is_same = applied is not None and not compare_plans(applied, plan)
-    if is_same and client.status()["state"] == "running" and not options.log_file:
+    state = client.status()["state"]
+    if is_same and state == "running" and not options.log_file:
         _say_already_running(call, client.status())
         return
+    is_first = applied is None or (is_same and state == "starting")
     try:
         with choose_narrator(call, began_at=began_at) as narrator:
             narrator.tell_plan(plan)
@@ -228,7 +237,30 @@ def _change(
             f"let go of stack `{call.stack}`, which ran before; it goes on changing by itself",
             hint=f"`prismctl dev status{option_of(call.stack)}` shows how it is",
         ) from interrupt
-    conclude(call, client, outcome, seconds=options.wait_seconds)
+    conclude(
+        call,
+        client,
+        outcome,
+        seconds=options.wait_seconds,
+        stop=_stop_of(call, options, client),
+        # A start that is only waited for has a time of its own.
+        began_at=None if is_first else began_at,
+    )
+
+
+def _stop_of(
+    call: Invocation, options: StartOptions, client: StackClient
+) -> Callable[[], None] | None:
+    """What takes the stack down when it is not ready in time; ``None`` where it shall stay."""
+    if options.on_failure != FailurePolicy.STOP:
+        return None
+
+    def stop() -> None:
+        call.report([line("not ready in time; stopping it (--on-failure stop)")])
+        tell_stop(call, client.stop())
+        verify_stopped(call.paths)
+
+    return stop
 
 
 def _begin(call: Invocation, options: StartOptions, *, began_at: float, deadline: float) -> None:
@@ -287,7 +319,13 @@ def _plan_and_apply(
                 read_status=client.status,
                 check=check,
             )
-        conclude(call, client, outcome, seconds=options.wait_seconds)
+        conclude(
+            call,
+            client,
+            outcome,
+            seconds=options.wait_seconds,
+            stop=_stop_of(call, options, client),
+        )
     except PrismError:
         daemon.wait()
         if find_stack(call.paths) is not None and client.plan() is None:
