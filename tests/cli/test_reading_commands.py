@@ -251,6 +251,35 @@ def test_version_lists_every_tool_whether_installed_or_not(prismctl: Any) -> Non
     assert json.dumps(tools["prismctl"]["version"]) != "null"
 
 
+def test_version_says_which_versions_work(prismctl: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "0")
+    rows = [row.split() for row in prismctl("dev", "version", "-o", "text").out.splitlines()]
+    assert rows[0] == ["TOOL", "VERSION", "SUPPORTED", "PATH", "FROM"]
+    by_name = {row[0]: " ".join(row) for row in rows if row}
+    assert ">=3.11 <4.0" in by_name["python"]
+    assert ">=1.10 <2.0" in by_name["nomad"]
+    assert ">=1.18 <2.0" in by_name["consul"]
+
+
+def test_version_has_a_line_for_java_where_there_is_one_and_does_not_run_it(
+    prismctl: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    binaries = tmp_path / "jdk" / "bin"
+    binaries.mkdir(parents=True)
+    monkeypatch.setenv("PATH", str(binaries))
+    names = {each["name"] for each in prismctl("dev", "version", "-o", "json").document["tools"]}
+    assert "java" not in names
+    java = binaries / "java"
+    java.write_text(f"#!/bin/sh\n: > {tmp_path}/was-run\n")
+    java.chmod(0o755)
+    for release, version in (("", None), ('IMPLEMENTOR="x"\nJAVA_VERSION="21"\n', "21")):
+        (tmp_path / "jdk" / "release").write_text(release)
+        tools = prismctl("dev", "version", "-o", "json").document["tools"]
+        found = next(each for each in tools if each["name"] == "java")
+        assert (found["version"], found["path"]) == (version, str(java))
+    assert not (tmp_path / "was-run").exists()
+
+
 def test_the_catalog_is_shown_without_creating_home(prismctl: Any, home: Home) -> None:
     names = [
         each["name"]
