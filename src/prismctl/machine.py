@@ -20,9 +20,11 @@ from prismctl.domain.choice import NOMAD_TOOLS, MachineFacts
 from prismctl.domain.problems import shorten
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     import psutil
+
+    from prismctl.domain.containers import ContainerFacts
 
 BINARIES_DIRECTORY: Final = Path("build", "binaries")
 """Where a project puts the Prism programs that it builds itself."""
@@ -44,6 +46,16 @@ class Tool(NamedTuple):
     """Where it came from, in words."""
 
 
+class Skipped(NamedTuple):
+    """A program that is as good as not there, because somebody else could have us run something by it."""
+
+    path: str
+    culprit: str
+    """The program or the directory that somebody else can change."""
+    owner: str = ""
+    """To whom the culprit belongs, where that is the reason; empty: everybody can write to it."""
+
+
 def find_tool(
     name: str, home_tools: Path, environment: Mapping[str, str] = os.environ
 ) -> Tool | None:
@@ -56,15 +68,49 @@ def find_tool(
         home_tools: the ``bin`` of the home.
         environment: says where the cache is (``PRISM_TOOLS_DIR``) and what PATH is.
     """
-    candidates = (
-        (home_tools / name, "installed by init"),
-        (tools_directory(environment) / name, "built on this machine"),
-    )
-    for path, origin in candidates:
+    for path, origin in _tool_places(name, home_tools, environment):
         if _is_program(path) and _is_safe(path, judges_owner=True):
             return Tool(str(path), origin)
     found = _search_path(name, environment)
     return Tool(found, "on PATH") if found else None
+
+
+def find_skipped_tools(
+    name: str, home_tools: Path, environment: Mapping[str, str] = os.environ
+) -> list[Skipped]:
+    """What `find_tool` passes over before it comes to the one it takes."""
+    places = [path for path, _ in _tool_places(name, home_tools, environment)]
+    return _find_skipped(name, places, environment)
+
+
+def find_skipped_programs(
+    name: str, project_directory: Path, environment: Mapping[str, str] = os.environ
+) -> list[Skipped]:
+    """What a service is not run by, of ``build/binaries`` and of PATH, before the one that it is."""
+    return _find_skipped(name, [project_directory / BINARIES_DIRECTORY / name], environment)
+
+
+def _tool_places(
+    name: str, home_tools: Path, environment: Mapping[str, str]
+) -> tuple[tuple[Path, str], ...]:
+    return (
+        (home_tools / name, "installed by init"),
+        (tools_directory(environment) / name, "built on this machine"),
+    )
+
+
+def _find_skipped(name: str, own: list[Path], environment: Mapping[str, str]) -> list[Skipped]:
+    skipped: list[Skipped] = []
+    candidates = [(path, True) for path in own]
+    candidates += [(path, False) for path in _path_candidates(name, environment)]
+    for path, judges_owner in candidates:
+        if not _is_program(path):
+            continue
+        danger = _find_danger(path, judges_owner=judges_owner)
+        if danger is None:
+            break
+        skipped.append(danger)
+    return skipped
 
 
 def tools_directory(environment: Mapping[str, str] = os.environ) -> Path:
@@ -80,6 +126,7 @@ def gather_facts(
     *,
     home_tools: Path,
     project_directory: Path,
+    look_for_containers: Callable[[], ContainerFacts],
     environment: Mapping[str, str] = os.environ,
 ) -> MachineFacts:
     """What choices on this machine depend on.
@@ -87,6 +134,7 @@ def gather_facts(
     Args:
         home_tools: the ``bin`` of the home.
         project_directory: where ``build/binaries`` is looked for.
+        look_for_containers: says whether containers can be run; called at most when somebody has to know.
         environment: whose PATH counts.
     """
     tools = {name: find_tool(name, home_tools, environment) for name in NOMAD_TOOLS}
@@ -95,8 +143,7 @@ def gather_facts(
         find_program=lambda name: find_program(name, environment),
         find_binary=lambda name: _find_binary(binaries / name),
         tools={name: tool.path for name, tool in tools.items() if tool is not None},
-        podman=None,
-        podman_reason="containers cannot be run here yet",
+        look_for_containers=look_for_containers,
         memory_bytes=read_memory_bytes(),
         system=sys.platform,
     )
@@ -258,16 +305,24 @@ def _is_safe(path: Path, *, judges_owner: bool) -> bool:
         path: of the program.
         judges_owner: only what belongs to us or to root will do; on PATH it is the user who chose the directories.
     """
+    return _find_danger(path, judges_owner=judges_owner) is None
+
+
+def _find_danger(path: Path, *, judges_owner: bool) -> Skipped | None:
+    """By what somebody else can have a program run as us; ``None``: by nothing."""
     program = os.path.realpath(path)
     own = os.geteuid()
-    for each in {program, os.path.dirname(program), os.path.dirname(path)}:  # noqa: PTH120 - strings do
+    # The directories last: a program that everybody can change is the plainer thing to be told.
+    for each in (program, os.path.dirname(program), os.path.dirname(path)):  # noqa: PTH120 - strings do
         try:
             status = os.stat(each)  # noqa: PTH116 - likewise
         except OSError:
-            return False
-        if status.st_mode & stat.S_IWOTH or (judges_owner and status.st_uid not in {own, 0}):
-            return False
-    return True
+            return Skipped(str(path), each)
+        if status.st_mode & stat.S_IWOTH:
+            return Skipped(str(path), each)
+        if judges_owner and status.st_uid not in {own, 0}:
+            return Skipped(str(path), each, _user_name(status.st_uid))
+    return None
 
 
 def _find_binary(path: Path) -> str:
@@ -280,16 +335,19 @@ def _home(environment: Mapping[str, str]) -> Path:
 
 
 def _search_path(name: str, environment: Mapping[str, str], *, skips_own: bool = False) -> str:
-    for directory in environment.get("PATH", os.defpath).split(os.pathsep):
-        # An empty or relative entry would mean the working directory; what is found there changes with a `cd`.
-        if not os.path.isabs(directory):  # noqa: PTH117 - entries are strings, and many
-            continue
-        candidate = Path(directory, name)
+    for candidate in _path_candidates(name, environment):
         if _is_program(candidate) and _is_safe(candidate, judges_owner=False):
             path = str(candidate)
             if not (skips_own and is_own_script(path)):
                 return path
     return ""
+
+
+def _path_candidates(name: str, environment: Mapping[str, str]) -> Iterator[Path]:
+    for directory in environment.get("PATH", os.defpath).split(os.pathsep):
+        # An empty or relative entry would mean the working directory; what is found there changes with a `cd`.
+        if os.path.isabs(directory):  # noqa: PTH117 - entries are strings, and many
+            yield Path(directory, name)
 
 
 def _can_bind(family: socket.AddressFamily, address: str, number: int) -> bool:

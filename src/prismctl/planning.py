@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import time
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from prismctl.domain.choice import Refusal, choose_runtime
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
     from prismctl.domain.addressing import PortConflict
     from prismctl.domain.choice import MachineFacts
+    from prismctl.domain.containers import ContainerFacts
     from prismctl.domain.offering import Catalog
     from prismctl.domain.plan import StackPlan
     from prismctl.domain.selection import Selection
@@ -173,6 +175,7 @@ class _Planning:
         facts = gather_facts(
             home_tools=self.home.tools,
             project_directory=directory,
+            look_for_containers=cache(self._look_for_containers),
             environment=self.environment,
         )
         selection = self._select(catalog, project, profile, facts)
@@ -194,6 +197,11 @@ class _Planning:
         file = str(project.file) if project is not None and project.document is not None else ""
         plan = replace(resolution.plan, project=file)
         return plan if request.running is None else self._continue(plan)
+
+    def _look_for_containers(self) -> ContainerFacts:
+        from prismctl.install.containers.availability import find_containers
+
+        return find_containers(self.home, self.environment, may_try=not self.request.is_trial)
 
     def _can_have(self, number: int, stack: StackName) -> bool:
         """Whether a service of the stack could listen there, and no other start is about to."""

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prismctl.domain.choice import MachineFacts
+from prismctl.domain.containers import PODMAN, ContainerFacts, ContainerTool, ImageFacts
 from prismctl.domain.environment import choose_base_environment
 from prismctl.domain.offering import Catalog
 from prismctl.domain.packaged import PACKAGED
@@ -108,9 +109,18 @@ def test_every_dependency_is_before_what_needs_it() -> None:
     assert plan.service("zz").source == "needed by b"
 
 
+WORKING = ContainerFacts(
+    ContainerTool(kind=PODMAN, program="/usr/bin/podman"),
+    "",
+    lambda image: ImageFacts(is_here="redis" in image, can_be_had=True),
+)
+
+
 @given(st.sampled_from(sorted(PRESETS)), st.sampled_from(["default", "other"]))
 def test_resolving_twice_gives_the_same_plan_and_nothing_to_change(preset: str, stack: str) -> None:
-    machine = replace(FACTS, find_program=lambda name: f"/usr/bin/{name}", podman="/usr/bin/podman")
+    machine = replace(
+        FACTS, find_program=lambda name: f"/usr/bin/{name}", look_for_containers=lambda: WORKING
+    )
     first = resolve(preset=preset, facts=machine, stack=StackName(stack)).plan
     second = resolve(preset=preset, facts=machine, stack=StackName(stack)).plan
     assert first == second

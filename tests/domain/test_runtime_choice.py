@@ -12,10 +12,19 @@ from prismctl.domain.choice import (
     choose_engine,
     choose_runtime,
 )
+from prismctl.domain.containers import (
+    PODMAN,
+    ContainerFacts,
+    ContainerTool,
+    ImageFacts,
+    no_containers,
+)
 from prismctl.domain.packaged import ADMIN, PACKAGED
 from prismctl.domain.plan import EngineName
 from prismctl.domain.service import Runtime, ServiceDefinition, ServiceName
 
+TOOL = ContainerTool(kind=PODMAN, program="/usr/bin/podman")
+WORKING = ContainerFacts(TOOL, "", lambda _: ImageFacts(is_here=True, can_be_had=True))
 REDIS = PACKAGED[ServiceName("redis")]
 KAFKA = PACKAGED[ServiceName("kafka")]
 
@@ -25,14 +34,14 @@ def facts(
     programs: tuple[str, ...] = (),
     binaries: tuple[str, ...] = (),
     tools: tuple[str, ...] = (),
-    podman: str | None = None,
+    containers: ContainerFacts | None = None,
     system: str = "linux",
 ) -> MachineFacts:
     return MachineFacts(
         find_program=lambda name: f"/usr/bin/{name}" if name in programs else "",
         find_binary=lambda name: f"/p/build/binaries/{name}" if name in binaries else "",
         tools={tool: f"/usr/bin/{tool}" for tool in tools},
-        podman=podman,
+        look_for_containers=lambda: containers or no_containers("Podman is not installed"),
         system=system,
     )
 
@@ -62,8 +71,10 @@ def test_a_runner_without_a_program_is_refused_with_what_to_do() -> None:
 
 
 def test_a_container_is_taken_where_podman_works() -> None:
-    choice = choose_runtime(REDIS, facts(podman="/usr/bin/podman", programs=("redis-server",)))
-    assert choice == RuntimeChoice(Runtime.CONTAINER, "redis:7-alpine", "Podman works here")
+    choice = choose_runtime(REDIS, facts(containers=WORKING, programs=("redis-server",)))
+    assert choice == RuntimeChoice(
+        Runtime.CONTAINER, "redis:7-alpine", "Podman works and has the image"
+    )
 
 
 def test_without_podman_the_program_on_this_machine_is_taken_and_the_reason_says_why() -> None:
@@ -87,7 +98,7 @@ def test_with_neither_the_refusal_says_what_to_install(system: str, command: str
 
 
 def test_native_is_taken_when_asked_for_although_podman_works() -> None:
-    machine = facts(podman="/usr/bin/podman", programs=("redis-server",))
+    machine = facts(containers=WORKING, programs=("redis-server",))
     choice = choose_runtime(REDIS, machine, preferred=Runtime.NATIVE)
     assert isinstance(choice, RuntimeChoice)
     assert (choice.runtime, choice.reason) == (Runtime.NATIVE, "asked for")
@@ -108,7 +119,7 @@ def test_what_has_only_an_image_cannot_run_without_podman() -> None:
 
 def test_a_runtime_in_the_catalog_leaves_no_choice() -> None:
     native = replace(REDIS, runtime=Runtime.NATIVE)
-    machine = facts(podman="/usr/bin/podman", programs=("redis-server",))
+    machine = facts(containers=WORKING, programs=("redis-server",))
     choice = choose_runtime(native, machine, preferred=Runtime.CONTAINER)
     assert isinstance(choice, RuntimeChoice)
     assert choice.runtime is Runtime.NATIVE

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from prismctl.domain.containers import no_containers
 from prismctl.machine import find_program, find_tool, gather_facts
 
 if TYPE_CHECKING:
@@ -101,7 +102,10 @@ def test_binaries_of_a_project_are_held_to_the_same(tmp_path: Path) -> None:
     binaries.mkdir(parents=True)
     program = place(binaries / "prism-admin")
     facts = gather_facts(
-        home_tools=tmp_path / "bin", project_directory=tmp_path, environment={"PATH": ""}
+        look_for_containers=lambda: no_containers("not asked"),
+        home_tools=tmp_path / "bin",
+        project_directory=tmp_path,
+        environment={"PATH": ""},
     )
     assert facts.find_binary("prism-admin") == str(program)
     binaries.chmod(0o1777)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from prismctl import machine
+from prismctl.domain.containers import no_containers
 from prismctl.machine import (
     find_program,
     find_tool,
@@ -199,6 +200,7 @@ def test_a_program_with_a_slash_is_a_path(tmp_path: Path) -> None:
 
 def test_facts_are_gathered_when_they_are_asked_for(tmp_path: Path) -> None:
     facts = gather_facts(
+        look_for_containers=lambda: no_containers("not asked"),
         home_tools=tmp_path,
         project_directory=tmp_path,
         environment={"PATH": str(tmp_path / "path"), "HOME": str(tmp_path)},

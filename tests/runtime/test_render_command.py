@@ -94,11 +94,11 @@ def test_a_binary_that_went_away_is_refused(paths: StackPaths, tmp_path: Path) -
         render_command(service, 0, make_plan(service), paths)
 
 
-def test_a_container_is_refused_with_the_native_alternative(paths: StackPaths) -> None:
+def test_a_container_without_anything_to_run_it_is_refused(paths: StackPaths) -> None:
     service = make_service(runtime=Runtime.CONTAINER, program="redis:7-alpine")
     with pytest.raises(MissingToolError, match="redis:7-alpine") as caught:
         render_command(service, 0, make_plan(service), paths)
-    assert "--runtime native" in caught.value.hint
+    assert "prismctl dev init" in caught.value.hint
 
 
 def test_an_unknown_packaged_service_is_refused(paths: StackPaths) -> None:

@@ -115,7 +115,7 @@ def start_daemon(paths: StackPaths, engine_hint: str = "") -> StartingDaemon:
 def sweep(paths: StackPaths) -> dict[str, Any]:
     """End what a killed stack left behind and remove its plan; nothing that this home did not start is touched.
 
-    The answer is ``{"processes": [{"pid", "key", "command"}…], "sockets": [PATH…], "plan": bool}``.
+    The answer is ``{"processes": [{"pid", "key", "command"}…], "containers": [{"id", "name"}…], "sockets": [PATH…], "plan": bool}``.
 
     Raises:
         RejectedError: the stack is not left behind but runs.

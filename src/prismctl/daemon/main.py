@@ -241,7 +241,9 @@ def _sweep(paths: StackPaths) -> int:
     from prismctl.errors import RejectedError
 
     if not paths.directory.is_dir():
-        print_document({"processes": [], "engine": "", "sockets": [], "plan": False})
+        print_document(
+            {"processes": [], "containers": [], "engine": "", "sockets": [], "plan": False}
+        )
         return 0
     try:
         lock = take_lock(paths)

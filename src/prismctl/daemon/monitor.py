@@ -8,6 +8,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+from prismctl.daemon.container_ending import explain_ending
 from prismctl.daemon.latest import LatestValue
 from prismctl.daemon.narration import (
     Telling,
@@ -24,15 +25,16 @@ from prismctl.domain.observation import (
     InstanceObservation,
     Phase,
     WorldView,
-    describe_exit,
 )
-from prismctl.domain.service import StackName
+from prismctl.domain.service import Runtime, StackName
 from prismctl.domain.snapshot import (
     ServiceState,
     StackSnapshot,
     StackState,
     stopped_snapshot,
 )
+from prismctl.runtime.container import container_name
+from prismctl.runtime.container_records import read_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -201,6 +203,17 @@ class Monitor:
             if seen.pid is not None and seen.phase in _LIVE_PHASES
         }
 
+    def container_pids(self) -> dict[InstanceKey, int]:
+        """The first process inside the container of every instance that is one."""
+        names = {
+            key: container_name(service, key.replica, self._paths)
+            for key in self._world.instances
+            if (service := self._services.get(key.service)) is not None
+            and service.runtime is Runtime.CONTAINER
+        }
+        found = {key: read_process(self._paths, name) for key, name in names.items()}
+        return {key: pid for key, pid in found.items() if pid is not None}
+
     def was_tried(self, service: ServiceName) -> bool:
         """Whether a process of the service has ever run, as far as the newest facts tell."""
         return any(
@@ -263,6 +276,9 @@ class Monitor:
 
     def _observe_instance(self, after: InstanceObservation) -> None:
         key = after.key
+        service = self._services.get(key.service)
+        if service is not None:
+            after = explain_ending(after, service, self._paths)
         before = self._world.instances.get(key)
         self._world.instances[key] = after
         if before is None or before.run != after.run:
@@ -270,13 +286,12 @@ class Monitor:
             self._world.healthy_since.pop(key, None)
             self._world.usage.pop(key, None)
         told = narrate_instance(before, after)
-        service = self._services.get(key.service)
         if told and self._is_dirty and service is not None and service.depends_on:
             # That what it waited for is healthy comes before that it starts.
             self._publish()
         self._tell(told)
         if any(each.kind is EventKind.SERVICE_EXITED for each in told):
-            self._remember_error(key.service, describe_exit(after.exit_code, after.exit_signal))
+            self._remember_error(key.service, after.ending)
         if key.service not in self._services and after.phase in {
             Phase.STOPPED,
             Phase.COMPLETED,

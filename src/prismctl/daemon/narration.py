@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from prismctl.domain.events import EventKind
-from prismctl.domain.observation import ComponentState, Phase, describe_exit
+from prismctl.domain.observation import ComponentState, Phase
 from prismctl.domain.snapshot import ServiceState
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def narrate_instance(
                 kind=EventKind.SERVICE_EXITED,
                 service=service,
                 instance=replica,
-                message=describe_exit(after.exit_code, after.exit_signal),
+                message=after.ending,
                 details=details,
             )
         )

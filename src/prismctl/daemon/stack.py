@@ -34,6 +34,7 @@ from prismctl.domain.events import EventKind
 from prismctl.errors import PrismError, RejectedError, UnavailableError
 from prismctl.machine import reserve_port
 from prismctl.probes.scheduler import ProbeScheduler
+from prismctl.runtime.container_sweep import sweep_containers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
@@ -346,9 +347,11 @@ class Stack:
 
     async def _end_leftovers(self, *, spare: int = 0) -> list[dict[str, Any]]:
         """End what carries the keeper's mark although no keeper keeps it."""
-        return await asyncio.to_thread(
+        ended = await asyncio.to_thread(
             end_leftovers, self.paths.keeper_id, spare=(os.getpid(), spare)
         )
+        await asyncio.to_thread(sweep_containers, self.paths)
+        return ended
 
     def _tell_swept(
         self, words: str, ended: list[dict[str, Any]], *, is_always_told: bool = False

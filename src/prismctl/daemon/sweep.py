@@ -20,6 +20,7 @@ from prismctl.daemon.process_table import (
     read_processes,
 )
 from prismctl.errors import PrismError
+from prismctl.runtime.container_sweep import sweep_containers
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -118,11 +119,18 @@ def sweep_stack(paths: StackPaths) -> dict[str, Any]:
     """
     had_plan = paths.plan.exists()
     processes = end_leftovers(paths.keeper_id)
+    containers = sweep_containers(paths)
     engine = sweep_engine(paths)
     sockets = remove_sockets(paths)
     paths.plan.unlink(missing_ok=True)
     paths.state.unlink(missing_ok=True)
-    return {"processes": processes, "engine": engine, "sockets": sockets, "plan": had_plan}
+    return {
+        "processes": processes,
+        "containers": containers,
+        "engine": engine,
+        "sockets": sockets,
+        "plan": had_plan,
+    }
 
 
 def print_document(document: dict[str, Any]) -> None:

@@ -35,11 +35,21 @@ class UsageSampler:
         self.is_doubtful = False
         """A main process is dead that somebody may still be about to report: worth another look soon."""
 
-    def sample(self, roots: Mapping[InstanceKey, int], keeper_pid: int) -> list[UsageSample]:
+    def sample(
+        self,
+        roots: Mapping[InstanceKey, int],
+        keeper_pid: int,
+        inner: Mapping[InstanceKey, int] | None = None,
+    ) -> list[UsageSample]:
         """One sample of each instance whose main process lives, or is dead without anybody noticing.
 
-        ``keeper_pid`` is the parent of what escaped from its own; its mark says whose it is.
+        Args:
+            roots: the main process of each.
+            keeper_pid: the parent of what escaped from its own; its mark says whose it is.
+            inner: the first process inside the container of each that is one: what its client uses is not the
+                service's.
         """
+        inner = inner or {}
         now = time.monotonic()
         processes = read_processes()
         orphans = self._find_orphans(processes, set(roots.values()), keeper_pid)
@@ -57,7 +67,8 @@ class UsageSampler:
                 if death:
                     samples.append(_sample_dead(key, death))
                 continue
-            family = find_descendants(processes, {pid, *orphans.get(str(key), ())})
+            own = {inner[key]} if key in inner else {pid, *orphans.get(str(key), ())}
+            family = find_descendants(processes, own)
             members = [processes[each] for each in family if not processes[each].is_gone]
             ticks.update({(each.pid, each.started): each.cpu_seconds for each in members})
             samples.append(

@@ -78,7 +78,8 @@ class UsageWatch:
             self._monitor.take_usage((), suspended_components=held)
             return
         self._sampled_at = time.monotonic()
-        samples = self._sampler.sample(pids, link.facts.pid if link is not None else 0)
+        keeper_pid = link.facts.pid if link is not None else 0
+        samples = self._sampler.sample(pids, keeper_pid, self._monitor.container_pids())
         self._monitor.take_usage(samples, suspended_components=held)
         self.close()
         if self._sampler.is_doubtful:

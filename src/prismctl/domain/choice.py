@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from prismctl.domain.containers import no_containers
 from prismctl.domain.packaged import BUILTIN
 from prismctl.domain.plan import EngineName
 from prismctl.domain.service import Runtime
@@ -12,6 +13,7 @@ from prismctl.domain.service import Runtime
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from prismctl.domain.containers import ContainerFacts
     from prismctl.domain.service import ServiceDefinition
 
 NOMAD_TOOLS: Final = ("nomad", "consul")
@@ -37,10 +39,10 @@ class MachineFacts:
     """The absolute path of a program in ``build/binaries``; empty: there is none."""
     tools: Mapping[str, str]
     """Paths of Nomad and Consul, as far as they are there."""
-    podman: str | None = None
-    """Path of a Podman that works; ``None``: containers cannot be run here."""
-    podman_reason: str = "Podman is not installed"
-    """Why not."""
+    look_for_containers: Callable[[], ContainerFacts] = lambda: no_containers(
+        "Podman is not installed"
+    )
+    """Whether containers can be run; costs tenths of a second, and is asked only for services that could be one."""
     memory_bytes: int = 0
     system: str = "linux"
     """``linux`` or ``darwin``: decides what an installation hint says."""
@@ -129,11 +131,12 @@ def _choose_server(
         return _take_native(definition, facts, "asked for" if has_both else "")
     if not definition.command or preferred is Runtime.CONTAINER:
         return _take_container(definition, facts, "asked for" if has_both else "")
-    if facts.podman is not None:
-        return _take_container(definition, facts, "Podman works here")
-    native = _take_native(definition, facts, facts.podman_reason)
+    obstacle = _find_obstacle(definition.container, facts)
+    if not obstacle:
+        return _take_container(definition, facts, "")
+    native = _take_native(definition, facts, obstacle)
     if isinstance(native, Refusal):
-        return Refusal(f"{native.reason}, and {facts.podman_reason}", native.hint)
+        return Refusal(f"{native.reason}, and {obstacle}", native.hint)
     return native
 
 
@@ -165,20 +168,34 @@ def _refuse_binary(definition: ServiceDefinition) -> Refusal:
     )
 
 
+def _find_obstacle(image: str, facts: MachineFacts) -> str:
+    """Why a container of an image cannot be run here; empty when it can."""
+    containers = facts.look_for_containers()
+    if containers.tool is None:
+        return containers.reason
+    found = containers.find_image(image)
+    return "" if found.can_be_had else found.reason
+
+
 def _take_container(
     definition: ServiceDefinition, facts: MachineFacts, reason: str
 ) -> RuntimeChoice | Refusal:
-    if facts.podman is not None:
-        return RuntimeChoice(Runtime.CONTAINER, definition.container, reason)
+    image = definition.container
+    obstacle = _find_obstacle(image, facts)
+    containers = facts.look_for_containers()
+    if not obstacle and containers.tool is not None:
+        is_here = containers.find_image(image).is_here
+        what_first = "and has the image" if is_here else "and pulls the image first"
+        return RuntimeChoice(
+            Runtime.CONTAINER, image, reason or f"{containers.tool.title} works {what_first}"
+        )
     name = definition.name
     alternative = (
         f"`--runtime native` runs `{definition.command[0]}` instead"
         if definition.command
         else f"give {name} a `command`, or leave it out with `--without {name}`"
     )
-    return Refusal(
-        f"{name} needs a container ({definition.container}): {facts.podman_reason}", alternative
-    )
+    return Refusal(f"{name} needs a container ({image}): {obstacle}", alternative)
 
 
 def _take_native(

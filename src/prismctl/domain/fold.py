@@ -12,7 +12,6 @@ from prismctl.domain.observation import (
     ComponentState,
     InstanceKey,
     Phase,
-    describe_exit,
     describe_hopeless,
     is_about_hopeless,
 )
@@ -328,5 +327,4 @@ def _start_period(service: ServicePlan) -> float:
 
 def _describe_crashes(seen: InstanceObservation) -> str:
     times = seen.restarts + 1
-    ending = describe_exit(seen.exit_code, seen.exit_signal)
-    return f"{ending} {times} times" if times > 1 else ending
+    return f"{seen.ending} {times} times" if times > 1 else seen.ending

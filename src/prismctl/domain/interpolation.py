@@ -101,6 +101,13 @@ def interpolate(
     return _REFERENCE.sub(replace, text)
 
 
+def find_services(text: str) -> list[str]:
+    """The services whose addresses are asked for, by the words that the text has for them; ``self`` among them."""
+    asked = (match[1].partition(":-")[0] for match in _REFERENCE.finditer(text) if match[1])
+    names = (each.partition(".") for each in asked)
+    return [name for name, dot, _ in names if dot and name != "stack"]
+
+
 def has_own_references(text: str) -> bool:
     """Whether the text is another one for another instance of the service."""
     return any(match[1] for match in _OWN.finditer(text)) if MARK in text else False

@@ -55,6 +55,8 @@ class InstanceObservation:
     restarts: int = 0
     exit_code: int | None = None
     exit_signal: int | None = None
+    explanation: str = ""
+    """Why its last run ended, in words, where code and signal do not say it."""
     exited_at: float | None = None
     next_start_at: float | None = None
     """When it is started again, in ``BACKOFF``; seconds since the epoch."""
@@ -64,6 +66,11 @@ class InstanceObservation:
     """Where this instance listens, when that differs from the plan (replicas beyond the first)."""
     run: str = ""
     """Changes with every run of the instance (PID and start time, allocation and restart count)."""
+
+    @property
+    def ending(self) -> str:
+        """How its last run ended, in words."""
+        return self.explanation or describe_exit(self.exit_code, self.exit_signal)
 
 
 class ComponentState(StrEnum):
@@ -121,13 +128,18 @@ class UsageSample:
 Observation = InstanceObservation | ComponentObservation
 
 
+_SIGNAL_CODES: Final = 128
+
+
 def describe_exit(exit_code: int | None, exit_signal: int | None) -> str:
     """How a process ended, in words: ``exited with code 1``, ``was killed by SIGKILL``."""
     if exit_signal is not None:
         return f"was killed by {SIGNAL_NAMES.get(exit_signal, f'signal {exit_signal}')}"
     if exit_code is None:
         return "ended"
-    return f"exited with code {exit_code}"
+    # What shells, Java and containers say of a process that a signal has ended.
+    meaning = SIGNAL_NAMES.get(exit_code - _SIGNAL_CODES, "")
+    return f"exited with code {exit_code}" + (f" ({meaning})" if meaning else "")
 
 
 def describe_hopeless(*names: str, reason: str = "") -> str:

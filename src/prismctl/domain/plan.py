@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
+from prismctl.domain.containers import ContainerTool
 from prismctl.domain.service import (
     GROUP_NAMES,
     CheckType,
@@ -23,6 +24,8 @@ from prismctl.domain.service import (
 )
 
 LOOPBACK: Final = "127.0.0.1"
+EVERYWHERE: Final = "0.0.0.0"  # noqa: S104 - inside a container, whose ports are mapped to loopback alone
+"""Where a server inside a container listens."""
 
 
 class EngineName(StrEnum):
@@ -49,6 +52,13 @@ class Port:
     host: str = LOOPBACK
     is_dynamic: bool = False
     """It was free and taken for this plan, rather than asked for by number."""
+    target: int | None = None
+    """The number inside the container, where the port is mapped; ``None``: it is the same everywhere."""
+
+    @property
+    def inner_number(self) -> int:
+        """The number that the service itself listens on."""
+        return self.number if self.target is None else self.target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +106,8 @@ class ServicePlan:
     resources: Resources = field(default_factory=Resources)
     stop_grace_seconds: float = 3.0
     volumes: tuple[str, ...] = ()
+    has_host_network: bool = False
+    """For container: it shares the machine's addresses, instead of having its ports mapped to them."""
     init: tuple[str, ...] = ()
     """For native: run to its end before the program, whenever the data directory is empty."""
     user: str = ""
@@ -136,6 +148,10 @@ class StackPlan:
     """The part of the starter's environment that every service gets (PATH, HOME, locale, proxies)."""
     project: str = ""
     """The project file that had a say in it, absolute; empty without one."""
+    containers: ContainerTool | None = None
+    """What runs the containers; ``None`` when there are none."""
+    missing_images: tuple[str, ...] = ()
+    """Images that have to be pulled before anything of them can run."""
 
     def service(self, name: str) -> ServicePlan:
         """The service of that name.
@@ -211,6 +227,9 @@ def plan_from_json(data: dict[str, Any]) -> StackPlan:
     """The plan that `plan_to_json` wrote."""
     fields = {name: data[name] for name in StackPlan.__dataclass_fields__ if name in data}
     fields["engine"] = EngineName(fields["engine"])
+    if fields.get("containers") is not None:
+        fields["containers"] = ContainerTool(**fields["containers"])
+    fields["missing_images"] = tuple(fields.get("missing_images", ()))
     fields["services"] = tuple(_service_from_json(service) for service in data["services"])
     return StackPlan(**fields)
 

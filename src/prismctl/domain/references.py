@@ -10,6 +10,7 @@ from prismctl.domain.interpolation import (
     Addresses,
     Mistake,
     Surroundings,
+    find_services,
     interpolate,
 )
 from prismctl.domain.plan import LOOPBACK
@@ -50,6 +51,8 @@ def rewrite_texts(definition: ServiceDefinition, rewrite: Rewrite) -> ServiceDef
             check,
             command=words(check.command, "health_check", "command"),
             path=rewrite(check.path, "health_check", "path"),
+            user=rewrite(check.user, "health_check", "user"),
+            password=rewrite(check.password, "health_check", "password"),
         )
     return replace(
         definition,
@@ -62,6 +65,18 @@ def rewrite_texts(definition: ServiceDefinition, rewrite: Rewrite) -> ServiceDef
         volumes=words(definition.volumes, "volumes"),
         container=rewrite(definition.container, "container"),
     )
+
+
+def refers_to_others(definition: ServiceDefinition) -> bool:
+    """Whether the address of another service stands anywhere in the definition."""
+    found: list[str] = []
+
+    def look(text: str, *_path: str | int) -> str:
+        found.extend(other for other in find_services(text) if other != "self")
+        return text
+
+    rewrite_texts(definition, look)
+    return bool(found)
 
 
 def find_misreferences(

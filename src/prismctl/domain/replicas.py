@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from prismctl.domain.addressing import find_free_port, preferred_port
 from prismctl.domain.interpolation import fill_own
 from prismctl.domain.plan import Port
+from prismctl.domain.service import Runtime
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +33,7 @@ def plan_replica(service: ServicePlan, *, ports: tuple[Port, ...], data: str) ->
     template = service.template
     if template is None:
         return replace(service, ports=ports, check=check)
-    by_name = {port.name: port.number for port in ports}
+    by_name = {port.name: port.inner_number for port in ports}
 
     def fill(words: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(fill_own(word, ports=by_name, data=data) for word in words)
@@ -66,5 +67,9 @@ def find_replica_ports(
         first = preferred_port(stack, f"{service.name}#{replica}", port.name)
         number = find_free_port(first, used, is_free)
         used.add(number)
-        ports.append(Port(name=port.name, number=number, host=port.host, is_dynamic=True))
+        is_mapped = service.runtime is Runtime.CONTAINER and not service.has_host_network
+        target = port.inner_number if is_mapped else None
+        ports.append(
+            Port(name=port.name, number=number, host=port.host, is_dynamic=True, target=target)
+        )
     return tuple(ports)

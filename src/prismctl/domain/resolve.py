@@ -29,6 +29,7 @@ from prismctl.domain.interpolation import (
 )
 from prismctl.domain.packaged import BINARY_CHECKS
 from prismctl.domain.plan import (
+    EVERYWHERE,
     LOOPBACK,
     EngineName,
     Port,
@@ -37,7 +38,7 @@ from prismctl.domain.plan import (
     StackPlan,
 )
 from prismctl.domain.problems import Problems
-from prismctl.domain.references import rewrite_texts
+from prismctl.domain.references import refers_to_others, rewrite_texts
 from prismctl.domain.service import (
     DEFAULT_STACK,
     CheckType,
@@ -136,6 +137,7 @@ def resolve_plan(
     problems.raise_if_any()
     if refusals:
         raise _missing(refusals)
+    images = [each.program for each in services if each.runtime is Runtime.CONTAINER]
     plan = StackPlan(
         stack=options.stack,
         engine=engine.engine,
@@ -143,8 +145,18 @@ def resolve_plan(
         origin=selection.origin,
         services=tuple(services),
         base_env=choose_base_environment(options.environment),
+        containers=facts.look_for_containers().tool if images else None,
+        missing_images=_find_missing(images, facts),
     )
     return Resolution(plan, assignment.conflicts)
+
+
+def _find_missing(images: Sequence[str], facts: MachineFacts) -> tuple[str, ...]:
+    """The images that have to be pulled, each once."""
+    if not images:
+        return ()
+    find = facts.look_for_containers().find_image
+    return tuple(image for image in dict.fromkeys(images) if not find(image).is_here)
 
 
 def _order(definitions: Sequence[ServiceDefinition], problems: Problems) -> list[ServiceDefinition]:
@@ -191,10 +203,14 @@ class _Planner(NamedTuple):
     problems: Problems
     refusals: list[Refusal]
 
-    def choose(self, definition: ServiceDefinition, command: tuple[str, ...]) -> RuntimeChoice:
+    def choose(
+        self, definition: ServiceDefinition, command: tuple[str, ...], image: str
+    ) -> RuntimeChoice:
         """What runs a service; a stand-in, once it is noted that nothing can."""
         choice = choose_runtime(
-            replace(definition, command=command), self.facts, preferred=self.options.runtime
+            replace(definition, command=command, container=image),
+            self.facts,
+            preferred=self.options.runtime,
         )
         if isinstance(choice, Refusal):
             self.refusals.append(choice)
@@ -210,9 +226,15 @@ class _Planner(NamedTuple):
         command = tuple(
             texts.settle(text, "command", index) for index, text in enumerate(definition.command)
         )
-        choice = self.choose(definition, command)
+        choice = self.choose(definition, command, texts.preview(definition.container))
         runtime = choice.runtime
         is_native = runtime is Runtime.NATIVE
+        has_host_network = runtime is Runtime.CONTAINER and refers_to_others(
+            _used_part(definition, runtime, ports)
+        )
+        if runtime is Runtime.CONTAINER and not has_host_network:
+            ports = _map_ports(definition, ports)
+            texts.look_from_inside(ports)
         settled = rewrite_texts(_used_part(definition, runtime, ports), texts.settle)
         working_directory = settled.working_directory
         if working_directory and not working_directory.startswith("/"):
@@ -245,10 +267,20 @@ class _Planner(NamedTuple):
             resources=definition.resources,
             stop_grace_seconds=definition.stop_grace_seconds,
             volumes=settled.volumes,
+            has_host_network=has_host_network,
             init=settled.init,
             user=definition.user if is_native else "",
             template=texts.template(definition, settled.health_check, choice),
         )
+
+
+def _map_ports(definition: ServiceDefinition, ports: Sequence[Port]) -> tuple[Port, ...]:
+    """The ports of a container with a network of its own: inside, its server keeps the numbers that it was built with."""
+    asked = {each.name: each.number for each in definition.ports}
+    return tuple(
+        replace(port, target=None if asked[port.name] in {None, port.number} else asked[port.name])
+        for port in ports
+    )
 
 
 def _used_part(
@@ -315,6 +347,15 @@ class _Texts:
             stack={"name": options.stack, "patterns": options.patterns_directory or data},
             variables=options.environment,
         )
+
+    def look_from_inside(self, ports: Sequence[Port]) -> None:
+        """From now on the service's own addresses are those inside its container."""
+        own = Addresses(EVERYWHERE, {port.name: port.inner_number for port in ports})
+        self.around = self.around._replace(services={**self.around.services, self.name: own})
+
+    def preview(self, text: str) -> str:
+        """One text, decided; its mistakes are told if it is used."""
+        return interpolate(text, self.around, [])
 
     def settle(self, text: str, *path: str | int) -> str:
         """One text at its path in the entry, decided."""

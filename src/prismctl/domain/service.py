@@ -62,13 +62,17 @@ class CheckType(StrEnum):
     HTTP = "http"
     TCP = "tcp"
     GRPC = "grpc"
+    REDIS = "redis"
+    POSTGRES = "postgres"
+    NATS = "nats"
+    KAFKA = "kafka"
     EXEC = "exec"
     LOG = "log"
 
     @property
     def is_asked_at_port(self) -> bool:
         """Whether the question goes to a port, so that the service needs one and a stranger could answer."""
-        return self in {CheckType.HTTP, CheckType.TCP, CheckType.GRPC}
+        return self not in {CheckType.EXEC, CheckType.LOG}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +88,12 @@ class HealthCheck:
     """For exec."""
     pattern: str = ""
     """For log: a regular expression."""
+    user: str = ""
+    """For redis, postgres and nats: who asks."""
+    password: str = field(default="", repr=False)
+    """For the same; without one, a server that asks for it is ready: it speaks its protocol."""
+    jetstream: bool = False
+    """For nats: JetStream has to answer, too."""
     interval_seconds: float = 10.0
     """Between questions once the service is steady; while it starts they come every 50 ms."""
     timeout_seconds: float = 2.0
@@ -107,6 +117,8 @@ class Resources:
 
     cpu_mhz: int = 100
     memory_mb: int = 128
+    memory_limit_mb: int | None = None
+    """For container: it is killed when it needs more; ``None``: it is not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

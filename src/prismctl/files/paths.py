@@ -137,6 +137,11 @@ class StackPaths:
         return self.directory / "environments"
 
     @property
+    def containers(self) -> Path:
+        """What is known of the stack's containers while they run, and what runs them."""
+        return self.directory / "containers"
+
+    @property
     def agents(self) -> Path:
         """Configuration, tokens (0600) and data of the engine's agents."""
         return self.directory / "agents"

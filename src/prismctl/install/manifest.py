@@ -136,6 +136,13 @@ def with_packages(manifest: Manifest, brought: InstalledPackages) -> Manifest:
     return replace(manifest, packages=(*manifest.packages, replace(brought, names=new)))
 
 
+def with_image(manifest: Manifest, identity: str) -> Manifest:
+    """The manifest with one more image that was pulled for this home."""
+    if identity in manifest.images:
+        return manifest
+    return replace(manifest, images=(*manifest.images, identity))
+
+
 def rolled_back(manifest: Manifest, name: str) -> Manifest:
     """The manifest with the version of a tool that was in use before; going back twice is going forth.
 

@@ -14,6 +14,8 @@ _VERBS: Final = {
     "component.ready": ("ready", Tone.GOOD),
     "component.lost": ("lost", Tone.BAD),
     "swept": ("swept", Tone.BUSY),
+    "image.pulling": ("pulling", Tone.BUSY),
+    "image.pulled": ("pulled", Tone.GOOD),
     "service.healthy": ("healthy", Tone.GOOD),
     "service.completed": ("complete", Tone.GOOD),
     "service.unhealthy": ("unready", Tone.BUSY),

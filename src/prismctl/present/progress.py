@@ -20,6 +20,8 @@ _STATES: Final = {
     "component.starting": "starting",
     "component.ready": "ready",
     "component.lost": "lost",
+    "image.pulling": "starting",
+    "image.pulled": "waiting",
     "service.waiting": "waiting",
     "service.starting": "starting",
     "service.healthy": "healthy",

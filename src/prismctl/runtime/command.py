@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from prismctl.domain.service import Runtime
 from prismctl.runtime.binary import render_binary
 from prismctl.runtime.builtin import render_builtin
-from prismctl.runtime.container import render_container
+from prismctl.runtime.container import render_container, render_container_environment
 from prismctl.runtime.native import render_native
 
 if TYPE_CHECKING:
@@ -46,8 +46,14 @@ def render_command(
     data_directory = paths.data / (service.name if replica == 0 else f"{service.name}#{replica}")
     directory = service.working_directory or str(data_directory)
     environment = render_environment(service, replica, plan)
+    if service.runtime is Runtime.CONTAINER:
+        argv = render_container(service, replica, plan, paths)
+        # The directory that the catalog names is inside.
+        directory = str(data_directory)
+    else:
+        argv = _render_argv(service, environment, directory, str(data_directory))
     return ProcessCommand(
-        argv=_render_argv(service, environment, directory, str(data_directory)),
+        argv=argv,
         env=environment,
         cwd=directory,
         data_directory=data_directory,
@@ -57,16 +63,18 @@ def render_command(
 
 def render_environment(service: ServicePlan, replica: int, plan: StackPlan) -> dict[str, str]:
     """The starter's base, then the ports, then what the catalog gives, then who the process is."""
-    environment = dict(plan.base_env)
+    own: dict[str, str] = {}
     if service.ports:
-        environment["PORT"] = str(service.ports[0].number)
+        own["PORT"] = str(service.ports[0].inner_number)
     for port in service.ports:
-        environment[f"PORT_{_variable_name(port.name)}"] = str(port.number)
-    environment.update(service.env)
-    environment["PRISM_STACK"] = plan.stack
-    environment["PRISM_SERVICE"] = service.name
-    environment["PRISM_REPLICA"] = str(replica)
-    return environment
+        own[f"PORT_{_variable_name(port.name)}"] = str(port.inner_number)
+    own.update(service.env)
+    own["PRISM_STACK"] = plan.stack
+    own["PRISM_SERVICE"] = service.name
+    own["PRISM_REPLICA"] = str(replica)
+    if service.runtime is Runtime.CONTAINER:
+        return render_container_environment(plan.base_env, own, plan)
+    return {**plan.base_env, **own}
 
 
 def _render_argv(
@@ -76,9 +84,7 @@ def _render_argv(
         return render_builtin(service)
     if service.runtime is Runtime.BINARY:
         return render_binary(service)
-    if service.runtime is Runtime.NATIVE:
-        return render_native(service, environment, directory, data)
-    return render_container(service)
+    return render_native(service, environment, directory, data)
 
 
 def _variable_name(name: str) -> str:

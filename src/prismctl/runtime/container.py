@@ -1,22 +1,83 @@
-"""Container images: refused as long as nothing here can run one."""
+"""A container: the command line of the program that keeps one (`run_container`), and what it passes on."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NoReturn
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
+from prismctl.domain.containers import PODMAN
 from prismctl.errors import MissingToolError
+from prismctl.runtime import run_container
 
 if TYPE_CHECKING:
-    from prismctl.domain.plan import ServicePlan
+    from collections.abc import Mapping
+
+    from prismctl.domain.plan import ServicePlan, StackPlan
+    from prismctl.files.paths import StackPaths
+
+KEEPER_LABEL: Final = "prism.keeper"
+"""Whose container it is: a sweep removes by it."""
 
 
-def render_container(service: ServicePlan) -> NoReturn:
-    """Refuse, and say what to do instead.
+def container_name(service: ServicePlan, replica: int, paths: StackPaths) -> str:
+    """The same for every run of an instance, and for no other instance of any home."""
+    number = f"-{replica}" if replica else ""
+    return f"{paths.keeper_id}-{service.name}{number}"
+
+
+def render_container(
+    service: ServicePlan, replica: int, plan: StackPlan, paths: StackPaths
+) -> tuple[str, ...]:
+    """The command line under which the container of one instance is kept.
 
     Raises:
-        MissingToolError: always.
+        MissingToolError: the plan has nothing that runs containers.
     """
-    raise MissingToolError(
-        f"{service.name}: the image {service.program} needs a container runtime, which is not supported here",
-        hint=f"give {service.name} a `command:` in the catalog and start with `--runtime native`",
-    )
+    tool = plan.containers
+    if tool is None:
+        raise MissingToolError(
+            f"{service.name}: the image {service.program} needs Podman or Docker",
+            hint="`prismctl dev init` installs Podman",
+        )
+    labels = {
+        KEEPER_LABEL: paths.keeper_id,
+        "prism.stack": plan.stack,
+        "prism.service": service.name,
+        "prism.replica": str(replica),
+    }
+    options = [word for name, text in labels.items() for word in ("--label", f"{name}={text}")]
+    # What it prints is taken from the client; the tool's own copy would only grow.
+    options += ["--log-driver", "none"]
+    if tool.kind == PODMAN:
+        options += ["--pull", "never"]
+    options += _network_options(service)
+    if service.resources.memory_limit_mb is not None:
+        options += ["--memory", f"{service.resources.memory_limit_mb}m"]
+    if service.working_directory:
+        options += ["--workdir", service.working_directory]
+    for volume in service.volumes:
+        options += ["--volume", volume]
+    program = (sys.executable, "-I", "-S", str(Path(run_container.__file__)))
+    name = container_name(service, replica, paths)
+    head = (*program, tool.kind, tool.program, name, str(paths.containers))
+    return (*head, *options, service.program, *service.args)
+
+
+def render_container_environment(
+    base: Mapping[str, str], given: Mapping[str, str], plan: StackPlan
+) -> dict[str, str]:
+    """The environment of the program that keeps the container: the client's own, and what the container is given."""
+    own = plan.containers.environment if plan.containers else {}
+    prefix = run_container.VARIABLE_PREFIX
+    return {**base, **own, **{f"{prefix}{name}": value for name, value in given.items()}}
+
+
+def _network_options(service: ServicePlan) -> list[str]:
+    if service.has_host_network:
+        return ["--network", "host"]
+    return [
+        word
+        for port in service.ports
+        for word in ("--publish", f"{port.host}:{port.number}:{port.inner_number}")
+    ]

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from prismctl.daemon.clean_slate import discard_data, discard_logs
+from prismctl.daemon.operations.images import prepare_containers
 from prismctl.daemon.operations.result import render_result
 from prismctl.daemon.operations.stop import take_down
 from prismctl.daemon.state_file import remove_files, save_plan
@@ -76,6 +77,7 @@ async def _change(
     stack.monitor.begin(plan, _next_history(stack, before, plan, began_at))
     stack.copy_logs_to(log_file)
     try:
+        await prepare_containers(stack, plan)
         await stack.hand_over(plan)
     except PrismError:
         await _undo(stack, before)

@@ -11,6 +11,7 @@ from prismctl.daemon.state_file import remove_files
 from prismctl.daemon.sweep import end_leftovers
 from prismctl.domain.events import EventKind
 from prismctl.errors import PrismError
+from prismctl.runtime.container_sweep import sweep_containers
 
 if TYPE_CHECKING:
     from prismctl.daemon.stack import Stack
@@ -43,6 +44,7 @@ async def take_down(stack: Stack, *, kill: bool) -> None:
         ended = await asyncio.to_thread(
             end_leftovers, stack.paths.keeper_id, spare=(os.getpid(),), grace_seconds=0.0
         )
+        await asyncio.to_thread(sweep_containers, stack.paths)
     except PrismError:
         stack.end()
         raise

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from prismctl.domain.observation import InstanceKey, InstanceObservation, Phase
-from prismctl.domain.service import ServiceName
+from prismctl.domain.service import Runtime, ServiceName
 from prismctl.keeper.protocol import (
     ProcessSpec,
     ProcessState,
@@ -57,6 +57,8 @@ def render_process(
     """
     command = render_command(service, key.replica, plan, paths)
     grace = service.stop_grace_seconds
+    # The client of a container passes signals on by itself.
+    whole_tree = service.runtime is not Runtime.CONTAINER
     spec = ProcessSpec(
         key=str(key),
         argv=command.argv,
@@ -66,8 +68,8 @@ def render_process(
         digest=service.digest,
         restart=ONE_SHOT_POLICY if service.one_shot else RestartPolicy(),
         stop=(
-            StopStep(signal=signal.SIGINT, grace_seconds=grace),
-            StopStep(signal=signal.SIGTERM, grace_seconds=grace),
+            StopStep(signal=signal.SIGINT, grace_seconds=grace, whole_tree=whole_tree),
+            StopStep(signal=signal.SIGTERM, grace_seconds=grace, whole_tree=whole_tree),
         ),
         one_shot=service.one_shot,
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from prismctl.errors import MissingToolError, PrismError
@@ -12,7 +11,7 @@ from prismctl.install.bundle.opened import open_bundle
 from prismctl.install.bundle.wording import count_of
 from prismctl.install.commands import run_command, shorten_line
 from prismctl.install.containers.configuration import podman_environment
-from prismctl.install.manifest import read_manifest, write_manifest
+from prismctl.install.manifest import read_manifest, with_image, write_manifest
 from prismctl.install.release.writing import writing
 from prismctl.install.steps import Outcome
 from prismctl.install.target import find_target
@@ -144,8 +143,9 @@ async def _find_id(podman: str, image: str, settings: Mapping[str, str]) -> str:
 
 def _remember(home: Home, image_id: str) -> None:
     manifest = read_manifest(home)
-    if image_id not in manifest.images:
-        write_manifest(home, replace(manifest, images=(*manifest.images, image_id)))
+    changed = with_image(manifest, image_id)
+    if changed != manifest:
+        write_manifest(home, changed)
 
 
 def _copy(bundle: Bundle, file: str, path: Path) -> Callable[[Course], None]:

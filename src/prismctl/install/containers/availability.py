@@ -1,0 +1,174 @@
+"""What a plan has to know about containers: which program runs them here, which images it has, which could be had."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from prismctl.domain.containers import (
+    DOCKER,
+    PODMAN,
+    ContainerFacts,
+    ContainerTool,
+    ImageFacts,
+    no_containers,
+    parse_image_name,
+)
+from prismctl.errors import PrismError
+from prismctl.install.containers.configuration import podman_environment
+from prismctl.install.containers.proof import recall_containers
+from prismctl.machine import find_program, find_tool
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from prismctl.files.paths import Home
+
+ASK_SECONDS: Final = 10.0
+"""How long Podman or Docker may take to list what it has; they need hundredths of one."""
+REGISTRY_SECONDS: Final = 2.0
+"""How long a registry may take to answer at all."""
+_REGISTRY_HOSTS: Final = {"docker.io": "registry-1.docker.io"}
+_LOCAL: Final = "localhost"
+"""Where Podman puts images that were built here under a short name."""
+
+
+class BrokenError(PrismError):
+    """The program is there and does not run containers."""
+
+
+def find_containers(
+    home: Home, environment: Mapping[str, str], *, may_try: bool = True
+) -> ContainerFacts:
+    """Whether containers can be run for a home: with Podman, or with Docker where Podman cannot.
+
+    Args:
+        home: whose settings Podman is run with.
+        environment: of the one who asks.
+        may_try: whether a Podman that nobody has tried yet may be tried now, which writes its settings into home.
+    """
+    podman = find_tool(PODMAN, home.tools, environment)
+    obstacle = "Podman is not installed"
+    if podman is not None:
+        try:
+            return _look_at_podman(home, Path(podman.path), environment, may_try=may_try)
+        except PrismError as error:
+            obstacle = f"Podman does not work here: {error.message}"
+    docker = find_program(DOCKER, environment)
+    if not docker:
+        return no_containers(obstacle)
+    tool = ContainerTool(kind=DOCKER, program=docker)
+    try:
+        return _with_images(tool, environment)
+    except PrismError as error:
+        return no_containers(f"{obstacle}, and Docker does not work here: {error.message}")
+
+
+def check_registry(host: str) -> str:
+    """Why nothing could be pulled from a registry; empty when it answers, whatever it says."""
+    import http.client
+    import ssl
+    import urllib.error
+    import urllib.request
+
+    address = f"https://{_REGISTRY_HOSTS.get(host, host)}/v2/"
+    try:
+        with urllib.request.urlopen(address, timeout=REGISTRY_SECONDS):
+            return ""
+    except urllib.error.HTTPError:
+        return ""
+    except (OSError, http.client.HTTPException) as error:
+        reason = getattr(error, "reason", error)
+        # Somebody is there who speaks otherwise; what that means is the client's affair.
+        if isinstance(reason, ssl.SSLError | http.client.HTTPException):
+            return ""
+        return f"{host} does not answer ({_describe(reason)})"
+
+
+def _look_at_podman(
+    home: Home, program: Path, environment: Mapping[str, str], *, may_try: bool
+) -> ContainerFacts:
+    if may_try and recall_containers(home, program) is None:
+        from prismctl.install.podman import ensure_podman_works
+
+        asyncio.run(ensure_podman_works(home, environment, lambda _: None))
+    tool = ContainerTool(kind=PODMAN, program=str(program), environment=podman_environment(home))
+    return _with_images(tool, environment)
+
+
+def _with_images(tool: ContainerTool, environment: Mapping[str, str]) -> ContainerFacts:
+    present = _list_images(tool, environment)
+
+    @cache
+    def ask_registry(host: str) -> str:
+        return check_registry(host)
+
+    return ContainerFacts(
+        tool=tool, reason="", find_image=lambda image: judge_image(image, present, ask_registry)
+    )
+
+
+def judge_image(
+    image: str, present: frozenset[str], ask_registry: Callable[[str], str]
+) -> ImageFacts:
+    """Whether an image is here, or could be pulled.
+
+    Args:
+        image: as the catalog names it.
+        present: full names of the images that are here.
+        ask_registry: why a registry would not give anything; empty when it answers.
+    """
+    name = parse_image_name(image)
+    short = name.repository.removeprefix("library/")
+    if {str(name), f"{_LOCAL}/{short}{name.reference}"} & present:
+        return ImageFacts(is_here=True, can_be_had=True)
+    if name.registry == _LOCAL:
+        return ImageFacts(False, False, f"there is no image {image} on this machine")
+    obstacle = ask_registry(name.registry)
+    if obstacle:
+        reason = f"the image {image} is not here, and {obstacle}"
+        return ImageFacts(is_here=False, can_be_had=False, reason=reason)
+    return ImageFacts(is_here=False, can_be_had=True)
+
+
+def _list_images(tool: ContainerTool, environment: Mapping[str, str]) -> frozenset[str]:
+    """The full names of all images, by tag and by digest.
+
+    Raises:
+        BrokenError: it cannot list them.
+    """
+    template = '{"name":"{{.Repository}}","tag":"{{.Tag}}","digest":"{{.Digest}}"}'
+    try:
+        done = subprocess.run(
+            (tool.program, "images", "--digests", "--format", template),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            env={**environment, **tool.environment, "LC_ALL": "C"},
+            cwd="/",
+            timeout=ASK_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise BrokenError(f"it did not list its images within {ASK_SECONDS:g} s") from None
+    except OSError as error:
+        raise BrokenError(f"{tool.program}: {error.strerror}") from error
+    if done.returncode:
+        lines = done.stderr.decode(errors="replace").strip().splitlines()
+        raise BrokenError(lines[-1].removeprefix("Error: ") if lines else "it does not say why")
+    found = set()
+    for line in done.stdout.decode(errors="replace").splitlines():
+        image = json.loads(line)
+        found.add(str(parse_image_name(f"{image['name']}:{image['tag']}")))
+        found.add(str(parse_image_name(f"{image['name']}@{image['digest']}")))
+    return frozenset(found)
+
+
+def _describe(reason: object) -> str:
+    if isinstance(reason, TimeoutError):
+        return f"nothing within {REGISTRY_SECONDS:g} s"
+    text = getattr(reason, "strerror", "") or str(reason)
+    return text.lower()

@@ -1,0 +1,164 @@
+"""Pulls an image, and says in one sentence why that was not possible."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import subprocess
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from prismctl.domain.containers import parse_image_name
+from prismctl.errors import PrismError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from prismctl.domain.containers import ContainerTool
+
+STALL_SECONDS: Final = 60.0
+"""A pull that says nothing for so long has come to a halt."""
+_LONGEST_LINE: Final = 1 << 16
+
+
+class _Reason(NamedTuple):
+    """Why a pull fails, and by what it is known."""
+
+    pattern: str
+    """What clients say, as a regular expression."""
+    meaning: str
+    advice: str
+    """What to do; ``{kind}``, ``{registry}`` and ``{full}`` stand for the client, the registry and the image."""
+
+
+_REASONS: Final = (
+    _Reason(
+        pattern=r"manifest unknown|not found: manifest|name unknown|repository .* not found"
+        r"|pull access denied|requested access to the resource is denied",
+        meaning="the registry has no such image, or shows it only to those who log in",
+        advice="check its name in the catalog, or `{kind} login {registry}`",
+    ),
+    _Reason(
+        pattern=r"unauthorized|authentication required|invalid username/password",
+        meaning="the registry wants a login",
+        advice="`{kind} login {registry}`",
+    ),
+    _Reason(
+        pattern=r"toomanyrequests|too many requests|rate limit",
+        meaning="the registry gives no more images to this address for a while",
+        advice="`{kind} login {registry}` raises the limit; or wait",
+    ),
+    _Reason(
+        pattern=r"no matching manifest for|no image found in (?:image index|manifest list) for architecture",
+        meaning="there is none for this machine's architecture",
+        advice="name another image in the catalog, or start with `--runtime native`",
+    ),
+    _Reason(
+        pattern=r"no such host|connection refused|i/o timeout|network is unreachable|connection reset"
+        r"|TLS handshake timeout|context deadline exceeded|server misbehaving",
+        meaning="the registry does not answer",
+        advice="check the network and the proxy, or start with `--runtime native`",
+    ),
+    _Reason(
+        pattern=r"no space left on device",
+        meaning="the disk is full",
+        advice="`{kind} system prune` removes what is not used",
+    ),
+    _Reason(
+        pattern=r"did not resolve to an alias|short-name",
+        meaning="no registry is named for short names",
+        advice="`prismctl dev init`, or write the whole name in the catalog: {full}",
+    ),
+)
+
+
+async def pull_image(
+    tool: ContainerTool, image: str, report: Callable[[str], None] = lambda _: None
+) -> None:
+    """Fetch an image from its registry.
+
+    Args:
+        tool: that pulls and keeps it.
+        image: as the catalog names it.
+        report: told the client's own lines, as they come.
+
+    Raises:
+        PrismError: it cannot be had; the message says why, in one sentence.
+    """
+    full = str(parse_image_name(image))
+    process = await asyncio.create_subprocess_exec(
+        tool.program,
+        "pull",
+        full,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env={**os.environ, **tool.environment, "LC_ALL": "C"},
+        cwd="/",
+        limit=_LONGEST_LINE,
+        process_group=0,
+    )
+    said: list[str] = []
+    try:
+        assert process.stderr is not None  # noqa: S101 - a pipe was asked for
+        while True:
+            async with asyncio.timeout(STALL_SECONDS):
+                line = await process.stderr.readline()
+            if not line:
+                break
+            said.append(line.decode(errors="replace").strip())
+            del said[:-20]
+            report(said[-1])
+        code = await process.wait()
+    except (TimeoutError, ValueError):
+        raise PrismError(
+            f"the pull of {image} came to a halt: nothing for {STALL_SECONDS:g} s",
+            hint="check the network, or start with `--runtime native`",
+        ) from None
+    finally:
+        if process.returncode is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
+    if code:
+        raise explain_failure(tool, image, said)
+
+
+async def identify_image(tool: ContainerTool, image: str) -> str:
+    """The ID of an image that is here, by which it can be removed whatever it is called then.
+
+    Raises:
+        PrismError: it is not here.
+    """
+    process = await asyncio.create_subprocess_exec(
+        tool.program,
+        "image",
+        "inspect",
+        "--format",
+        "{{.Id}}",
+        str(parse_image_name(image)),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, **tool.environment, "LC_ALL": "C"},
+        cwd="/",
+    )
+    said, _ = await process.communicate()
+    if process.returncode:
+        raise PrismError(f"{tool.title} does not know the image {image}")
+    return said.decode().strip()
+
+
+def explain_failure(tool: ContainerTool, image: str, said: list[str]) -> PrismError:
+    """The error for a pull that failed with these words."""
+    name = parse_image_name(image)
+    words = " ".join(said)
+    for reason in _REASONS:
+        if re.search(reason.pattern, words, re.IGNORECASE):
+            hint = reason.advice.format(kind=tool.kind, registry=name.registry, full=name)
+            return PrismError(f"cannot pull {image}: {reason.meaning}", hint=hint)
+    errors = [line for line in said if line.startswith("Error")] or said[-1:]
+    last = errors[-1].removeprefix("Error: ") if errors else "it does not say why"
+    return PrismError(
+        f"cannot pull {image}: {last}", hint=f"`{tool.kind} pull {name}` by hand shows more"
+    )

@@ -1,0 +1,196 @@
+"""Keeps one container: ``run_container.py KIND PROGRAM NAME RECORDS RUN-ARGUMENTS…``.
+
+Run by path with the bare interpreter, so it imports nothing of ours. It runs the client of Podman or Docker in the
+foreground, passes signals on exactly once, writes down which process is the container's, and takes the container away
+when the client has ended, however that came. Killed itself, it leaves the container to whoever sweeps by label.
+
+Variables for the container come in this process's own environment, each name with `VARIABLE_PREFIX` before it: what
+the client itself reads (HOME, PATH) may be something else inside. They reach the client in a file that only its user
+can read, or, where a line of a file cannot hold them, in its environment; never in its arguments.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+VARIABLE_PREFIX = "PRISM_CONTAINER_ENV_"
+EXIT_KILLED = 128 + signal.SIGKILL
+EXIT_CANNOT_START = 125
+"""As the clients say it themselves."""
+MAX_LINE = 32 * 1024
+"""Clients read variable files line by line, with a bound that differs."""
+LOOK_SECONDS = 0.02
+"""Nothing tells when the client has written down which container it made."""
+PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+
+
+class Records:
+    """What is written down of one container, beside those of the others of the stack."""
+
+    def __init__(self, directory: Path, name: str) -> None:
+        self.container = directory / f"{name}.cid"
+        self.process = directory / f"{name}.pid"
+        self.variables = directory / f"{name}.env"
+        self.ending = directory / f"{name}.end"
+        """Why it ended, in words, where an exit code does not say it."""
+
+    def clear(self) -> None:
+        """Forget what was written of an earlier run; how that ended stays until this one is there."""
+        for path in (self.container, self.process, self.variables):
+            path.unlink(missing_ok=True)
+
+
+class Client:
+    """The program that talks to Podman or Docker."""
+
+    def __init__(self, kind: str, program: str, name: str, environment: dict[str, str]) -> None:
+        self.kind = kind
+        self.name = name
+        self._program = program
+        self._environment = environment
+
+    def run(self, arguments: list[str]) -> subprocess.Popen[bytes]:
+        """Begin to run a container in the foreground.
+
+        In a process group of its own: a signal for the whole group of this process would reach the
+        container twice, and servers take a second interrupt for impatience.
+        """
+        return subprocess.Popen(
+            [self._program, "run", *arguments],
+            stdin=subprocess.DEVNULL,
+            env=self._environment,
+            process_group=0,
+        )
+
+    def ask(self, template: str) -> str:
+        """A fact about the container; empty when there is none."""
+        done = self._call("container", "inspect", "--format", template, self.name)
+        return done.stdout.decode(errors="replace").strip() if done.returncode == 0 else ""
+
+    def remove(self) -> None:
+        """Take the container away, running or not, with the volumes that only it has."""
+        at_once = ("--time", "0", "--ignore") if self.kind == "podman" else ()
+        self._call("rm", "--force", "--volumes", *at_once, self.name)
+
+    def _call(self, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(
+            [self._program, *arguments],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            env=self._environment,
+            process_group=0,
+            check=False,
+        )
+
+
+def split_environment(environment: dict[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """What is the client's own, and what the container is given."""
+    own = {k: v for k, v in environment.items() if not k.startswith(VARIABLE_PREFIX)}
+    given = {
+        name.removeprefix(VARIABLE_PREFIX): value
+        for name, value in environment.items()
+        if name.startswith(VARIABLE_PREFIX)
+    }
+    return own, given
+
+
+def hand_over(
+    given: dict[str, str], own: dict[str, str], file: Path
+) -> tuple[list[str], dict[str, str]]:
+    """The client's arguments for the variables, and its environment; the file is written."""
+    lines, passed = [], {}
+    for name, value in given.items():
+        if "\n" in value or "\r" in value or len(os.fsencode(value)) > MAX_LINE:
+            passed[name] = value
+        else:
+            lines.append(f"{name}={value}\n")
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape") as target:
+        target.writelines(lines)
+    arguments = ["--env-file", str(file)]
+    for name in passed:
+        arguments += ["--env", name]
+    return arguments, {**own, **passed}
+
+
+def note_process(client: Client, records: Records, child: subprocess.Popen[bytes]) -> None:
+    """Write down the container's process, for a client that does not do it itself."""
+    while child.poll() is None:
+        if records.container.exists():
+            number = client.ask("{{.State.Pid}}")
+            if number.isdigit() and int(number):
+                records.process.write_text(number, encoding="ascii")
+                return
+        time.sleep(LOOK_SECONDS)
+
+
+def explain_end(client: Client, code: int) -> str:
+    """Why a container ended, where its exit code does not say it."""
+    if code != EXIT_KILLED or client.ask("{{.State.OOMKilled}}") != "true":
+        return ""
+    return "was killed because it needed more memory than its limit"
+
+
+def main(kind: str, program: str, name: str, directory: Path, arguments: list[str]) -> int:
+    """Run the container to its end; the exit code is the container's."""
+    records = Records(directory, name)
+    own, given = split_environment(dict(os.environ))
+    client = Client(kind, program, name, own)
+    child: subprocess.Popen[bytes] | None = None
+    asked: list[int] = []
+
+    def pass_on(signum: int, _frame: object) -> None:
+        asked.append(signum)
+        if child is not None:
+            with contextlib.suppress(ProcessLookupError):
+                child.send_signal(signum)
+
+    os.umask(0o077)
+    for each in PASSED_ON:
+        signal.signal(each, pass_on)
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        records.clear()
+        extra, environment = hand_over(given, own, records.variables)
+        options = ["--name", name, "--cidfile", str(records.container), *extra]
+        if kind == "podman":
+            options += ["--replace", "--pidfile", str(records.process)]
+        else:
+            client.remove()
+        if asked:
+            return 128 + asked[0]
+        child = Client(kind, program, name, environment).run([*options, *arguments])
+        for signum in asked:
+            child.send_signal(signum)
+        if kind != "podman":
+            note_process(client, records, child)
+        code = child.wait()
+        code = code if code >= 0 else 128 - code
+        ending = "" if asked else explain_end(client, code)
+        if ending:
+            records.ending.write_text(json.dumps({"reason": ending}), encoding="utf-8")
+            sys.stderr.write(f"the container {ending}\n")
+        else:
+            records.ending.unlink(missing_ok=True)
+    except OSError as error:
+        where = f" {error.filename}" if error.filename else ""
+        sys.stderr.write(f"Error: cannot run {program}{where}: {error.strerror}\n")
+        return EXIT_CANNOT_START
+    finally:
+        with contextlib.suppress(OSError):
+            client.remove()
+        with contextlib.suppress(OSError):
+            records.clear()
+    return code
+
+
+if __name__ == "__main__":
+    kind_word, program_word, name_word, records_word, *rest = sys.argv[1:]
+    sys.exit(main(kind_word, program_word, name_word, Path(records_word), rest))

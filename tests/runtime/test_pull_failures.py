@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import pytest
+
+from prismctl.domain.containers import PODMAN, ContainerTool
+from prismctl.runtime.image_pull import explain_failure
+
+TOOL = ContainerTool(kind=PODMAN, program="/usr/bin/podman")
+
+
+@pytest.mark.parametrize(
+    ("said", "message", "hint"),
+    [
+        (
+            "Error: reading manifest 3.6 in docker.io/bitnami/kafka: manifest unknown",
+            "the registry has no such image, or shows it only to those who log in",
+            "`podman login docker.io`",
+        ),
+        (
+            "Error: initializing source docker://x: unauthorized: authentication required",
+            "the registry wants a login",
+            "`podman login docker.io`",
+        ),
+        (
+            "Error: toomanyrequests: You have reached your pull rate limit.",
+            "the registry gives no more images to this address for a while",
+            "raises the limit",
+        ),
+        (
+            "Error: no image found in manifest list for architecture arm64, OS linux",
+            "there is none for this machine's architecture",
+            "--runtime native",
+        ),
+        (
+            'Error: Get "https://registry-1.docker.io/v2/": dial tcp: lookup: no such host',
+            "the registry does not answer",
+            "--runtime native",
+        ),
+        (
+            "Error: writing blob: storing blob to file: no space left on device",
+            "the disk is full",
+            "podman system prune",
+        ),
+    ],
+)
+def test_each_way_to_fail_has_its_own_sentence(said: str, message: str, hint: str) -> None:
+    error = explain_failure(TOOL, "bitnami/kafka:3.6", ["Trying to pull…", said])
+    assert error.message == f"cannot pull bitnami/kafka:3.6: {message}"
+    assert hint in error.hint
+
+
+def test_what_nobody_knows_is_told_as_it_was_said() -> None:
+    error = explain_failure(TOOL, "redis", ["Trying to pull…", "Error: the moon is full"])
+    assert error.message == "cannot pull redis: the moon is full"
+    assert "podman pull docker.io/library/redis:latest" in error.hint
