@@ -40,6 +40,7 @@ from prismctl.install.checks.ports import gather_ports, judge_ports
 from prismctl.install.checks.registry import examine, run_aside
 from prismctl.install.checks.repairs import repair_all
 from prismctl.install.checks.resources import gather_disk, gather_file_limit, gather_memory
+from prismctl.install.checks.skipped import gather_skipped, judge_skipped
 from prismctl.install.checks.supervisors import find_lost, read_supervisor
 from prismctl.install.checks.surroundings import Misread, StackSeen, Surroundings
 from prismctl.install.checks.tools import check_tools
@@ -65,6 +66,55 @@ def around(home: Home, **changes: Any) -> Surroundings:
         "catalog": Catalog(services=PACKAGED, file=""),
     }
     return Surroundings(**{**given, **changes})
+
+
+def judged_skipped(surroundings: Surroundings) -> list[Any]:
+    return list(judge_skipped(gather_skipped(surroundings)))
+
+
+def test_a_program_that_others_can_change_is_said_to_be_not_used(
+    home: Home, tmp_path: Path
+) -> None:
+    open_place, closed = tmp_path / "open", tmp_path / "closed"
+    for name in ("redis-server", "nomad"):
+        write_program(open_place / name, "exit 0")
+        write_program(closed / name, "exit 0")
+    built = write_program(tmp_path / "build" / "binaries" / "prism-admin", "exit 0")
+    built.chmod(0o757)
+    open_place.chmod(0o1777)
+    environment = {"PATH": f"{open_place}:{closed}", "HOME": str(tmp_path / "nobody")}
+    found = judged_skipped(around(home, environment=environment))
+    assert {each.name: each.detail for each in found} == {
+        "skipped-nomad": f"{open_place}/nomad is not used: everybody can write to {open_place}",
+        "skipped-redis-server": (
+            f"{open_place}/redis-server is not used: everybody can write to {open_place}"
+        ),
+        "skipped-prism-admin": f"{built} is not used: everybody can write to {built}",
+    }
+    assert {each.state for each in found} == {State.WARNING}
+    assert f"chmod o-w {open_place}" in found[0].fix
+
+
+def test_what_comes_after_the_program_that_is_used_is_of_no_interest(
+    home: Home, tmp_path: Path
+) -> None:
+    open_place, closed = tmp_path / "open", tmp_path / "closed"
+    write_program(open_place / "redis-server", "exit 0")
+    write_program(closed / "redis-server", "exit 0")
+    open_place.chmod(0o777)
+    environment = {"PATH": f"{closed}:{open_place}", "HOME": str(tmp_path / "nobody")}
+    assert judged_skipped(around(home, environment=environment)) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to give a program away")
+def test_a_built_program_of_somebody_else_is_said_to_be_not_used(
+    home: Home, tmp_path: Path
+) -> None:
+    built = write_program(tmp_path / "build" / "binaries" / "memstore", "exit 0")
+    os.chown(built, 12345, -1)
+    environment = {"PATH": str(tmp_path / "none"), "HOME": str(tmp_path / "nobody")}
+    (found,) = judged_skipped(around(home, environment=environment))
+    assert found.detail == f"{built} is not used: {built} belongs to user 12345"
 
 
 def write_program(path: Path, script: str) -> Path:

@@ -34,6 +34,7 @@ from prismctl.install.checks.resources import (
     judge_file_limit,
     judge_memory,
 )
+from prismctl.install.checks.skipped import gather_skipped, judge_skipped
 from prismctl.install.checks.terminal import judge_terminal
 from prismctl.install.checks.tools import check_tools
 
@@ -65,6 +66,7 @@ def run_aside(
 
 CHECKS: Final = (
     check_tools,
+    run_aside("skipped", gather_skipped, judge_skipped),
     run_aside("platform", gather_platform, judge_platform),
     run_aside("home", gather_directory, judge_directory),
     run_aside("secrets", gather_secrets, judge_secrets),
