@@ -98,9 +98,12 @@ class Command(click.Command):
         examples: Sequence[tuple[str, str]] = (),
         has_stack: bool = True,
         has_output: bool = True,
+        outlives_readers: bool = False,
         **attributes: Any,
     ) -> None:
         super().__init__(*arguments, **attributes)
+        self.outlives_readers = outlives_readers
+        """Whether it is there for what it does, and goes on when nobody reads any more what it says."""
         self.examples = [Example(*example) for example in examples]
         self.params += _common_options(has_stack=has_stack, has_output=has_output)
 
@@ -135,6 +138,7 @@ class Command(click.Command):
             is_colour_forbidden=own["_no_color"],
             is_input_forbidden=own["_no_input"],
             is_confirmed=own["_yes"],
+            outlives_readers=self.outlives_readers,
         )
         if self.callback is None:
             return None

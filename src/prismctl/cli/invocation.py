@@ -9,9 +9,10 @@ import sys
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from prismctl.cli.terminal import (
+    abandon,
     has_animation,
     has_colour,
     is_in_foreground,
@@ -50,6 +51,8 @@ class Invocation:
     is_input_forbidden: bool = False
     is_confirmed: bool = False
     """``--yes``: questions are answered with yes."""
+    outlives_readers: bool = False
+    """Goes on to its end when nobody reads any more what it writes; else that ends it."""
 
     @property
     def paths(self) -> StackPaths:
@@ -94,37 +97,55 @@ class Invocation:
         )
 
     def write(self, text: str) -> None:
-        """Write one line of the answer."""
-        sys.stdout.write(f"{text}\n")
+        """Write one line of the answer.
+
+        Raises:
+            BrokenPipeError: nobody reads it any more, and that is the end of it.
+        """
+        try:
+            sys.stdout.write(f"{text}\n")
+        except BrokenPipeError as error:
+            self._lose_reader(sys.stdout, error)
 
     def write_lines(self, lines: Iterable[Line]) -> None:
         """Write lines of the answer, painted where stdout shows colour."""
         colour = self.has_colour
         for spans in lines:
             self.write(paint(spans, has_colour=colour))
-        sys.stdout.flush()
+        self.flush()
 
     def show(self, lines: Iterable[Line]) -> None:
         """Write what explains an error, to stderr, also under ``-q``."""
-        sys.stdout.flush()
+        self.flush()
         colour = has_colour(sys.stderr, is_forbidden=self.is_colour_forbidden)
-        for spans in lines:
-            sys.stderr.write(paint(spans, has_colour=colour) + "\n")
-        sys.stderr.flush()
+        try:
+            for spans in lines:
+                sys.stderr.write(paint(spans, has_colour=colour) + "\n")
+            sys.stderr.flush()
+        except BrokenPipeError as error:
+            self._lose_reader(sys.stderr, error)
 
     def flush(self) -> None:
         """Hand on what was written, for somebody who follows."""
-        sys.stdout.flush()
+        try:
+            sys.stdout.flush()
+        except BrokenPipeError as error:
+            self._lose_reader(sys.stdout, error)
 
     def write_json(self, document: Any, *, is_pretty: bool = False) -> None:
         """Write one JSON document: on one line, or indented for eyes."""
         self.write(json.dumps(document, ensure_ascii=False, indent=2 if is_pretty else None))
-        sys.stdout.flush()
+        self.flush()
 
     def report(self, lines: Iterable[Line]) -> None:
         """Write what is not part of the answer, to stderr; nothing under ``-q``."""
         if not self.is_quiet:
             self.show(lines)
+
+    def _lose_reader(self, stream: TextIO, error: BrokenPipeError) -> None:
+        if not self.outlives_readers:
+            raise error
+        abandon(stream)
 
 
 def resolve_stack(typed: str | None) -> str:

@@ -29,6 +29,7 @@ _FIRST_SIGNAL_CODE: Final = 129
 
 def main() -> int:
     """The console script: runs what was typed and returns the exit code."""
+    _open_missing_streams()
     arguments = sys.argv[1:]
     if arguments == ["--version"]:
         sys.stdout.write(f"{PROGRAM_NAME} {__version__}\n")
@@ -195,6 +196,21 @@ def _flush_stdout() -> None:
 
 def _abandon_stdout() -> None:
     """The reader has gone: the interpreter's own flush at exit shall find a sink."""
-    sink = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(sink, sys.stdout.fileno())
-    os.close(sink)
+    from prismctl.cli.terminal import abandon
+
+    abandon(sys.stdout)
+
+
+def _open_missing_streams() -> None:
+    """Have all three standard streams, also where they were closed (``>&-``).
+
+    Else the next file that is opened would get the number of one, and what is written to that one.
+    """
+    for number, mode in ((0, "r"), (1, "w"), (2, "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            # The lowest free number is this one.
+            stream = open(os.devnull, mode, encoding="utf-8")  # noqa: PTH123, SIM115 - open as long as the process is
+            os.set_inheritable(number, True)
+            setattr(sys, ("stdin", "stdout", "stderr")[number], stream)

@@ -26,6 +26,13 @@ _PIPE_WIDTH: Final = 100
 _NARROWEST: Final = 20
 
 
+def abandon(stream: TextIO) -> None:
+    """Send what is still written to a stream nowhere: its reader has gone."""
+    sink = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(sink, stream.fileno())
+    os.close(sink)
+
+
 def is_terminal(stream: TextIO) -> bool:
     """Whether somebody looks at the stream; a closed one is nobody's."""
     try:

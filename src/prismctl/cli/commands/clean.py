@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 @click.command(
     cls=Command,
+    outlives_readers=True,
     help="Stop every stack of this home and remove its state: run, cache, downloads, history, crashes. The catalog, "
     "profiles, settings and installed tools stay; with `--all` they go as well, with the images and packages that "
     "were brought for this home. Whatever prismctl has not made stays, and is named. Asks first; where nobody can be "

@@ -19,6 +19,7 @@ _WHENCE = "Where tools come from"
 
 @click.command(
     cls=Command,
+    outlives_readers=True,
     help="Make this machine ready, once: install what is missing of Nomad, Consul and Podman, create home with "
     "its catalog, and prove it by starting and stopping one service. What is there is left as it is; "
     "doing it again changes nothing, and carries on where an interrupted one ended.",

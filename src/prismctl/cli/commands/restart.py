@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 @click.command(
     cls=Command,
+    outlives_readers=True,
     help="Restart the whole stack, or the named services, and wait until they are healthy again. "
     "Their data stays.",
     short_help="Restart the whole stack, or some services.",

@@ -75,6 +75,7 @@ def _value_error(flag: str, text: str) -> ConfigError:
 
 @click.command(
     cls=StartCommand,
+    outlives_readers=True,
     help="Start a stack and wait until it is ready. The plan is shown with the reason for each service, "
     "then applied exactly as shown. A stack that already runs is changed to the plan; "
     "the same plan again changes nothing. Where a port is taken, a terminal is asked what to do.",

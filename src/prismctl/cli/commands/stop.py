@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 @click.command(
     cls=Command,
+    outlives_readers=True,
     help="Stop the stack: services in reverse dependency order, then Nomad and Consul. "
     "Nothing is left running; when nothing runs, that is said.",
     short_help="Stop the stack; nothing is left running.",

@@ -22,6 +22,7 @@ _GOOD = frozenset({"healthy", "completed"})
 
 @click.command(
     cls=Command,
+    outlives_readers=True,
     help="Wait until the stack, or the named services, are healthy. Exits 0 once they are, 1 when one of them "
     "failed, 6 when the time is up; then the culprit is named with the last lines it printed.",
     short_help="Wait until services are healthy.",
