@@ -204,7 +204,7 @@ def test_a_restart_of_a_service_that_is_not_there_is_refused(prismctl: Any, daem
     answer = prismctl("dev", "restart", "rediss", "launcher")
     assert answer.code == 2
     assert "did you mean `redis`?" in answer.err
-    assert "unknown service `launcher`" in answer.err
+    assert "pattern-launcher is not in stack `default`" in answer.err
     assert not [path for _, path, _ in daemon.requests if path == "/v1/restart"]
 
 

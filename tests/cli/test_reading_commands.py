@@ -231,6 +231,54 @@ def test_waiting_for_what_failed_ends_at_once(
     assert answer.document["error"]["message"] == "nats failed"
 
 
+@pytest.fixture
+def four_services(daemon: Any, home: Home, make_status: Any, make_service: Any) -> None:
+    """A stack that runs redis, admin, launcher and keyvalue, all of which have a log."""
+    names = ("redis", "prism-admin", "pattern-launcher", "keyvalue-runner")
+    daemon.status = make_status(*map(make_service, names))
+    logs = home.stack("default").logs
+    logs.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        (logs / f"{name}#0.log").touch()
+
+
+@pytest.mark.usefixtures("four_services")
+@pytest.mark.parametrize("command", ["wait", "restart", "logs"])
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("rediss", "unknown service `rediss`; did you mean `redis`?"),
+        ("admn", "unknown service `admn`; did you mean `admin`?"),
+        ("prism-admni", "unknown service `prism-admni`; did you mean `prism-admin`?"),
+        ("lancher", "unknown service `lancher`; did you mean `launcher`?"),
+        ("keyvlaue", "unknown service `keyvlaue`; did you mean `keyvalue`?"),
+        ("xyz", "unknown service `xyz`; known: "),
+        ("postgres", "postgres is not in stack `default`"),
+    ],
+)
+def test_a_word_that_names_nothing_of_the_running_stack_gets_the_nearest(
+    prismctl: Any, command: str, word: str, said: str
+) -> None:
+    answer = prismctl("dev", command, word)
+    assert answer.code == 2
+    assert answer.err.startswith(f"error: {said}")
+    assert answer.err.endswith("hint: `prismctl dev status` shows the names\n")
+
+
+def test_waiting_for_a_service_begins_before_the_plan_is_there(
+    prismctl: Any, daemon: Any, make_status: Any, make_service: Any
+) -> None:
+    daemon.status = make_status(state="starting")
+    daemon.watched = [make_status(make_service("redis", "starting"), state="starting")]
+    daemon.watched += [make_status(make_service("redis"))]
+    answer = prismctl("dev", "wait", "redis")
+    assert (answer.code, answer.err) == (0, "")
+    daemon.watched = [make_status(make_service("redis", "starting"), state="starting")]
+    answer = prismctl("dev", "wait", "rediss")
+    assert answer.code == 2
+    assert "did you mean `redis`?" in answer.err
+
+
 def test_a_refusal_keeps_its_words(prismctl: Any, daemon: Any) -> None:
     daemon.refusal = (
         409,

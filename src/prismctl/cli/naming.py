@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from prismctl.cli.stack import option_of
 from prismctl.domain.problems import Problems
-from prismctl.domain.service import SHORT_NAMES
+from prismctl.domain.service import SHORT_NAMES, full_name
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
 
-def resolve_words(words: Iterable[str], known: Collection[str], *, hint: str = "") -> list[str]:
+def resolve_words(
+    words: Iterable[str], known: Collection[str], *, hint: str = "", stack: str = ""
+) -> list[str]:
     """The full names, each once, in the order typed.
+
+    Args:
+        words: full or short names.
+        known: full names that can be meant.
+        hint: what to type to see them.
+        stack: whose services they are; what only the catalog has is said not to be in it.
 
     Raises:
         ConfigError: some of them name nothing; all of those are listed.
@@ -21,10 +30,20 @@ def resolve_words(words: Iterable[str], known: Collection[str], *, hint: str = "
     names: dict[str, None] = {}
     shorts = {short: name for short, name in SHORT_NAMES.items() if name in known}
     for word in words:
-        name = word if word in known else shorts.get(word, word)
+        name = full_name(word, known)
         if name in known:
             names[name] = None
+        elif stack and _is_in_catalog(name):
+            problems.add(f"{name} is not in stack `{stack}`")
         else:
             problems.add_unknown("service", word, [*known, *shorts])
-    problems.raise_if_any(hint=hint or "`prismctl dev status` shows the names")
+    problems.raise_if_any(
+        hint=hint or f"`prismctl dev status{option_of(stack or 'default')}` shows the names"
+    )
     return list(names)
+
+
+def _is_in_catalog(name: str) -> bool:
+    from prismctl.cli.completion import catalog_words
+
+    return name in catalog_words()

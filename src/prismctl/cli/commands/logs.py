@@ -58,7 +58,7 @@ def logs(
 
     known = known_log_sources(call.paths)
     query = LogQuery(
-        services=resolve_words(services, known),
+        services=resolve_words(services, known, stack=call.stack),
         follow=follow,
         tail=tail,
         since=parse_since(since) if since else None,

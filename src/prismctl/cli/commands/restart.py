@@ -49,7 +49,7 @@ def restart(call: Invocation, *, services: tuple[str, ...], wait_timeout: float)
     client = open_stack(call)
     status = client.status()
     dependencies = {each["name"]: each["depends_on"] for each in status["services"]}
-    names = resolve_words(services, dependencies)
+    names = resolve_words(services, dependencies, stack=call.stack)
     watched = {
         name: [needed for needed in needs if not names or needed in names]
         for name, needs in dependencies.items()

@@ -42,32 +42,41 @@ _GOOD = frozenset({"healthy", "completed"})
 )
 def wait(call: Invocation, *, services: tuple[str, ...], timeout: float) -> None:
     """Watch the status until the services are good, failed, or the time is up."""
-    from prismctl.cli.naming import resolve_words
     from prismctl.cli.stack import open_stack
     from prismctl.cli.ticking import tick
 
     client = open_stack(call)
-    status = client.status()
-    names = resolve_words(services, [service["name"] for service in status["services"]])
     deadline = time.monotonic() + timeout
-    if _is_over(call, status, names):
+    if _is_over(call, client.status(), services):
         return
     for document in tick(client.watch_status(), seconds=1.0, deadline=deadline):
-        if document is not None:
-            status = document
-            if _is_over(call, status, names):
-                return
+        if document is not None and _is_over(call, document, services):
+            return
     from prismctl.cli.endings import deadline_error
 
-    raise deadline_error(call, client.status(), seconds=timeout, wanted=names)
+    status = client.status()
+    raise deadline_error(call, status, seconds=timeout, wanted=_resolve(call, status, services))
 
 
-def _is_over(call: Invocation, status: dict[str, Any], names: Sequence[str]) -> bool:
+def _resolve(call: Invocation, status: dict[str, Any], words: Sequence[str]) -> list[str]:
+    """The full names; none while the stack has no services yet, because its plan is still on its way.
+
+    Raises:
+        ConfigError: some of the words name nothing in the stack.
+    """
+    from prismctl.cli.naming import resolve_words
+
+    known = [service["name"] for service in status["services"]]
+    return resolve_words(words, known, stack=call.stack) if known else []
+
+
+def _is_over(call: Invocation, status: dict[str, Any], words: Sequence[str]) -> bool:
     """Whether all is good, which is then said.
 
     Raises:
-        PrismError: one of the services failed, or the stack is going down.
+        PrismError: one of the services failed or is none of the stack's, or the stack is going down.
     """
+    names = _resolve(call, status, words)
     wanted = [service for service in status["services"] if not names or service["name"] in names]
     failed = [service["name"] for service in wanted if service["state"] == "failed"]
     if failed:
@@ -81,7 +90,6 @@ def _is_over(call: Invocation, status: dict[str, Any], names: Sequence[str]) -> 
         )
     if status["state"] in {"stopping", "stopped"}:
         raise PrismError(f"stack `{call.stack}` is {status['state']}")
-    # A stack without services yet is one whose plan is still on its way.
     if not wanted or any(service["state"] not in _GOOD for service in wanted):
         return False
     if call.is_json:
@@ -90,6 +98,6 @@ def _is_over(call: Invocation, status: dict[str, Any], names: Sequence[str]) -> 
         from prismctl.present.text import Span, Tone, line
         from prismctl.present.units import count_of
 
-        words = ", ".join(names) or count_of(len(wanted), "service")
-        call.write_lines([line(Span("healthy", Tone.GOOD), f"  {words}")])
+        which = ", ".join(names) or count_of(len(wanted), "service")
+        call.write_lines([line(Span("healthy", Tone.GOOD), f"  {which}")])
     return True
