@@ -202,9 +202,9 @@ def test_a_start_that_fails_under_stop_leaves_nothing(
 def test_a_start_that_is_not_ready_in_time_under_stop_leaves_nothing(
     desk: Desk, wait_until: Callable[..., None]
 ) -> None:
-    done = desk.pipe(*desk.start(NEVER_READY, "--on-failure", "stop", "--wait-timeout", "1"))
+    done = desk.pipe(*desk.start(NEVER_READY, "--on-failure", "stop", "--wait-timeout", "3"))
     assert done.returncode == ExitCode.NOT_READY
-    assert "error: web was not ready within 1 s: " in done.stderr
+    assert "error: web was not ready within 3 s: " in done.stderr
     assert "; everything was stopped again\n" in done.stderr
     assert "hint: `--wait-timeout SECONDS` waits longer" in done.stderr
     assert "dev restart" not in done.stderr
@@ -213,7 +213,7 @@ def test_a_start_that_is_not_ready_in_time_under_stop_leaves_nothing(
 
 
 def test_a_start_that_is_not_ready_in_time_stays_unless_it_is_told_to_stop(desk: Desk) -> None:
-    done = desk.pipe(*desk.start(NEVER_READY, "--wait-timeout", "1"))
+    done = desk.pipe(*desk.start(NEVER_READY, "--wait-timeout", "3"))
     assert done.returncode == ExitCode.NOT_READY
     assert "stopped" not in done.stderr
     assert desk.state() == "starting"
@@ -227,8 +227,7 @@ def test_a_change_tells_its_own_time_not_that_of_the_first_start(desk: Desk) -> 
     )
     first = ready_in(desk.pipe(*desk.start(slow)).stdout)
     again = ready_in(desk.pipe(*desk.start(slow, "--without", "quick")).stdout)
-    assert first >= 2
-    assert again < 2
+    assert again < first
 
 
 def ready_in(output: str) -> float:
