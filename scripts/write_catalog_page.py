@@ -36,8 +36,29 @@ Replaced once, when the plan is made. Only `${` is special; `$${` writes it, a l
 | `${NAME.host}`, `${NAME.port}`, `${NAME.ports.PORT}` | where another service of the plan listens |
 | `${VAR}`, `${VAR:-default}` | a variable of the shell that starts the stack |
 
+Replaced in commands, arguments, `env`, volumes, and in a check's `command`, `path`, `user` and `password`.
+
 A reference to a service or a port that the catalog doesn't have is a mistake of the catalog, found before anything starts. A service that
 the catalog has and the start leaves out, and a variable that is not set, are mistakes of that start.
+
+## When a service is healthy
+
+| type of check | healthy when |
+| --- | --- |
+| `tcp` | somebody accepts at the port |
+| `http` | a `GET` of `path` is answered with a status below 400 |
+| `grpc` | the standard gRPC health service says `SERVING` |
+| `redis` | `PING` is answered; not while the dataset is loaded |
+| `postgres` | `select 1` is answered; not while the server starts, recovers or stops |
+| `nats` | `PING` is answered, and with `jetstream: true` a request to JetStream |
+| `kafka` | a broker is named and a controller is known |
+| `exec` | a command exits with 0 |
+| `log` | a line of the output matches |
+
+With `user` and `password`, `redis`, `postgres` (in clear text, MD5 and SCRAM-SHA-256) and `nats` are logged in to, and a login that fails
+is the reason why the service is not healthy; for `nats` a password alone is a token. Without them, a server that asks who we are is
+healthy: it speaks its protocol. None of them speaks TLS; `tcp` and `exec` are for servers that insist on it. On Nomad, Consul shows for the
+four whether the port accepts; what depends on them waits for the answer itself.
 """
 
 

@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.mark.parametrize("type_", [CheckType.EXEC, CheckType.HTTP, CheckType.LOG])
+@pytest.mark.parametrize("type_", [CheckType.EXEC, CheckType.HTTP, CheckType.LOG, CheckType.REDIS])
+@pytest.mark.parametrize("password", ["", "unsaid"])
 def test_a_question_knows_what_its_answer_must_not_contain(
-    tmp_path: Path, type_: CheckType
+    tmp_path: Path, type_: CheckType, password: str
 ) -> None:
     service = ServicePlan(
         name=ServiceName("web"),
@@ -34,7 +35,7 @@ def test_a_question_knows_what_its_answer_must_not_contain(
         command=("sleep", "1"),
         env={"KEY": "hidden", "LEVEL": "shown"},
         secrets=frozenset({"KEY"}),
-        check=HealthCheck(type=type_, command=("true",), pattern="x"),
+        check=HealthCheck(type=type_, command=("true",), pattern="x", password=password),
     )
     plan = StackPlan(
         stack=StackName("default"),
@@ -48,4 +49,5 @@ def test_a_question_knows_what_its_answer_must_not_contain(
     question = find_question(seen, service, plan, StackPaths(tmp_path, "default"))
 
     assert question is not None
-    assert question.secrets == {"hidden"}
+    assert question.secrets == {"hidden", password} - {""}
+    assert question.password == password

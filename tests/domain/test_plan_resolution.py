@@ -178,6 +178,17 @@ def test_a_check_follows_its_port_to_where_it_was_moved() -> None:
     assert service.check.port == service.ports[0].number
 
 
+def test_who_asks_may_come_from_elsewhere() -> None:
+    check = HealthCheck(type=CheckType.POSTGRES, user="${WHO:-app}", password="${PASSWORD}")
+    web = own("web", ports=ports(5432), health_check=check)
+    variables = {**ENVIRONMENT, "PASSWORD": "hush"}
+    plan = resolve("web", own=(web,), environment=variables).plan
+    settled = plan.service("web").check
+    assert settled == replace(check, port=5432, user="app", password="hush")
+    assert plan_from_json(json.loads(json.dumps(plan_to_json(plan)))) == plan
+    assert "hush" not in repr(plan)
+
+
 def test_a_check_may_ask_a_port_that_is_not_declared() -> None:
     web = own("web", ports=ports(9000), health_check=HealthCheck(type=CheckType.HTTP, port=8123))
     check = resolve("web", own=(web,)).plan.service("web").check

@@ -204,6 +204,44 @@ def test_every_key_reaches_its_field() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("given", "check"),
+    [
+        (
+            "{type: redis, port: main, user: app, password: 0123}",
+            HealthCheck(type=CheckType.REDIS, port="main", user="app", password="0123"),
+        ),
+        (
+            "{type: postgres, password: '${PASSWORD:-x}'}",
+            HealthCheck(type=CheckType.POSTGRES, password="${PASSWORD:-x}"),
+        ),
+        ("{jetstream: true}", HealthCheck(type=CheckType.NATS, jetstream=True)),
+        ("{type: kafka, timeout: 5s}", HealthCheck(type=CheckType.KAFKA, timeout_seconds=5.0)),
+    ],
+)
+def test_a_check_speaks_the_protocol_that_it_names(given: str, check: HealthCheck) -> None:
+    web = service(f"services: [{{name: web, command: x, port: 80, health_check: {given}}}]", "web")
+    assert web.health_check == check
+
+
+@pytest.mark.parametrize(
+    ("change", "has_jetstream"),
+    [
+        ("port: 4333", True),
+        ("container: 'nats:2.10-alpine'", True),
+        ("container: 'nats:2.12'", False),
+        ("command: [my-nats]", False),
+        ("args: [-c, nats.conf]", False),
+    ],
+)
+def test_nats_is_asked_for_jetstream_where_it_is_surely_turned_on(
+    change: str,
+    has_jetstream: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    check = service(f"services: [{{name: nats, {change}}}]", "nats").health_check
+    assert check == HealthCheck(type=CheckType.NATS, port="client", jetstream=has_jetstream)
+
+
 def test_a_catalog_that_does_not_name_the_core_services_gets_them() -> None:
     names = list(parse("services: [{name: web, command: x}]").services)
     assert names == [*(definition.name for definition in CORE), "web"]
@@ -427,6 +465,31 @@ def test_many_mistakes_are_counted_under_the_files_name_with_a_hint() -> None:
             "path has no meaning for a check of type tcp",
         ),
         ("health_check: {path: x}", "path `x` is not a path that begins with `/`"),
+        *(
+            (
+                f"health_check: {{type: {kind}}}",
+                f"a check of type {kind} needs a port, and the service has none",
+            )
+            for kind in ("redis", "postgres", "nats", "kafka")
+        ),
+        *(
+            (
+                f"{{port: 80, health_check: {{type: {kind}, {key}}}}}",
+                f"{key.partition(':')[0]} has no meaning for a check of type {kind}",
+            )
+            for kind, key in (
+                ("redis", "path: /"),
+                ("redis", "jetstream: true"),
+                ("postgres", "command: x"),
+                ("kafka", "user: x"),
+                ("kafka", "password: x"),
+                ("http", "password: x"),
+                ("nats", "pattern: x"),
+            )
+        ),
+        ("{port: 80, health_check: {user: x}}", "user has no meaning for a check of type tcp"),
+        ("{port: 80, health_check: {jetstream: 1}}", "jetstream is `1`; write true or false"),
+        ("{port: 80, health_check: {type: rdeis}}", "unknown check type `rdeis`; did you mean"),
         (
             "health_check: {type: exec, command: x, port: 5}",
             "port has no meaning for a check of type exec",

@@ -195,6 +195,9 @@ def test_a_profile_changes_ports_environment_and_streams(home: Home) -> None:
     assert services["redis"].env == {"A": "1"}
     assert services["redis"].replicas == 2
     assert "-js" not in services["nats"].command
+    check = services["nats"].health_check
+    assert check is not None
+    assert not check.jetstream
 
 
 def test_mistakes_in_what_a_profile_changes_are_told_with_their_place(home: Home) -> None:

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 import struct
 import sys
 import time
@@ -13,77 +12,23 @@ import grpc
 import pytest
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
-from prismctl.domain.observation import InstanceKey, ProbeResult
-from prismctl.domain.service import CheckType, ServiceName
+from prismctl.domain.service import CheckType
 from prismctl.files.logs import render_stamp
-from prismctl.probes.question import Question
 from prismctl.probes.scheduler import ProbeScheduler
 from tests.free_ports import take_port
+from tests.probes.conversations import ask_once, question, reset, saying, serving, silence
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
-    Conversation = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+    from prismctl.domain.observation import ProbeResult
+    from prismctl.probes.question import Question
 
-KEY = InstanceKey(ServiceName("subject"), 0)
-
-
-def question(check: CheckType | None, **fields: Any) -> Question:
-    fields.setdefault("timeout_seconds", 0.5)
-    fields.setdefault("run", "1")
-    return Question(key=KEY, type=check, **fields)
+CONVERSATIONS = [each for each in CheckType if each.is_asked_at_port and each is not CheckType.TCP]
 
 
-async def ask_once(asked: Question) -> ProbeResult:
-    """The first answer the scheduler reports."""
-    answers: asyncio.Queue[ProbeResult] = asyncio.Queue()
-    async with ProbeScheduler(answers.put_nowait) as scheduler:
-        scheduler.ask(asked)
-        async with asyncio.timeout(20):
-            return await answers.get()
-
-
-@asynccontextmanager
-async def serving(converse: Conversation) -> AsyncIterator[int]:
-    """The port of a server that talks as told."""
-
-    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            await converse(reader, writer)
-        except (OSError, asyncio.IncompleteReadError):
-            pass
-        finally:
-            writer.close()
-
-    server = await asyncio.start_server(handle, "127.0.0.1", 0)
-    async with server:
-        yield server.sockets[0].getsockname()[1]
-
-
-def saying(*parts: bytes, pause: float = 0.0) -> Conversation:
-    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read(1)
-        for part in parts:
-            writer.write(part)
-            await writer.drain()
-            if pause:
-                await asyncio.sleep(pause)
-
-    return converse
-
-
-async def silence(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
-    await reader.read()
-
-
-async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    await reader.read(1)
-    connection: socket.socket = writer.get_extra_info("socket")
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-
-
-@pytest.mark.parametrize("check", [CheckType.TCP, CheckType.HTTP, CheckType.GRPC])
+@pytest.mark.parametrize("check", [CheckType.TCP, *CONVERSATIONS])
 async def test_nobody_listening_is_a_refusal_with_the_address(check: CheckType) -> None:
     port = take_port()
 
@@ -138,7 +83,7 @@ async def test_http_says_what_answered_instead(said: bytes, message: str) -> Non
     assert answer.message.startswith(message.format(port=port))
 
 
-@pytest.mark.parametrize("check", [CheckType.HTTP, CheckType.GRPC])
+@pytest.mark.parametrize("check", CONVERSATIONS)
 async def test_a_server_that_hangs_is_given_up_in_time(check: CheckType) -> None:
     async with serving(silence) as port:
         answer = await ask_once(question(check, port=port, timeout_seconds=0.1))
@@ -154,7 +99,7 @@ async def test_a_server_that_trickles_is_given_up_in_time() -> None:
     assert answer.message.startswith("no answer within 0.1 s")
 
 
-@pytest.mark.parametrize("check", [CheckType.HTTP, CheckType.GRPC])
+@pytest.mark.parametrize("check", CONVERSATIONS)
 async def test_a_reset_is_told_as_one(check: CheckType) -> None:
     async with serving(reset) as port:
         answer = await ask_once(question(check, port=port))

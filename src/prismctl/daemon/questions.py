@@ -15,6 +15,7 @@ from prismctl.runtime.command import render_environment
 if TYPE_CHECKING:
     from prismctl.domain.observation import InstanceObservation
     from prismctl.domain.plan import ServicePlan, StackPlan
+    from prismctl.domain.service import HealthCheck
     from prismctl.files.paths import StackPaths
 
 
@@ -50,9 +51,12 @@ def find_question(
         command=check.command,
         env=render_environment(own, seen.key.replica, plan) if is_exec else {},
         directory=own.working_directory or str(data),
+        user=check.user,
+        password=check.password,
+        jetstream=check.jetstream,
         pattern=check.pattern,
         log=paths.log(str(seen.key)) if check.type is CheckType.LOG else None,
-        secrets=frozenset(own.env[name] for name in own.secrets & own.env.keys()),
+        secrets=_secrets_of(own, check),
         started_at=seen.started_at or 0.0,
         min_uptime_seconds=own.min_uptime_seconds,
         pid=seen.pid,
@@ -62,6 +66,11 @@ def find_question(
         timeout_seconds=check.timeout_seconds,
         start_period_seconds=check.start_period_seconds,
     )
+
+
+def _secrets_of(service: ServicePlan, check: HealthCheck) -> frozenset[str]:
+    values = {service.env[name] for name in service.secrets & service.env.keys()}
+    return frozenset(values | {check.password} if check.password else values)
 
 
 def _host_of(service: ServicePlan, number: int | str | None) -> str:

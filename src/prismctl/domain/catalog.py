@@ -160,6 +160,12 @@ HEALTH_CHECK: Final = Fields(
         "path": Key(Text(r"^/.*", "a path that begins with `/`"), "for http; any 2xx is healthy"),
         "command": Key(Words(), "for exec: healthy when it exits with 0"),
         "pattern": Key(Text(), "for log: healthy once a line matches this regular expression"),
+        "user": Key(Written(), "for redis, postgres and nats: who asks"),
+        "password": Key(
+            Written(),
+            "for the same, shown nowhere; without one, a server that asks for it is healthy",
+        ),
+        "jetstream": Key(Flag(), "for nats: true when JetStream has to answer, too"),
         "interval": Key(Duration(), "between questions once the service is steady (10s)"),
         "timeout": Key(Duration(), "for one question (2s)"),
         "start_period": Key(

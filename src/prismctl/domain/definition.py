@@ -30,7 +30,17 @@ if TYPE_CHECKING:
 MAIN_PORT: Final = "main"
 """The name of a port that was given without one."""
 
-_KEYS_OF_CHECKS: Final = {"path": "http", "command": "exec", "pattern": "log"}
+_LOGIN_CHECKS: Final = (CheckType.REDIS, CheckType.POSTGRES, CheckType.NATS)
+
+_KEYS_OF_CHECKS: Final = {
+    "path": (CheckType.HTTP,),
+    "command": (CheckType.EXEC,),
+    "pattern": (CheckType.LOG,),
+    "jetstream": (CheckType.NATS,),
+    "user": _LOGIN_CHECKS,
+    "password": _LOGIN_CHECKS,
+}
+"""The types of check that a key has a meaning for; one alone is what the key suggests."""
 
 _FIELDS: Final = {
     **{
@@ -104,8 +114,9 @@ def complete_definition(
     changes["ports"] = ports
     if "health_check" in given:
         changes["health_check"] = _read_check(given["health_check"], ports, path, report)
-    elif ports != base.ports:
-        changes["health_check"] = _keep_check(base.health_check, ports)
+    else:
+        check = _keep_check(base.health_check, ports)
+        changes["health_check"] = _without_jetstream(check) if "args" in given else check
     return dataclasses.replace(base, **changes)
 
 
@@ -134,7 +145,15 @@ def _take_over(packaged: ServiceDefinition, given: Mapping[str, Any]) -> Service
         return packaged
     # Another image or program is another thing: the packaged arguments and alternatives are not meant for it.
     return dataclasses.replace(
-        packaged, container="", command=(), args=(), init=(), user="", env={}, runtime=None
+        packaged,
+        container="",
+        command=(),
+        args=(),
+        init=(),
+        user="",
+        env={},
+        runtime=None,
+        health_check=_without_jetstream(packaged.health_check),
     )
 
 
@@ -229,11 +248,18 @@ def _keep_check(check: HealthCheck | None, ports: Sequence[PortDefinition]) -> H
     return check if check.port in names else dataclasses.replace(check, port=None)
 
 
+def _without_jetstream(check: HealthCheck | None) -> HealthCheck | None:
+    """A packaged check for arguments that are not the packaged ones, which alone turn JetStream on for sure."""
+    return dataclasses.replace(check, jetstream=False) if check else None
+
+
 def _read_check(
     given: Mapping[str, Any], ports: Sequence[PortDefinition], path: Path, report: Report
 ) -> HealthCheck:
     where = (*path, "health_check")
-    suggested = [kind for key, kind in _KEYS_OF_CHECKS.items() if key in given]
+    suggested = [
+        kinds[0] for key, kinds in _KEYS_OF_CHECKS.items() if key in given and len(kinds) == 1
+    ]
     kind = CheckType(given.get("type") or (suggested[0] if suggested else "tcp"))
     # With a key that is wrong, what follows from the others would only be noise.
     if all(key in given for key in _raw_entry(report.document, where)):
@@ -246,6 +272,9 @@ def _read_check(
         path=given.get("path", default.path),
         command=given.get("command", ()),
         pattern=given.get("pattern", ""),
+        user=given.get("user", ""),
+        password=given.get("password", ""),
+        jetstream=given.get("jetstream", False),
         interval_seconds=given.get("interval", default.interval_seconds),
         timeout_seconds=given.get("timeout", default.timeout_seconds),
         start_period_seconds=given.get("start_period", default.start_period_seconds),
@@ -253,8 +282,8 @@ def _read_check(
 
 
 def _check_keys(kind: CheckType, given: Mapping[str, Any], where: Path, report: Report) -> None:
-    for key, needed in _KEYS_OF_CHECKS.items():
-        if key in given and kind != needed:
+    for key, kinds in _KEYS_OF_CHECKS.items():
+        if key in given and kind not in kinds:
             report.key((*where, key), f"{key} has no meaning for a check of type {kind}")
     for key, needed in (("command", "exec"), ("pattern", "log")):
         if kind == needed and not given.get(key):

@@ -124,7 +124,7 @@ OTHERS: Final = (
             "--appendonly",
             "yes",
         ),
-        health_check=HealthCheck(type=CheckType.TCP, port="db"),
+        health_check=HealthCheck(type=CheckType.REDIS, port="db"),
     ),
     ServiceDefinition(
         name=ServiceName("postgres"),
@@ -164,7 +164,7 @@ OTHERS: Final = (
             "--locale=C",
         ),
         user="postgres",
-        health_check=HealthCheck(type=CheckType.TCP, port="db"),
+        health_check=HealthCheck(type=CheckType.POSTGRES, port="db"),
         resources=Resources(cpu_mhz=300, memory_mb=256),
     ),
     ServiceDefinition(
@@ -185,7 +185,7 @@ OTHERS: Final = (
             "-sd",
             "${self.data}",
         ),
-        health_check=HealthCheck(type=CheckType.TCP, port="client"),
+        health_check=HealthCheck(type=CheckType.NATS, port="client", jetstream=True),
     ),
     ServiceDefinition(
         name=ServiceName("kafka"),
@@ -194,7 +194,7 @@ OTHERS: Final = (
         driver="kafka",
         ports=(PortDefinition(name="broker", number=9092), PortDefinition(name="controller")),
         container="apache/kafka:3.9.1",
-        health_check=HealthCheck(type=CheckType.TCP, port="broker", start_period_seconds=60.0),
+        health_check=HealthCheck(type=CheckType.KAFKA, port="broker", start_period_seconds=60.0),
         resources=Resources(cpu_mhz=500, memory_mb=512),
     ),
     ServiceDefinition(

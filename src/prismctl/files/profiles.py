@@ -270,6 +270,9 @@ def _change(
                 changed,
                 args=tuple(each for each in changed.args if each != "-js"),
                 command=tuple(each for each in changed.command if each != "-js"),
+                health_check=replace(changed.health_check, jetstream=False)
+                if changed.health_check
+                else None,
             )
     report.subject = ""
     return changed

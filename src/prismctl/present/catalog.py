@@ -20,13 +20,15 @@ _LABEL_WIDTH: Final = 14
 
 
 def render_service(definition: ServiceDefinition) -> dict[str, Any]:
-    """A service of the catalog as a document; values of secrets are hidden."""
+    """A service of the catalog as a document; values of secrets and passwords are hidden."""
     document = asdict(definition)
     document["secrets"] = sorted(definition.secrets)
     document["env"] = {
         name: HIDDEN if name in definition.secrets else value
         for name, value in definition.env.items()
     }
+    if definition.health_check and definition.health_check.password:
+        document["health_check"]["password"] = HIDDEN
     return document
 
 
@@ -76,6 +78,7 @@ def service_lines(definition: ServiceDefinition, *, width: int) -> list[Line]:
                 check.type.value,
                 f"on {check.port}" if check.port is not None else "",
                 check.path if check.type.value == "http" else "",
+                "with JetStream" if check.jetstream else "",
                 f"every {render_duration(check.interval_seconds)}",
             ]
         ),

@@ -7,9 +7,17 @@ import contextlib
 import errno
 import os
 import socket
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from prismctl.probes.question import NotReadyError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from prismctl.probes.question import Question
+
+SHOWN_BYTES: Final = 24
+"""How much is told of an answer in another protocol."""
 
 _WORDS: Final = {
     errno.ECONNREFUSED: "connection refused",
@@ -56,6 +64,37 @@ async def open_streams(
     except BaseException:
         connection.close()
         raise
+
+
+@contextlib.asynccontextmanager
+async def open_conversation(
+    question: Question, *, limit: int
+) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """Streams to the port that is asked, let go at the end; ``limit`` bounds one line in bytes.
+
+    Raises:
+        NotReadyError: nobody accepts, or the other side fell silent in the middle of it.
+    """
+    host, port = question.host, question.port
+    reader, writer = await open_streams(host, port, limit=limit)
+    try:
+        yield reader, writer
+    except asyncio.IncompleteReadError as error:
+        how = "in the middle of an answer" if error.partial else "without an answer"
+        raise NotReadyError(f"{host}:{port} closed the connection {how}") from error
+    except asyncio.LimitOverrunError as error:
+        raise NotReadyError(
+            f"{host}:{port} sent {error.consumed} bytes without a line end"
+        ) from error
+    except OSError as error:
+        raise NotReadyError(describe_failure(error, host, port)) from error
+    finally:
+        await close_stream(writer)
+
+
+def describe_stranger(protocol: str, port: int, said: bytes) -> str:
+    """What to say of somebody who speaks another protocol, given the beginning of what came."""
+    return f"not {protocol}: port {port} answered {said[:SHOWN_BYTES].decode('latin-1')!a}"
 
 
 async def close_stream(writer: asyncio.StreamWriter) -> None:

@@ -46,6 +46,11 @@ class Question:
     """For exec: the whole environment."""
     directory: str = "/"
     """For exec: where the command runs."""
+    user: str = ""
+    password: str = field(default="", repr=False)
+    """For redis, postgres and nats: who asks; empty where nobody is known."""
+    jetstream: bool = False
+    """For nats: JetStream has to answer, too."""
     pattern: str = ""
     log: Path | None = None
     """For log: where the output goes."""

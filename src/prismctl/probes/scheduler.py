@@ -73,7 +73,7 @@ class ProbeScheduler:
         if question.type is None:
             age = time.time() - question.started_at
             await asyncio.sleep(max(0.0, question.min_uptime_seconds - age))
-        probe = await _load_probe(question)
+        probe = _load_probe(question)
         was_ok = False
         failures = 0
         failing_since = question.started_at or time.time()
@@ -137,28 +137,34 @@ def _place(question: Question) -> str:
     return f" from {question.host}:{question.port}" if question.port else ""
 
 
-async def _load_probe(question: Question) -> Callable[[], Awaitable[None]]:
+def _load_probe(question: Question) -> Callable[[], Awaitable[None]]:
     """The way to ask; only what is used is imported."""
-    if question.type is None:
-        from prismctl.probes.alive import probe_alive
+    if question.type is CheckType.LOG:
+        from prismctl.probes.log import LogQuestion
 
-        return lambda: probe_alive(question)
-    if question.type is CheckType.TCP:
-        from prismctl.probes.tcp import probe_tcp
+        return LogQuestion(question).probe
+    probe = _load_probe_of(question.type)
+    return lambda: probe(question)
 
-        return lambda: probe_tcp(question)
-    if question.type is CheckType.HTTP:
-        from prismctl.probes.http import probe_http
 
-        return lambda: probe_http(question)
-    if question.type is CheckType.GRPC:
-        from prismctl.probes.grpc import probe_grpc
-
-        return lambda: probe_grpc(question)
-    if question.type is CheckType.EXEC:
-        from prismctl.probes.exec import probe_exec
-
-        return lambda: probe_exec(question)
-    from prismctl.probes.log import LogQuestion
-
-    return LogQuestion(question).probe
+def _load_probe_of(kind: CheckType | None) -> Callable[[Question], Awaitable[None]]:
+    """The way to ask that remembers nothing from one question to the next."""
+    if kind is None:
+        from prismctl.probes.alive import probe_alive as probe
+    elif kind is CheckType.EXEC:
+        from prismctl.probes.exec import probe_exec as probe
+    elif kind is CheckType.HTTP:
+        from prismctl.probes.http import probe_http as probe
+    elif kind is CheckType.GRPC:
+        from prismctl.probes.grpc import probe_grpc as probe
+    elif kind is CheckType.REDIS:
+        from prismctl.probes.redis import probe_redis as probe
+    elif kind is CheckType.POSTGRES:
+        from prismctl.probes.postgres import probe_postgres as probe
+    elif kind is CheckType.NATS:
+        from prismctl.probes.nats import probe_nats as probe
+    elif kind is CheckType.KAFKA:
+        from prismctl.probes.kafka import probe_kafka as probe
+    else:
+        from prismctl.probes.tcp import probe_tcp as probe
+    return probe

@@ -73,6 +73,8 @@ LAUNCHER = make_service(
     stop_grace_seconds=90.0,
 )
 MIGRATE = make_service("migrate", one_shot=True)
+SPOKEN_HERE = [CheckType.REDIS, CheckType.POSTGRES, CheckType.NATS, CheckType.KAFKA]
+"""What our probes speak and Consul does not."""
 
 
 def render(plan: StackPlan, **options: Any) -> dict[str, dict[str, Any]]:
@@ -93,6 +95,37 @@ def test_a_stopped_instance_keeps_its_group_with_nothing_in_it() -> None:
     stopped = render(make_plan(ADMIN, LAUNCHER), stopped=[InstanceKey(LAUNCHER.name, 0)])
     groups = stopped["prism-stack"]["TaskGroups"]
     assert [(group["Name"], group["Count"]) for group in groups] == [("admin", 1), ("launcher", 0)]
+
+
+@pytest.mark.parametrize("kind", SPOKEN_HERE)
+def test_of_a_protocol_that_consul_does_not_speak_it_sees_that_the_port_accepts(
+    kind: CheckType,
+) -> None:
+    check = HealthCheck(type=kind, port=5432, user="app", password="hush", timeout_seconds=3.0)
+    db = make_service("db", ports=(Port(name="db", number=5432),), check=check)
+
+    job = render(make_plan(db))["prism-stack"]
+
+    assert job["TaskGroups"][0]["Services"][0]["Checks"] == [
+        {
+            "Name": "db answers",
+            "Type": "tcp",
+            "PortLabel": "db",
+            "Interval": 2_000_000_000,
+            "Timeout": 3_000_000_000,
+        }
+    ]
+    assert "hush" not in json.dumps(job)
+
+
+@pytest.mark.parametrize("kind", [each for each in CheckType if not each.is_asked_at_port])
+def test_what_is_asked_at_no_port_is_no_check_of_consuls(kind: CheckType) -> None:
+    ports = (Port(name="db", number=5432),)
+    db = make_service("db", ports=ports, check=HealthCheck(type=kind, command=("x",), pattern="x"))
+
+    (service,) = render(make_plan(db))["prism-stack"]["TaskGroups"][0]["Services"]
+
+    assert "Checks" not in service
 
 
 def test_another_registration_changes_services_and_no_task() -> None:
@@ -151,9 +184,22 @@ def test_postgres_is_interrupted_and_everything_else_terminated() -> None:
             ),
             "key scripted - 0 prism/default/good/scripted",
         ),
+        *(
+            (
+                make_service(
+                    "db",
+                    ports=(Port(name="p", number=7), Port(name="q", number=8)),
+                    check=HealthCheck(type=kind, port=8, password="hush"),
+                ),
+                "key db 127.0.0.1 8 prism/default/good/db",
+            )
+            for kind in SPOKEN_HERE
+        ),
     ],
 )
-def test_a_dependent_makes_the_check_that_consul_makes(service: ServicePlan, expected: str) -> None:
+def test_a_dependent_makes_the_check_that_consul_makes_or_waits_for_our_word(
+    service: ServicePlan, expected: str
+) -> None:
     assert render_wait(make_plan(service), service) == expected
 
 

@@ -20,6 +20,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from prismctl.engine.nomad import shim
 from prismctl.engine.nomad.environment_files import decode_run
+from tests.free_ports import take_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -173,6 +174,28 @@ def test_what_consul_cannot_check_is_waited_for_by_key(tmp_path: Path, consul: C
     launched.wait_for_run("waiting")
     consul.keys.add("prism/default/good/migrate")
     assert launched.output()[0] == "up\n"
+
+
+def test_what_we_ask_ourselves_has_to_accept_as_well_as_to_have_a_key(
+    tmp_path: Path, consul: Consul
+) -> None:
+    port = take_port()
+    with socket.create_server(("127.0.0.1", port)):
+        wait = f"Wkey redis 127.0.0.1 {port} prism/default/good/redis"
+        entries = [f"C127.0.0.1:{consul.port}", wait, f"D{tmp_path}", *command("print('up')")]
+        consul.known.add("redis")
+        without_key = Launched(tmp_path, entries)
+        without_key.wait_for_run("waiting")
+        with pytest.raises(subprocess.TimeoutExpired):
+            without_key.process.wait(0.3)
+        consul.keys.add("prism/default/good/redis")
+        assert without_key.output()[0] == "up\n"
+    fallen = Launched(tmp_path, entries)
+    fallen.wait_for_run("waiting")
+    with pytest.raises(subprocess.TimeoutExpired):
+        fallen.process.wait(0.3)
+    with socket.create_server(("127.0.0.1", port)):
+        assert fallen.output()[0] == "up\n"
 
 
 def test_a_restart_of_consul_is_survived(tmp_path: Path) -> None:

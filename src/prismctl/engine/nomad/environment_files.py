@@ -32,9 +32,10 @@ def is_checked_by_consul(service: ServicePlan) -> bool:
 def render_wait(plan: StackPlan, dependency: ServicePlan) -> str:
     """What the shim of a dependent has to wait for: ``KIND NAME HOST PORT PATH``."""
     name = consul_name(dependency.name)
-    if not is_checked_by_consul(dependency):
-        return f"key {name} - 0 {ready_key(plan, dependency)}"
     check = dependency.check
+    is_asked_at_port = check is not None and check.type.is_asked_at_port
+    if dependency.one_shot or not dependency.ports or not (check is None or is_asked_at_port):
+        return f"key {name} - 0 {ready_key(plan, dependency)}"
     first = dependency.ports[0]
     if check is None:
         return f"tcp {name} {first.host} {first.number} /"
@@ -42,6 +43,9 @@ def render_wait(plan: StackPlan, dependency: ServicePlan) -> str:
     for port in dependency.ports:
         if check.port == port.name:
             number = port.number
+    if not can_consul_ask(check):
+        # The key stays when the service falls over; that its port accepts is seen each time.
+        return f"key {name} {LOOPBACK} {number} {ready_key(plan, dependency)}"
     return f"{check.type.value} {name} {LOOPBACK} {number} {check.path}"
 
 

@@ -38,7 +38,7 @@ REPLICA_META: Final = "prism_replica"
 _INTERRUPTED: Final = frozenset({"postgres"})
 """Programs for which SIGTERM means "once all clients have left" and SIGINT means "now, in good order"."""
 _CONSUL_CHECKS: Final = frozenset({CheckType.TCP, CheckType.HTTP, CheckType.GRPC})
-"""What Consul can ask by itself; it runs no commands here."""
+"""What Consul can ask by itself; it runs no commands here. Of what else is asked at a port, it sees that it accepts."""
 RUN_SUFFIX: Final = ".run"
 """How the name of a run file ends; before that comes the instance."""
 
@@ -100,6 +100,13 @@ def group_of(plan: StackPlan, service: ServicePlan, replica: int) -> GroupId:
 def can_consul_ask(check: HealthCheck | None) -> bool:
     """Whether Consul can make a check; without one it asks whether the first port accepts."""
     return check is None or check.type in _CONSUL_CHECKS
+
+
+def find_consul_check(check: HealthCheck | None) -> CheckType | None:
+    """The nearest to a check that Consul can make; ``None`` when it can make nothing of it."""
+    if check is None or can_consul_ask(check):
+        return CheckType.TCP if check is None else check.type
+    return CheckType.TCP if check.type.is_asked_at_port else None
 
 
 def consul_name(service: ServiceName) -> str:
@@ -225,7 +232,7 @@ def _render_ports(service: ServicePlan, ports: tuple[Port, ...]) -> list[dict[st
     check = service.check
     if (
         check is not None
-        and check.type in _CONSUL_CHECKS
+        and find_consul_check(check) is not None
         and _check_label(service, check) == _CHECK_LABEL
     ):
         reserved.append({"Label": _CHECK_LABEL, "Value": check.port})
@@ -259,19 +266,22 @@ def _render_service(
         "PortLabel": port_label(ports[0].name),
         "Meta": {"registration": str(registration)},
     }
-    check = service.check
-    if can_consul_ask(check):
-        rendered["Checks"] = [_render_check(service, check)]
+    kind = find_consul_check(service.check)
+    if kind is not None:
+        rendered["Checks"] = [_render_check(service, kind, service.check)]
     return rendered
 
 
-def _render_check(service: ServicePlan, check: HealthCheck | None) -> dict[str, Any]:
+def _render_check(
+    service: ServicePlan, kind: CheckType, check: HealthCheck | None
+) -> dict[str, Any]:
+    rendered: dict[str, Any] = {"Type": kind.value}
     if check is None:
-        rendered: dict[str, Any] = {"Type": "tcp", "PortLabel": port_label(service.ports[0].name)}
+        rendered["PortLabel"] = port_label(service.ports[0].name)
         interval, timeout = CHECK_INTERVAL_SECONDS, CHECK_INTERVAL_SECONDS
     else:
-        rendered = {"Type": check.type.value, "PortLabel": _check_label(service, check)}
-        if check.type is CheckType.HTTP:
+        rendered["PortLabel"] = _check_label(service, check)
+        if kind is CheckType.HTTP:
             rendered["Path"] = check.path
         # Neither may be under a second, Nomad says.
         interval = max(1.0, min(check.interval_seconds, CHECK_INTERVAL_SECONDS))

@@ -7,7 +7,7 @@ Python's: what is not imported starts faster. The environment file is a sequence
 
 A dependency is good once Consul knows it and either Consul's check of it passes or the same check, made from here,
 does: Consul makes its first one at a random moment within the interval. What Consul cannot check itself is good
-once there is a key of that name (``KIND`` ``key``).
+once there is a key of that name (``KIND`` ``key``) and, where a port is given, that accepts.
 """
 
 from __future__ import annotations
@@ -168,7 +168,8 @@ def wait_for(consul: str, wait: Wait) -> None:
     """Return once a dependency is good."""
     if wait.kind == "key":
         wait_until_known(consul, f"/v1/kv/{wait.path}")
-        return
+        if wait.port == "0":
+            return
     wait_until_known(consul, f"/v1/health/service/{wait.name}")
     began_at = asked_at = time.monotonic()
     while not wait.is_answering():
