@@ -62,8 +62,13 @@ podman: ## Podman for the tests that run containers; where root can install pack
 		{ apt-get update -q && apt-get install -q -y --no-install-recommends \
 			podman crun runc netavark aardvark-dns iptables catatonit; }
 
+.PHONY: backends
+backends: setup ## Redis, NATS, PostgreSQL and Kafka for the tests that run on them; packages as for `podman`
+	scripts/install_backends.sh
+	@! command -v mvn >/dev/null || $(BIN)/python scripts/fetch_kafka.py
+
 .PHONY: e2e
-e2e: tools podman
+e2e: tools podman backends
 	$(BIN)/pytest -m e2e -n 2
 
 .PHONY: bench

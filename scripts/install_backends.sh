@@ -1,0 +1,33 @@
+#!/bin/sh
+# Installs the servers that tests run on, where root can install Debian packages, and nowhere else.
+# None of them is started, neither now nor at boot: the tests start their own.
+set -eu
+
+missing=
+[ -x /usr/bin/redis-server ] || missing="$missing redis-server"
+[ -x /usr/sbin/nats-server ] || missing="$missing nats-server"
+ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || missing="$missing postgresql"
+command -v mvn >/dev/null || missing="$missing maven"
+
+[ -n "$missing" ] || exit 0
+command -v apt-get >/dev/null && [ "$(id -u)" = 0 ] || exit 0
+
+# Debian starts what it installs unless this program says no; one that is there already has its reasons.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+	trap 'rm -f "$policy"' EXIT
+	trap 'exit 130' INT
+	trap 'exit 143' TERM
+	printf '#!/bin/sh\nexit 101\n' >"$policy"
+	chmod 755 "$policy"
+fi
+
+apt-get update -q
+# shellcheck disable=SC2086 # one word a package
+DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing
+
+if [ -d /run/systemd/system ]; then
+	for package in $missing; do
+		[ "$package" = maven ] || systemctl disable --quiet "$package"
+	done
+fi
