@@ -37,6 +37,20 @@ _LOCAL: Final = "localhost"
 """Where Podman puts images that were built here under a short name."""
 
 
+_VARIABLES: Final = frozenset(
+    {
+        "DBUS_SESSION_BUS_ADDRESS",
+        "REGISTRY_AUTH_FILE",
+        "STORAGE_DRIVER",
+        "STORAGE_OPTS",
+        "XDG_CONFIG_HOME",
+        "XDG_DATA_HOME",
+        "XDG_RUNTIME_DIR",
+    }
+)
+_VARIABLE_FAMILIES: Final = ("CONTAINERS_", "CONTAINER_", "DOCKER_", "PODMAN_")
+
+
 class BrokenError(PrismError):
     """The program is there and does not run containers."""
 
@@ -61,7 +75,7 @@ def find_containers(
     docker = find_program(DOCKER, environment)
     if not docker:
         return no_containers(obstacle)
-    tool = ContainerTool(kind=DOCKER, program=docker)
+    tool = ContainerTool(kind=DOCKER, program=docker, environment=choose_variables(environment))
     try:
         return _with_images(tool, environment)
     except PrismError as error:
@@ -96,7 +110,8 @@ def _look_at_podman(
         from prismctl.install.podman import ensure_podman_works
 
         asyncio.run(ensure_podman_works(home, environment, lambda _: None))
-    tool = ContainerTool(kind=PODMAN, program=str(program), environment=podman_environment(home))
+    variables = {**choose_variables(environment), **podman_environment(home)}
+    tool = ContainerTool(kind=PODMAN, program=str(program), environment=variables)
     return _with_images(tool, environment)
 
 
@@ -133,6 +148,15 @@ def judge_image(
         reason = f"the image {image} is not here, and {obstacle}"
         return ImageFacts(is_here=False, can_be_had=False, reason=reason)
     return ImageFacts(is_here=False, can_be_had=True)
+
+
+def choose_variables(environment: Mapping[str, str]) -> dict[str, str]:
+    """The part of an environment by which clients find their storage, their sockets and their logins."""
+    return {
+        name: text
+        for name, text in sorted(environment.items())
+        if name in _VARIABLES or name.startswith(_VARIABLE_FAMILIES)
+    }
 
 
 def _list_images(tool: ContainerTool, environment: Mapping[str, str]) -> frozenset[str]:

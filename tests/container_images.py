@@ -1,0 +1,88 @@
+"""Images for tests, made from programs of this machine: no registry is needed, and none is asked."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import shutil
+import subprocess
+import tarfile
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class ImageShop:
+    """Makes images under names that nobody else has, and takes them away again."""
+
+    def __init__(self, program: str) -> None:
+        self._program = program
+        self._made: list[str] = []
+
+    def make(self, *programs: str, changes: Iterable[str] = ()) -> str:
+        """The name of an image in which these programs of the machine are, with the libraries that they need."""
+        name = f"localhost/prism-test-{uuid.uuid4().hex[:12]}:1"
+        options = [word for change in changes for word in ("--change", change)]
+        archive = pack(programs)
+        self._call("import", *options, "-", name, data=archive)
+        self._made.append(name)
+        return name
+
+    def clear(self) -> None:
+        for name in self._made:
+            self._call("rmi", "--force", name)
+
+    def containers(self, label: str) -> list[str]:
+        """Names of all containers with a label, running or not."""
+        listed = self._call(
+            "ps", "--all", "--filter", f"label={label}", "--format", "{{.Names}} {{.Status}}"
+        )
+        return listed.split("\n") if listed else []
+
+    def run(self, *arguments: str) -> str:
+        return self._call(*arguments)
+
+    def _call(self, *arguments: str, data: bytes = b"") -> str:
+        done = subprocess.run(
+            (self._program, *arguments), input=data, capture_output=True, timeout=120, check=False
+        )
+        assert done.returncode == 0, done.stderr.decode()
+        return done.stdout.decode().strip()
+
+
+def pack(programs: Iterable[str]) -> bytes:
+    """A file system with programs in ``/bin``, their libraries, and a user."""
+    target = io.BytesIO()
+    with tarfile.open(fileobj=target, mode="w") as archive:
+        packed: set[str] = set()
+        for name in programs:
+            path = shutil.which(name)
+            assert path is not None, f"{name} is not on this machine"
+            add(archive, Path(path), f"bin/{name}", packed)
+            for library in find_libraries(path):
+                add(archive, library, str(library).lstrip("/"), packed)
+        for directory in ("tmp", "data", "proc", "dev", "sys", "run"):
+            entry = tarfile.TarInfo(directory)
+            entry.type, entry.mode = tarfile.DIRTYPE, 0o1777
+            archive.addfile(entry)
+        users = b"root:x:0:0:root:/root:/bin/sh\n"
+        entry = tarfile.TarInfo("etc/passwd")
+        entry.size, entry.mode = len(users), 0o644
+        archive.addfile(entry, io.BytesIO(users))
+    return target.getvalue()
+
+
+def find_libraries(program: str) -> list[Path]:
+    done = subprocess.run(("ldd", program), capture_output=True, text=True, check=False)
+    return [Path(found) for found in re.findall(r"(/\S+)", done.stdout) if Path(found).exists()]
+
+
+def add(archive: tarfile.TarFile, source: Path, name: str, packed: set[str]) -> None:
+    if name in packed:
+        return
+    packed.add(name)
+    archive.add(os.path.realpath(source), arcname=name, recursive=False)

@@ -1,0 +1,290 @@
+"""Services that are containers, on both engines: run, watched, ended, and never left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from prismctl.client import StackCondition, find_condition
+from prismctl.errors import ExitCode
+from tests.container_images import ImageShop
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.e2e.conftest import Shell
+
+PODMAN = shutil.which("podman") or ""
+
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.timeout(240),
+    pytest.mark.skipif(not PODMAN, reason="Podman is not installed"),
+    # Podman's storage is one for all of them.
+    pytest.mark.xdist_group("podman"),
+]
+
+
+@pytest.fixture(scope="module")
+def shop() -> Iterator[ImageShop]:
+    shop = ImageShop(PODMAN)
+    yield shop
+    shop.clear()
+
+
+@pytest.fixture(scope="module")
+def redis_image(shop: ImageShop) -> str:
+    return shop.make(
+        "redis-server",
+        changes=[
+            'ENTRYPOINT ["/bin/redis-server"]',
+            'CMD ["--bind","0.0.0.0","--protected-mode","no","--save","","--dir","/data"]',
+        ],
+    )
+
+
+@pytest.fixture(scope="module")
+def tools_image(shop: ImageShop) -> str:
+    return shop.make("sh", "sleep", "env", "cat", "head", "tail", changes=['CMD ["/bin/sh"]'])
+
+
+@pytest.fixture
+def containers(shell: Shell, shop: ImageShop) -> Iterator[Callable[[], list[str]]]:
+    """The containers of this stack; there must be none when all is over."""
+
+    def look() -> list[str]:
+        return shop.containers(f"prism.keeper={shell.lab.paths.keeper_id}")
+
+    yield look
+    if find_condition(shell.lab.paths) is not StackCondition.STOPPED:
+        shell.run("dev", "stop")
+    assert look() == []
+
+
+def write(shell: Shell, *services: dict[str, Any]) -> str:
+    path = shell.lab.home.parent / "services.yaml"
+    path.write_text(json.dumps({"core": False, "services": list(services)}))
+    return str(path)
+
+
+def redis(image: str, **more: Any) -> dict[str, Any]:
+    return {
+        "name": "redis-box",
+        "default": True,
+        "container": image,
+        "port": 6379,
+        **more,
+    }
+
+
+def script(image: str, text: str, **more: Any) -> dict[str, Any]:
+    return {
+        "name": "script-box",
+        "default": True,
+        "container": image,
+        "args": ["/bin/sh", "-c", text],
+        **more,
+    }
+
+
+def start(shell: Shell, engine: str, *services: dict[str, Any], expect: int = 0) -> str:
+    return shell.run(
+        *("dev", "start", "--engine", engine, "--no-dashboard"),
+        *("--services", write(shell, *services)),
+        expect=expect,
+    )
+
+
+def ask_redis(address: str, command: bytes) -> bytes:
+    host, _, port = address.rpartition(":")
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall(command + b"\r\n")
+        return connection.recv(4096)
+
+
+def service(shell: Shell, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = next(s for s in shell.status()["services"] if s["name"] == name)
+    return found
+
+
+@pytest.mark.usefixtures("containers")
+def test_a_container_answers_on_its_port_and_its_figures_are_its_own(
+    shell: Shell, engine: str, redis_image: str, wait_until: Callable[..., None]
+) -> None:
+    said = start(shell, engine, redis(redis_image))
+    assert "runtime=container" in said
+
+    assert ask_redis(shell.address("redis-box"), b"PING") == b"+PONG\r\n"
+    # The client alone needs several times that.
+    wait_until(lambda: 0 < service(shell, "redis-box")["memory_bytes"] < 25 << 20)
+
+
+def test_a_killed_container_comes_back(
+    shell: Shell,
+    engine: str,
+    redis_image: str,
+    containers: Callable[[], list[str]],
+    wait_until: Callable[..., None],
+) -> None:
+    start(shell, engine, redis(redis_image))
+    records = list(shell.lab.paths.containers.glob("*.pid"))
+    (inside,) = (int(record.read_text()) for record in records)
+
+    os.kill(inside, signal.SIGKILL)
+
+    wait_until(lambda: service(shell, "redis-box")["restarts"] == 1)
+    wait_until(lambda: service(shell, "redis-box")["state"] == "healthy")
+    assert service(shell, "redis-box")["last_error"] == "exited with code 137 (SIGKILL)"
+    assert len(containers()) == 1
+
+
+def test_a_container_whose_client_is_killed_is_replaced(
+    shell: Shell,
+    engine: str,
+    redis_image: str,
+    containers: Callable[[], list[str]],
+    wait_until: Callable[..., None],
+) -> None:
+    start(shell, engine, redis(redis_image))
+    client = service(shell, "redis-box")["pid"]
+
+    os.kill(client, signal.SIGKILL)
+
+    wait_until(lambda: service(shell, "redis-box")["pid"] not in {None, client})
+    wait_until(lambda: service(shell, "redis-box")["state"] == "healthy")
+    assert ask_redis(shell.address("redis-box"), b"PING") == b"+PONG\r\n"
+    assert len(containers()) == 1
+
+
+def test_a_container_goes_with_its_killed_keeper_and_comes_back_with_the_next(
+    shell: Shell,
+    engine: str,
+    redis_image: str,
+    containers: Callable[[], list[str]],
+    wait_until: Callable[..., None],
+) -> None:
+    start(shell, engine, redis(redis_image))
+    before = service(shell, "redis-box")["pid"]
+
+    os.kill(shell.lab.keeper_pid(), signal.SIGKILL)
+
+    def is_back() -> bool:
+        found = service(shell, "redis-box")
+        return str(found["state"]) == "healthy" and found["pid"] != before
+
+    wait_until(is_back, lambda: f"{shell.status()}", seconds=60)
+    assert len(containers()) == 1
+
+
+def test_a_start_after_everything_was_killed_takes_the_old_container_away(
+    shell: Shell,
+    engine: str,
+    redis_image: str,
+    containers: Callable[[], list[str]],
+    wait_until: Callable[..., None],
+) -> None:
+    start(shell, engine, redis(redis_image))
+    both = (shell.lab.keeper_pid(), shell.lab.daemon_pid())
+    for signum in (signal.SIGSTOP, signal.SIGKILL):
+        for pid in both:
+            os.kill(pid, signum)
+    wait_until(lambda: find_condition(shell.lab.paths) is StackCondition.LEFT_BEHIND)
+
+    start(shell, engine, redis(redis_image))
+
+    assert len(containers()) == 1
+    assert ask_redis(shell.address("redis-box"), b"PING") == b"+PONG\r\n"
+
+
+def test_what_a_container_is_given_arrives_as_it_was_written(
+    shell: Shell, engine: str, tools_image: str, wait_until: Callable[..., None]
+) -> None:
+    given = {
+        "SPACES": " a  \"b\" 'c' ",
+        "DOLLAR": "$HOME $${x} `id`",
+        "LINES": "one\ntwo\n",
+        "UNICODE": "größe ☃",
+        "LONG": "x" * 100_000,
+        "HOME": "/data",
+        "PATH": "/bin",
+    }
+    box = script(
+        tools_image, "env -0 > /data/seen; exec sleep 1000", env=given, volumes=["./box:/data"]
+    )
+    (shell.lab.home.parent / "box").mkdir()
+    start(shell, engine, box)
+    seen = shell.lab.home.parent / "box" / "seen"
+    wait_until(lambda: seen.exists() and seen.stat().st_size > 100_000)
+    found = dict(
+        entry.split("=", 1) for entry in seen.read_text(encoding="utf-8").split("\0") if entry
+    )
+    expected = {**given, "DOLLAR": "$HOME ${x} `id`"}
+    assert {name: found[name] for name in expected} == expected
+    assert found["PRISM_SERVICE"] == "script-box"
+    assert "PRISM_HOME" not in found
+    shell.run("dev", "stop")
+
+
+@pytest.mark.parametrize("engine", ["local"])
+def test_a_container_that_ends_at_once_says_how(
+    shell: Shell, engine: str, tools_image: str, containers: Callable[[], list[str]]
+) -> None:
+    start(shell, engine, script(tools_image, "echo no luck; exit 3"), expect=int(ExitCode.PARTIAL))
+    assert "exited with code 3" in service(shell, "script-box")["reason"]
+    assert "no luck" in shell.run("dev", "logs", "script-box", "--tail", "1")
+    assert containers() == []
+
+
+@pytest.mark.parametrize("engine", ["local"])
+@pytest.mark.usefixtures("containers")
+def test_a_volume_that_is_not_there_is_told(shell: Shell, engine: str, tools_image: str) -> None:
+    box = script(tools_image, "exec sleep 1000", volumes=["./missing:/data"])
+    start(shell, engine, box, expect=int(ExitCode.PARTIAL))
+    reason = service(shell, "script-box")["reason"]
+    assert "could not be started" in reason
+    assert "missing" in reason
+
+
+@pytest.mark.parametrize("engine", ["local"])
+def test_a_container_of_our_name_that_was_left_is_no_obstacle(
+    shell: Shell,
+    engine: str,
+    redis_image: str,
+    shop: ImageShop,
+    containers: Callable[[], list[str]],
+) -> None:
+    name = f"{shell.lab.paths.keeper_id}-redis-box"
+    shop.run("create", "--name", name, redis_image)
+    start(shell, engine, redis(redis_image))
+    assert len(containers()) == 1
+
+
+@pytest.mark.parametrize("engine", ["local"])
+@pytest.mark.usefixtures("containers")
+def test_an_image_that_is_nowhere_is_told_before_anything_starts(shell: Shell, engine: str) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        registry = f"127.0.0.1:{unused.getsockname()[1]}"
+        said = start(shell, engine, redis(f"{registry}/gone:1"), expect=int(ExitCode.MISSING_TOOL))
+    assert f"the image {registry}/gone:1 is not here, and {registry} does not answer" in said
+    assert find_condition(shell.lab.paths) is StackCondition.STOPPED
+
+
+@pytest.mark.parametrize("engine", ["local"])
+def test_where_an_image_is_nowhere_the_program_of_this_machine_is_taken(
+    shell: Shell, engine: str
+) -> None:
+    box = redis(
+        "localhost/nowhere:1",
+        command=["redis-server", "--port", "${self.port}", "--save", "", "--dir", "${self.data}"],
+    )
+    said = start(shell, engine, box)
+    assert "runtime=native" in said
+    assert "there is no image localhost/nowhere:1 on this machine" in said
+    shell.run("dev", "stop")
