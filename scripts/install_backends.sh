@@ -3,10 +3,15 @@
 # None of them is started, neither now nor at boot: the tests start their own.
 set -eu
 
+PATH=$PATH:/usr/sbin
+for directory in /usr/lib/postgresql/*/bin; do
+	PATH=$PATH:$directory
+done
+
 missing=
-[ -x /usr/bin/redis-server ] || missing="$missing redis-server"
-[ -x /usr/sbin/nats-server ] || missing="$missing nats-server"
-ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || missing="$missing postgresql"
+command -v redis-server >/dev/null || missing="$missing redis-server"
+command -v nats-server >/dev/null || missing="$missing nats-server"
+command -v postgres >/dev/null || missing="$missing postgresql"
 command -v mvn >/dev/null || missing="$missing maven"
 
 [ -n "$missing" ] || exit 0

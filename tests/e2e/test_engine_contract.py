@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from prismctl.client import StackCondition, find_condition
-from prismctl.domain.plan import EngineName
+from prismctl.domain.plan import EngineName, Port
+from prismctl.domain.service import CheckType, HealthCheck
+from tests.free_ports import take_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -121,6 +123,41 @@ def test_a_plan_runs_in_dependency_order_and_is_told_truly(trial: Trial) -> None
         environment = Path(f"/proc/{service['pid']}/environ").read_bytes().split(b"\0")
         assert f"PRISM_SERVICE={service['name']}".encode() in environment
         assert f"PORT={service['ports'][0]['port']}".encode() in environment
+
+
+LOADING_STORE = """
+import os, socketserver
+asked = 0
+class Answer(socketserver.StreamRequestHandler):
+    def handle(self):
+        global asked
+        for line in self.rfile:
+            if line == b"PING\\r\\n":
+                asked += 1
+                self.wfile.write(b"+PONG\\r\\n" if asked > 20 else b"-LOADING wait\\r\\n")
+socketserver.TCPServer.allow_reuse_address = True
+socketserver.TCPServer(("127.0.0.1", int(os.environ["PORT"])), Answer).serve_forever()
+"""
+"""Accepts at once, and serves from the 21st question on."""
+
+
+def test_a_dependent_waits_for_an_answer_in_the_protocol_of_what_it_needs(trial: Trial) -> None:
+    lab = trial.lab
+    port = take_port()
+    store = lab.python(
+        "store",
+        LOADING_STORE,
+        ports=(Port(name="db", number=port),),
+        check=HealthCheck(type=CheckType.REDIS, port=port),
+    )
+
+    result = trial.run(store, lab.service("top", needs=("store",)))
+
+    assert result["outcome"] == "ready"
+    events = list(lab.client.events())
+    store_served = time_of(events, "service.healthy", "store")
+    assert store_served > time_of(events, "service.starting", "store") + 0.5
+    assert time_of(events, "service.starting", "top") > store_served - 0.25
 
 
 def test_a_killed_service_comes_back(trial: Trial) -> None:

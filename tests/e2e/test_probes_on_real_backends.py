@@ -42,11 +42,13 @@ def place() -> Iterator[Path]:
         yield Path(directory)
 
 
-def find_program(pattern: str) -> str:
-    found = sorted(str(path) for path in Path("/").glob(pattern.removeprefix("/")))
-    if not found:
-        pytest.fail(f"{pattern} is not there: `make backends` installs it")
-    return found[-1]
+def find_program(name: str) -> Path:
+    versions = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    places = [os.environ["PATH"], "/usr/sbin", *map(str, versions)]
+    found = shutil.which(name, path=os.pathsep.join(places))
+    if found is None:
+        pytest.fail(f"{name} is not there: `make backends` installs it")
+    return Path(found).absolute()
 
 
 @contextmanager
@@ -102,7 +104,7 @@ async def ask(check: CheckType, port: int, **fields: Any) -> str:
 def redis(place: Path, *arguments: str) -> Iterator[int]:
     port = take_port()
     words = ["--bind", "127.0.0.1", "--port", str(port), "--dir", str(place), "--save", ""]
-    with running(place, find_program("/usr/bin/redis-server"), *words, *arguments):
+    with running(place, str(find_program("redis-server")), *words, *arguments):
         yield port
 
 
@@ -146,7 +148,7 @@ async def test_redis_is_not_ready_while_it_loads(place: Path) -> None:
 def nats(place: Path, *arguments: str) -> Iterator[int]:
     port = take_port()
     words = ["-a", "127.0.0.1", "-p", str(port), "-sd", str(place / "store")]
-    with running(place, find_program("/usr/sbin/nats-server"), *words, *arguments):
+    with running(place, str(find_program("nats-server")), *words, *arguments):
         yield port
 
 
@@ -197,7 +199,7 @@ class Postgres:
         self.place = place
         self.data = place / "data"
         self.port = take_port()
-        self.programs = Path(find_program("/usr/lib/postgresql/*/bin/postgres")).parent
+        self.programs = find_program("postgres").resolve().parent
         self.account: dict[str, Any] = {}
         if os.geteuid() == 0:
             found = pwd.getpwnam("postgres")
@@ -312,9 +314,7 @@ transaction.state.log.min.isr=1
 @pytest.fixture
 def kafka(place: Path) -> Iterator[tuple[int, int]]:
     """The ports of a server that was started a moment ago: broker and controller."""
-    java = shutil.which("java")
-    if java is None:
-        pytest.fail("java is not there: `make backends` installs it")
+    java = str(find_program("java"))
     fetched = subprocess.run(
         [sys.executable, str(FETCH_KAFKA)], capture_output=True, text=True, check=False
     )
