@@ -235,7 +235,7 @@ def test_what_a_container_is_given_arrives_as_it_was_written(
 def test_a_container_that_ends_at_once_says_how(
     shell: Shell, engine: str, tools_image: str, containers: Callable[[], list[str]]
 ) -> None:
-    start(shell, engine, script(tools_image, "echo no luck; exit 3"), expect=int(ExitCode.PARTIAL))
+    start(shell, engine, script(tools_image, "echo no luck; exit 3"), expect=int(ExitCode.FAILED))
     assert "exited with code 3" in service(shell, "script-box")["reason"]
     assert "no luck" in shell.run("dev", "logs", "script-box", "--tail", "1")
     assert containers() == []
@@ -245,7 +245,7 @@ def test_a_container_that_ends_at_once_says_how(
 @pytest.mark.usefixtures("containers")
 def test_a_volume_that_is_not_there_is_told(shell: Shell, engine: str, tools_image: str) -> None:
     box = script(tools_image, "exec sleep 1000", volumes=["./missing:/data"])
-    start(shell, engine, box, expect=int(ExitCode.PARTIAL))
+    start(shell, engine, box, expect=int(ExitCode.FAILED))
     reason = service(shell, "script-box")["reason"]
     assert "could not be started" in reason
     assert "missing" in reason

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from prismctl.domain.observation import Phase
 from prismctl.domain.plan import LOOPBACK
 from prismctl.domain.replicas import plan_replica
-from prismctl.domain.service import CheckType
+from prismctl.domain.service import CheckType, Runtime
 from prismctl.keeper.protocol import KEEPER_ID_VARIABLE
 from prismctl.probes.question import Question
 from prismctl.runtime.command import render_environment
+from prismctl.runtime.container import container_name
+from prismctl.runtime.container_records import process_file
 
 if TYPE_CHECKING:
     from prismctl.domain.observation import InstanceObservation
     from prismctl.domain.plan import ServicePlan, StackPlan
     from prismctl.domain.service import HealthCheck
     from prismctl.files.paths import StackPaths
+
+
+CONTAINER_SECONDS: Final = 2.0
+"""How long a look at a container's process may take beyond the time that it has to live."""
 
 
 def find_question(
@@ -30,6 +36,8 @@ def find_question(
     if seen.ports and seen.ports != service.ports:
         own = plan_replica(service, ports=seen.ports, data=str(data))
     check = own.check
+    is_container = own.runtime is Runtime.CONTAINER
+    name = container_name(own, seen.key.replica, paths)
     if check is None:
         return Question(
             key=seen.key,
@@ -39,8 +47,13 @@ def find_question(
             min_uptime_seconds=own.min_uptime_seconds,
             pid=seen.pid,
             start_ticks=seen.start_ticks,
+            pid_file=process_file(paths, name) if is_container else None,
+            timeout_seconds=own.min_uptime_seconds + CONTAINER_SECONDS,
         )
     is_exec = check.type is CheckType.EXEC
+    command = check.command
+    if is_exec and is_container and plan.containers is not None:
+        command = (plan.containers.program, "exec", name, *command)
     return Question(
         key=seen.key,
         run=seen.run,
@@ -48,9 +61,9 @@ def find_question(
         host=_host_of(own, check.port),
         port=check.port if isinstance(check.port, int) else 0,
         path=check.path,
-        command=check.command,
+        command=command,
         env=render_environment(own, seen.key.replica, plan) if is_exec else {},
-        directory=own.working_directory or str(data),
+        directory=str(data) if is_container else own.working_directory or str(data),
         user=check.user,
         password=check.password,
         jetstream=check.jetstream,

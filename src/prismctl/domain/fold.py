@@ -15,6 +15,7 @@ from prismctl.domain.observation import (
     describe_hopeless,
     is_about_hopeless,
 )
+from prismctl.domain.service import Runtime
 from prismctl.domain.snapshot import (
     InstanceSnapshot,
     ServiceSnapshot,
@@ -65,6 +66,8 @@ class _Moment(NamedTuple):
     """The instances of which something is known, by service."""
 
 
+_CONTAINER_START_SECONDS: Final = 30.0
+"""How long a container without a check may be on its way: it takes longer than a process to begin."""
 _SETTLED_PHASES: Final = {
     Phase.COMPLETED: ServiceState.COMPLETED,
     Phase.STOPPING: ServiceState.STOPPING,
@@ -262,7 +265,8 @@ def _judge_running(
         # Who asks sees to the time; age alone would call something healthy whose end is not known yet.
         probe = moment.world.probes.get(seen.key)
         is_up = probe is not None and probe.run == seen.run and probe.is_ok
-        return (ServiceState.HEALTHY if is_up else ServiceState.STARTING), ""
+        said = probe.message if probe is not None and not is_up else ""
+        return (ServiceState.HEALTHY if is_up else ServiceState.STARTING), said
     return _judge_answers(seen, moment, is_early=age < service.check.start_period_seconds)
 
 
@@ -322,6 +326,8 @@ def _judge_answers(
 
 
 def _start_period(service: ServicePlan) -> float:
+    if service.check is None and service.runtime is Runtime.CONTAINER:
+        return _CONTAINER_START_SECONDS
     return service.check.start_period_seconds if service.check else service.min_uptime_seconds
 
 

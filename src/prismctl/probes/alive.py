@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -9,6 +10,8 @@ from typing import TYPE_CHECKING
 from prismctl.probes.question import NotReadyError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from prismctl.probes.question import Question
 
 
@@ -16,10 +19,31 @@ async def probe_alive(question: Question) -> None:
     """Look whether the process is there; on another machine its engine's word has to do.
 
     Raises:
-        NotReadyError: it has ended, and its engine is about to say so.
+        NotReadyError: it has ended, and its engine is about to say so; or its container has not begun.
     """
+    if question.pid_file is not None:
+        await _look_inside(question.pid_file, question.min_uptime_seconds)
     if question.pid is not None and not _is_alive(question.pid, question.start_ticks):
         raise NotReadyError("it has ended")
+
+
+async def _look_inside(record: Path, seconds: float) -> None:
+    """That there is a client says nothing: the process inside has to live as long as any other."""
+    pid = _read_number(record)
+    if pid is None:
+        raise NotReadyError("its container has not begun")
+    # Elsewhere the process is in a virtual machine, and its number means nothing here.
+    is_here = sys.platform == "linux"
+    await asyncio.sleep(seconds)
+    if _read_number(record) != pid or (is_here and not _is_alive(pid, None)):
+        raise NotReadyError("its container has ended")
+
+
+def _read_number(record: Path) -> int | None:
+    try:
+        return int(record.read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return None
 
 
 def _is_alive(pid: int, start_ticks: int | None) -> bool:

@@ -8,13 +8,20 @@ from typing import TYPE_CHECKING
 from prismctl.runtime.run_container import Records
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from prismctl.files.paths import StackPaths
+
+
+def process_file(paths: StackPaths, name: str) -> Path:
+    """Has the number of the first process inside, as long as there is one."""
+    return Records(paths.containers, name).process
 
 
 def read_process(paths: StackPaths, name: str) -> int | None:
     """The first process inside, as this machine numbers it; ``None`` as long as there is none."""
     try:
-        return int(Records(paths.containers, name).process.read_text(encoding="ascii"))
+        return int(process_file(paths, name).read_text(encoding="ascii"))
     except (OSError, ValueError):
         return None
 
