@@ -175,7 +175,7 @@ class _Planning:
         facts = gather_facts(
             home_tools=self.home.tools,
             project_directory=directory,
-            look_for_containers=cache(self._look_for_containers),
+            look_for_containers=cache(lambda: self._look_for_containers(settings)),
             environment=self.environment,
         )
         selection = self._select(catalog, project, profile, facts)
@@ -198,10 +198,15 @@ class _Planning:
         plan = replace(resolution.plan, project=file)
         return plan if request.running is None else self._continue(plan)
 
-    def _look_for_containers(self) -> ContainerFacts:
+    def _look_for_containers(self, settings: Settings) -> ContainerFacts:
         from prismctl.install.containers.availability import find_containers
 
-        return find_containers(self.home, self.environment, may_try=not self.request.is_trial)
+        return find_containers(
+            self.home,
+            self.environment,
+            kind=settings.containers,
+            may_try=not self.request.is_trial,
+        )
 
     def _can_have(self, number: int, stack: StackName) -> bool:
         """Whether a service of the stack could listen there, and no other start is about to."""

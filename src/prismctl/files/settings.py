@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from prismctl.domain.containers import DOCKER, PODMAN
 from prismctl.domain.plan import FailurePolicy
 from prismctl.domain.problems import NOWHERE, Place
 from prismctl.domain.service import Runtime
@@ -24,6 +25,8 @@ class Settings:
     engine: str = "auto"
     runtime: Runtime | None = None
     """Container or native, where a service offers both; ``None``: decided by what is there."""
+    containers: str = "auto"
+    """What runs containers: ``podman``, ``docker``, or ``auto``: Podman where it works."""
     auto_ports: bool = False
     """A port that is taken is replaced by a free one."""
     persist: bool = False
@@ -52,6 +55,7 @@ class Settings:
 
 
 ENGINES = ("auto", "nomad", "local", "cluster")
+CONTAINER_TOOLS = ("auto", PODMAN, DOCKER)
 RUNTIMES = ("auto", Runtime.CONTAINER.value, Runtime.NATIVE.value)
 
 
@@ -115,6 +119,7 @@ def make_settings(
     return Settings(
         engine=given.get("engine", defaults.engine),
         runtime=None if runtime == "auto" else Runtime(runtime),
+        containers=given.get("containers", defaults.containers),
         auto_ports=given.get("auto_ports", defaults.auto_ports),
         persist=given.get("persist", defaults.persist),
         on_failure=FailurePolicy(given.get("on_failure", defaults.on_failure)),
@@ -148,6 +153,9 @@ def settings_shape() -> Fields:
             "engine": Key(OneOf("engine", ENGINES), "who runs the services"),
             "runtime": Key(
                 OneOf("runtime", RUNTIMES), "what is preferred where a service offers both"
+            ),
+            "containers": Key(
+                OneOf("container tool", CONTAINER_TOOLS), "what runs containers where both are here"
             ),
             "auto_ports": Key(Flag(), "a port that is taken is replaced by a free one"),
             "persist": Key(Flag(), "keep data from one start to the next"),

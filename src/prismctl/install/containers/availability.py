@@ -56,30 +56,32 @@ class BrokenError(PrismError):
 
 
 def find_containers(
-    home: Home, environment: Mapping[str, str], *, may_try: bool = True
+    home: Home, environment: Mapping[str, str], *, kind: str = "", may_try: bool = True
 ) -> ContainerFacts:
     """Whether containers can be run for a home: with Podman, or with Docker where Podman cannot.
 
     Args:
         home: whose settings Podman is run with.
         environment: of the one who asks.
+        kind: `PODMAN` or `DOCKER`, where only that one will do.
         may_try: whether a Podman that nobody has tried yet may be tried now, which writes its settings into home.
     """
-    podman = find_tool(PODMAN, home.tools, environment)
-    obstacle = "Podman is not installed"
+    podman = find_tool(PODMAN, home.tools, environment) if kind != DOCKER else None
+    obstacle = f"the settings ask for {kind}" if kind == DOCKER else "Podman is not installed"
     if podman is not None:
         try:
             return _look_at_podman(home, Path(podman.path), environment, may_try=may_try)
         except PrismError as error:
             obstacle = f"Podman does not work here: {error.message}"
-    docker = find_program(DOCKER, environment)
+    docker = find_program(DOCKER, environment) if kind != PODMAN else ""
     if not docker:
-        return no_containers(obstacle)
+        return no_containers("Docker is not installed" if kind == DOCKER else obstacle)
     tool = ContainerTool(kind=DOCKER, program=docker, environment=choose_variables(environment))
     try:
         return _with_images(tool, environment)
     except PrismError as error:
-        return no_containers(f"{obstacle}, and Docker does not work here: {error.message}")
+        broken = f"Docker does not work here: {error.message}"
+        return no_containers(broken if kind == DOCKER else f"{obstacle}, and {broken}")
 
 
 def check_registry(host: str) -> str:
