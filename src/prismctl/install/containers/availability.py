@@ -67,7 +67,7 @@ def find_containers(
         may_try: whether a Podman that nobody has tried yet may be tried now, which writes its settings into home.
     """
     podman = find_tool(PODMAN, home.tools, environment) if kind != DOCKER else None
-    obstacle = f"the settings ask for {kind}" if kind == DOCKER else "Podman is not installed"
+    obstacle = "Podman is not installed"
     if podman is not None:
         try:
             return _look_at_podman(home, Path(podman.path), environment, may_try=may_try)
