@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import glob
 import hashlib
 import os
+import re
 import socket
 import stat
 import sys
@@ -32,6 +34,33 @@ BINARIES_DIRECTORY: Final = Path("build", "binaries")
 _OWN_PACKAGES: Final = (b"prism_services", b"prismctl")
 _SCRIPT_HEAD_BYTES: Final = 1024
 _COMMAND_LENGTH: Final = 60
+
+_NAMED_BY: Final = {"kafka-server-start.sh": "KAFKA_HOME", "java": "JAVA_HOME"}
+"""Programs for which a variable names the installation that is meant."""
+_POSTGRES_PLACES: Final = (
+    "/usr/lib/postgresql/*/bin",
+    "/usr/pgsql-*/bin",
+    "/opt/homebrew/opt/postgresql@*/bin",
+    "/usr/local/opt/postgresql@*/bin",
+)
+SERVER_PLACES: Final = {
+    "postgres": _POSTGRES_PLACES,
+    "initdb": _POSTGRES_PLACES,
+    # On nobody's PATH but root's.
+    "nats-server": ("/usr/sbin", "/usr/local/sbin"),
+    "kafka-server-start.sh": (
+        "{tools}/kafka/bin",
+        "/opt/kafka/bin",
+        "/opt/homebrew/opt/kafka/libexec/bin",
+        "/usr/local/opt/kafka/libexec/bin",
+    ),
+    "java": (
+        "/usr/lib/jvm/default-java/bin",
+        "/opt/homebrew/opt/openjdk/bin",
+        "/usr/local/opt/openjdk/bin",
+    ),
+}
+"""Where servers are that PATH does not know: packages of Debian and Red Hat, Homebrew, and what init has brought."""
 
 _LISTENING: Final = "0A"
 _TIME_WAIT: Final = "06"
@@ -127,6 +156,7 @@ def gather_facts(
     home_tools: Path,
     project_directory: Path,
     look_for_containers: Callable[[], ContainerFacts],
+    read_version: Callable[[str], str] | None = None,
     environment: Mapping[str, str] = os.environ,
 ) -> MachineFacts:
     """What choices on this machine depend on.
@@ -135,6 +165,7 @@ def gather_facts(
         home_tools: the ``bin`` of the home.
         project_directory: where ``build/binaries`` is looked for.
         look_for_containers: says whether containers can be run; called at most when somebody has to know.
+        read_version: says which version a program is; likewise.
         environment: whose PATH counts.
     """
     tools = {name: find_tool(name, home_tools, environment) for name in NOMAD_TOOLS}
@@ -144,6 +175,7 @@ def gather_facts(
         find_binary=lambda name: _find_binary(binaries / name),
         tools={name: tool.path for name, tool in tools.items() if tool is not None},
         look_for_containers=look_for_containers,
+        read_version=read_version,
         memory_bytes=read_memory_bytes(),
         system=sys.platform,
     )
@@ -153,7 +185,38 @@ def find_program(name: str, environment: Mapping[str, str] = os.environ) -> str:
     """The absolute path of a program, empty where there is none; commands of this very package don't count."""
     if "/" in name:
         return name if _is_program(Path(name)) else ""
-    return _search_path(name, environment, skips_own=True)
+    named = _search_named(name, environment)
+    if named:
+        return named
+    return _search_path(name, environment, skips_own=True) or _search_places(name, environment)
+
+
+def _search_named(name: str, environment: Mapping[str, str]) -> str:
+    """A program in the installation that a variable points to; that goes before PATH."""
+    home = environment.get(_NAMED_BY.get(name, ""))
+    program = Path(home, "bin", name) if home else None
+    return (
+        str(program)
+        if program is not None and program.is_absolute() and _is_program(program)
+        else ""
+    )
+
+
+def _search_places(name: str, environment: Mapping[str, str]) -> str:
+    """A server where packages put it without putting it on PATH; the newest, where there are several."""
+    tools = tools_directory(environment)
+    for place in SERVER_PLACES.get(name, ()):
+        pattern = place.format(tools=glob.escape(str(tools)))
+        for directory in sorted(glob.glob(pattern), key=_newest_last, reverse=True):  # noqa: PTH207 - absolute
+            program = Path(directory, name)
+            is_in_tools = program.is_relative_to(tools)
+            if _is_program(program) and _is_safe(program, judges_owner=is_in_tools):
+                return str(program)
+    return ""
+
+
+def _newest_last(path: str) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", path)]
 
 
 def is_own_script(path: str) -> bool:

@@ -26,6 +26,8 @@ from prismctl.domain.selection import (
 from prismctl.domain.service import DEFAULT_STACK, Runtime, ServiceType
 from prismctl.errors import ConfigError, PrismError, Problem
 from prismctl.files.catalog import load_catalog
+from prismctl.files.passwords import Passwords
+from prismctl.files.program_versions import read_version
 from prismctl.files.project import find_stack_name, load_project, settle_settings
 from prismctl.files.settings import ENGINES, RUNTIMES, Settings, load_settings
 from prismctl.machine import gather_facts, is_port_free, reserve_port, who_holds
@@ -176,6 +178,9 @@ class _Planning:
             home_tools=self.home.tools,
             project_directory=directory,
             look_for_containers=cache(lambda: self._look_for_containers(settings)),
+            read_version=lambda program: read_version(
+                self.home, program, saves=not self.request.is_trial
+            ),
             environment=self.environment,
         )
         selection = self._select(catalog, project, profile, facts)

@@ -112,9 +112,49 @@ def test_a_container_that_is_asked_for_is_refused_without_podman() -> None:
 
 
 def test_what_has_only_an_image_cannot_run_without_podman() -> None:
-    refusal = choose_runtime(KAFKA, facts())
+    boxed = ServiceDefinition(name=ServiceName("boxed"), container="example.org/boxed:1")
+    refusal = choose_runtime(boxed, facts())
     assert isinstance(refusal, Refusal)
-    assert "give kafka a `command`" in refusal.hint
+    assert "give boxed a `command`" in refusal.hint
+
+
+def test_kafka_needs_java_as_well() -> None:
+    refusal = choose_runtime(KAFKA, facts(programs=("kafka-server-start.sh",)))
+    assert isinstance(refusal, Refusal)
+    assert "kafka needs `java`, which is not installed" in refusal.reason
+    assert "`apt-get install default-jre-headless`" in refusal.hint
+
+
+def test_kafka_is_had_from_init() -> None:
+    refusal = choose_runtime(KAFKA, facts(programs=("java",)), preferred=Runtime.NATIVE)
+    assert isinstance(refusal, Refusal)
+    assert refusal.hint.startswith("`prismctl dev init --with kafka`")
+
+
+def at_version(version: str, wanted: str) -> RuntimeChoice | Refusal:
+    machine = replace(facts(programs=("redis-server",)), read_version=lambda _: version)
+    return choose_runtime(replace(REDIS, program_version=wanted), machine, preferred=Runtime.NATIVE)
+
+
+@pytest.mark.parametrize("wanted", [">=7", "7", "7.0", ">=6 <8", "!=7.2", ""])
+def test_a_program_of_a_version_that_is_wanted_is_taken(wanted: str) -> None:
+    assert isinstance(at_version("7.0.15", wanted), RuntimeChoice)
+
+
+@pytest.mark.parametrize("wanted", [">7", "6", "<7", "!=7.0.15", ">=6, <7"])
+def test_a_program_of_another_version_is_refused_with_both(wanted: str) -> None:
+    refusal = at_version("7.0.15", wanted)
+    assert isinstance(refusal, Refusal)
+    assert refusal.reason.startswith(
+        f"redis needs `redis-server` {wanted}, and /usr/bin/redis-server is 7.0.15"
+    )
+    assert "`native.version` of redis" in refusal.hint
+
+
+def test_a_program_that_does_not_say_its_version_is_taken_and_that_is_said() -> None:
+    choice = at_version("", ">=7")
+    assert isinstance(choice, RuntimeChoice)
+    assert choice.reason == "asked for; `redis-server` does not say its version, >=7 is wanted"
 
 
 def test_a_runtime_in_the_catalog_leaves_no_choice() -> None:

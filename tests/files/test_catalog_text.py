@@ -229,7 +229,8 @@ def test_a_check_speaks_the_protocol_that_it_names(given: str, check: HealthChec
     [
         ("port: 4333", True),
         ("container: 'nats:2.10-alpine'", True),
-        ("container: 'nats:2.12'", False),
+        ("container: 'nats:2.12'", True),
+        ("container: 'example.org/nats:2.12'", False),
         ("command: [my-nats]", False),
         ("args: [-c, nats.conf]", False),
     ],

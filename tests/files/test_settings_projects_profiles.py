@@ -194,10 +194,7 @@ def test_a_profile_changes_ports_environment_and_streams(home: Home) -> None:
     assert services["redis"].ports[0].number == 7000
     assert services["redis"].env == {"A": "1"}
     assert services["redis"].replicas == 2
-    assert "-js" not in services["nats"].command
-    check = services["nats"].health_check
-    assert check is not None
-    assert not check.jetstream
+    assert services["nats"].config == {"jetstream": False}
 
 
 def test_mistakes_in_what_a_profile_changes_are_told_with_their_place(home: Home) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from prismctl import machine
 from prismctl.domain.addressing import PortConflict, PortHolder
 from prismctl.domain.plan import EngineName, StackPlan, compare_plans
 from prismctl.domain.service import Runtime, ServiceName
@@ -60,7 +61,9 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    # What packages have put onto this machine is not on the desk.
+    monkeypatch.setattr(machine, "SERVER_PLACES", {})
     return Desk(tmp_path)
 
 

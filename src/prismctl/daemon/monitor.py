@@ -26,6 +26,7 @@ from prismctl.domain.observation import (
     Phase,
     WorldView,
 )
+from prismctl.domain.servers.registry import describe_durability
 from prismctl.domain.service import Runtime, StackName
 from prismctl.domain.snapshot import (
     ServiceState,
@@ -423,6 +424,8 @@ class Monitor:
                 notes=notes,
                 memory_limit_bytes=self._history.memory_limit_bytes,
             )
+        # What is so as long as this plan is.
+        notes = (*notes, *describe_durability(self._plan.services))
         history = replace(self._history, endpoints=endpoints, notes=notes)
         return fold_snapshot(self._plan, self._world, time.time(), history)
 

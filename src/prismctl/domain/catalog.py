@@ -12,6 +12,7 @@ from prismctl.domain.offering import Catalog
 from prismctl.domain.packaged import BUILTIN, CORE
 from prismctl.domain.problems import nearest_name, shorten
 from prismctl.domain.references import find_misreferences
+from prismctl.domain.servers.registry import all_settings
 from prismctl.domain.service import (
     AGENT_NAMES,
     CheckType,
@@ -39,6 +40,7 @@ from prismctl.domain.shape import (
     Written,
     describe,
 )
+from prismctl.domain.version_range import RANGE_PATTERN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -184,9 +186,48 @@ RESOURCES: Final = Fields(
     }
 )
 
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Config:
+    """Settings of a server; which ones there are is known once its driver is."""
+
+    def read(self, value: object, path: Path, report: Report) -> Any:
+        """What is written, as it is."""
+        if not isinstance(value, dict):
+            report.value(path, f"config is {describe(value)}, not a mapping")
+            return INVALID
+        return value
+
+    def schema(self) -> dict[str, Any]:
+        """An object with every key that any server knows."""
+        keys = {
+            name: Key(setting.shape, setting.meaning) for name, setting in all_settings().items()
+        }
+        return Fields(keys).schema()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Range:
+    """A range of versions; a number alone is taken as it was written."""
+
+    def read(self, value: object, path: Path, report: Report) -> Any:
+        """The range as written."""
+        text = Written().read(value, path, report)
+        if text is INVALID:
+            return INVALID
+        return Text(RANGE_PATTERN, "a range of versions, as `>=15 <18`").read(text, path, report)
+
+    def schema(self) -> dict[str, Any]:
+        """A string or a number."""
+        return {"anyOf": [{"type": "string", "pattern": RANGE_PATTERN}, {"type": "number"}]}
+
+
 NATIVE: Final = Fields(
     {
-        "version": Key(Written(), "the version of the program that is wanted"),
+        "version": Key(
+            _Range(),
+            "which versions of the program will do, as `>=15 <18`; another one is not started",
+        ),
         "init": Key(
             Words(), "run to its end before the program, while the data directory is empty"
         ),
@@ -206,7 +247,7 @@ SERVICE: Final = Fields(
         ),
         "type": Key(OneOf("type", tuple(ServiceType)), "where it is listed"),
         "description": Key(Text(is_empty_allowed=True), "one line for the picker"),
-        "driver": Key(Text(), "what a backend speaks; descriptive"),
+        "driver": Key(Text(), "what a backend speaks; says which `config` there is"),
         "required": Key(Flag(), "part of every stack"),
         "default": Key(Flag(), "part of a stack for which nothing else is chosen"),
         "depends_on": Key(
@@ -227,6 +268,9 @@ SERVICE: Final = Fields(
         "native": Key(NATIVE, "details of the program on this machine"),
         "working_directory": Key(
             Text(), "where it runs; relative to the catalog; its data directory otherwise"
+        ),
+        "config": Key(
+            _Config(), "what a Redis, PostgreSQL, NATS or Kafka is told, by its `driver`"
         ),
         "env": Key(MapOf(VARIABLE_PATTERN, _VARIABLE, Written()), "variables it gets"),
         "secrets": Key(

@@ -9,6 +9,7 @@ from prismctl.domain.containers import no_containers
 from prismctl.domain.packaged import BUILTIN
 from prismctl.domain.plan import EngineName
 from prismctl.domain.service import Runtime
+from prismctl.domain.version_range import is_within
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,8 +26,11 @@ _PACKAGES: Final = {
     "podman": ("podman", "podman"),
     "prometheus": ("prometheus", "prometheus"),
     "clickhouse-server": ("clickhouse-server", "clickhouse"),
+    "java": ("default-jre-headless", "openjdk"),
 }
 """By program: the Debian package and the Homebrew formula that have it."""
+_INSTALLED_BY_INIT: Final = {"kafka-server-start.sh": "kafka"}
+"""By program: what `init --with` calls it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +47,8 @@ class MachineFacts:
         "Podman is not installed"
     )
     """Whether containers can be run; costs tenths of a second, and is asked only for services that could be one."""
+    read_version: Callable[[str], str] | None = None
+    """The version that a program says it is, by its absolute path; empty: it does not say. ``None``: nobody asks."""
     memory_bytes: int = 0
     system: str = "linux"
     """``linux`` or ``darwin``: decides what an installation hint says."""
@@ -203,19 +209,52 @@ def _take_native(
 ) -> RuntimeChoice | Refusal:
     program = definition.command[0]
     found = facts.find_program(program)
-    if found:
-        return RuntimeChoice(Runtime.NATIVE, found, reason)
-    debian, formula = _PACKAGES.get(program, ("", ""))
-    name = definition.name
+    if not found:
+        return _refuse_native(definition.name, program, facts)
+    from prismctl.domain.servers.registry import find_server
+
+    server = find_server(definition.driver, program)
+    for needed in server.needs if server else ():
+        if not facts.find_program(needed):
+            return _refuse_native(definition.name, needed, facts)
+    wanted = definition.program_version
+    if wanted and facts.read_version is not None:
+        version = facts.read_version(found)
+        if version and not is_within(version, wanted):
+            return _refuse_version(definition, found, version, facts)
+        if not version:
+            unknown = f"`{program}` does not say its version, {wanted} is wanted"
+            reason = f"{reason}; {unknown}" if reason else unknown
+    return RuntimeChoice(Runtime.NATIVE, found, reason)
+
+
+def _refuse_native(name: str, program: str, facts: MachineFacts) -> Refusal:
     if "/" in program:
         hint = f"build it, or correct `command` of {name} in the catalog"
-    elif debian:
-        hint = (
-            f"`brew install {formula}`"
-            if facts.system == "darwin"
-            else f"`apt-get install {debian}`"
-        )
-        hint += f", or leave it out with `--without {name}`"
     else:
-        hint = f"install {program}, or leave it out with `--without {name}`"
+        hint = f"{_render_installation(program, facts)}, or leave it out with `--without {name}`"
     return Refusal(f"{name} needs `{program}`, which is not installed", hint)
+
+
+def _refuse_version(
+    definition: ServiceDefinition, found: str, version: str, facts: MachineFacts
+) -> Refusal:
+    name, wanted = definition.name, definition.program_version
+    program = definition.command[0]
+    return Refusal(
+        f"{name} needs `{program}` {wanted}, and {found} is {version}",
+        f"{_render_installation(program, facts)} in such a version, "
+        f"or change `native.version` of {name} in the catalog",
+    )
+
+
+def _render_installation(program: str, facts: MachineFacts) -> str:
+    """What to type to have a program."""
+    if program in _INSTALLED_BY_INIT:
+        return f"`prismctl dev init --with {_INSTALLED_BY_INIT[program]}`"
+    debian, formula = _PACKAGES.get(program, ("", ""))
+    if not debian or "/" in program:
+        return f"install {program}"
+    return (
+        f"`brew install {formula}`" if facts.system == "darwin" else f"`apt-get install {debian}`"
+    )

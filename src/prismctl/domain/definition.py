@@ -8,8 +8,11 @@ import re
 import warnings
 from typing import TYPE_CHECKING, Any, Final
 
+from prismctl.domain.containers import parse_image_name
+from prismctl.domain.interpolation import MARK
 from prismctl.domain.packaged import BUILTIN, PACKAGED
 from prismctl.domain.problems import nearest_name
+from prismctl.domain.servers.registry import read_config
 from prismctl.domain.service import (
     SHORT_NAMES,
     CheckType,
@@ -103,6 +106,12 @@ def complete_definition(
         changes["secrets"] = _read_secrets(
             given, {**base.env, **given.get("env", {})}, path, report
         )
+    if "config" in given:
+        driver = given.get("driver", base.driver)
+        config = read_config(given["config"], driver, (*path, "config"), report)
+        changes["config"] = {**base.config, **config}
+        if "persist" in config:
+            changes["persist"] = config["persist"]
     resources = given.get("resources", {})
     changes["resources"] = Resources(
         cpu_mhz=resources.get("cpu", base.resources.cpu_mhz),
@@ -139,10 +148,14 @@ def _locate_all(given: Mapping[str, Any], path: Path, report: Report) -> dict[st
 
 def _take_over(packaged: ServiceDefinition, given: Mapping[str, Any]) -> ServiceDefinition:
     """The packaged definition without those ways to run it that the entry replaces by its own."""
-    own_image = given.get("container", packaged.container) != packaged.container
+    image = given.get("container", packaged.container)
+    own_image = image != packaged.container
     own_command = given.get("command", packaged.command) != packaged.command
     if not own_image and not own_command:
         return packaged
+    if not own_command and _is_same_repository(image, packaged.container):
+        # Another release: it takes the same arguments, but no program of this machine stands for it.
+        return dataclasses.replace(packaged, command=(), init=(), user="", program_version="")
     # Another image or program is another thing: the packaged arguments and alternatives are not meant for it.
     return dataclasses.replace(
         packaged,
@@ -151,10 +164,19 @@ def _take_over(packaged: ServiceDefinition, given: Mapping[str, Any]) -> Service
         args=(),
         init=(),
         user="",
+        container_user="",
+        program_version="",
+        volumes=(),
         env={},
         runtime=None,
         health_check=_without_jetstream(packaged.health_check),
     )
+
+
+def _is_same_repository(image: str, other: str) -> bool:
+    if MARK in image or not other:
+        return False
+    return parse_image_name(image)[:2] == parse_image_name(other)[:2]
 
 
 def _check_runnable(
@@ -235,8 +257,9 @@ def _read_ports(
 
 def _define_port(base: ServiceDefinition, name: str, number: int | None) -> PortDefinition:
     for port in base.ports:
-        if port.name == name and port.number == number:
-            return port
+        if port.name == name:
+            is_explicit = number is not None and (port.is_explicit or port.number != number)
+            return dataclasses.replace(port, number=number, is_explicit=is_explicit)
     return PortDefinition(name=name, number=number, is_explicit=number is not None)
 
 

@@ -9,6 +9,13 @@ from __future__ import annotations
 
 from typing import Final
 
+from prismctl.domain.servers.kafka_properties import (
+    CLUSTER,
+    HEAP,
+    PROPERTIES,
+    render_overrides,
+    render_variables,
+)
 from prismctl.domain.service import (
     CheckType,
     HealthCheck,
@@ -111,6 +118,9 @@ OTHERS: Final = (
         driver="redis",
         ports=(PortDefinition(name="db", number=6379),),
         container="redis:7-alpine",
+        args=("redis-server", "--save", "", "--appendonly", "yes"),
+        volumes=("${self.data}:/data",),
+        program_version=">=5",
         command=(
             "redis-server",
             "--bind",
@@ -135,6 +145,9 @@ OTHERS: Final = (
         container="postgres:16-alpine",
         # A random password would only be one more thing to look up: it listens on loopback and holds test data.
         env={"POSTGRES_HOST_AUTH_METHOD": "trust"},
+        args=("postgres", "-c", "shared_buffers=16MB", "-c", "fsync=off"),
+        volumes=("${self.data}:/var/lib/postgresql/data",),
+        program_version=">=12",
         command=(
             "postgres",
             "-D",
@@ -157,8 +170,8 @@ OTHERS: Final = (
             "-U",
             "postgres",
             "--auth=trust",
-            "--no-sync",
             "--no-instructions",
+            "--wal-segsize=1",
             "-E",
             "UTF8",
             "--locale=C",
@@ -174,7 +187,9 @@ OTHERS: Final = (
         driver="nats",
         ports=(PortDefinition(name="client", number=4222),),
         container="nats:2.10-alpine",
-        args=("-js",),
+        args=("-js", "-sd", "/data"),
+        volumes=("${self.data}:/data",),
+        program_version=">=2.2",
         command=(
             "nats-server",
             "-a",
@@ -192,8 +207,26 @@ OTHERS: Final = (
         type=ServiceType.MESSAGING,
         description="event log",
         driver="kafka",
-        ports=(PortDefinition(name="broker", number=9092), PortDefinition(name="controller")),
+        ports=(
+            PortDefinition(name="broker", number=9092, is_advertised=True),
+            PortDefinition(name="controller", is_advertised=True),
+        ),
         container="apache/kafka:3.9.1",
+        env={
+            HEAP: "-Xms64m -Xmx256m",
+            "CLUSTER_ID": CLUSTER,
+            **render_variables({**PROPERTIES, "log.dirs": "/var/lib/kafka/data"}),
+        },
+        volumes=("${self.data}:/var/lib/kafka/data",),
+        # The image's own account could not write to the data directory, which belongs to whoever starts the stack.
+        container_user="0",
+        program_version=">=3.3 <5",
+        # Every property has its own word: the file that comes first has none in it.
+        command=(
+            "kafka-server-start.sh",
+            "/dev/null",
+            *render_overrides({**PROPERTIES, "log.dirs": "${self.data}"}),
+        ),
         health_check=HealthCheck(type=CheckType.KAFKA, port="broker", start_period_seconds=60.0),
         resources=Resources(cpu_mhz=500, memory_mb=512),
     ),

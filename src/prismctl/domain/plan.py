@@ -70,6 +70,7 @@ class ServiceTemplate:
     env: dict[str, str] = field(default_factory=dict)
     init: tuple[str, ...] = ()
     check_command: tuple[str, ...] = ()
+    files: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +112,12 @@ class ServicePlan:
     init: tuple[str, ...] = ()
     """For native: run to its end before the program, whenever the data directory is empty."""
     user: str = ""
-    """For native: the account it runs under when root runs it; anybody else stays who they are."""
+    """For native: the account it runs under when root runs it; anybody else stays who they are.
+    For container: the account inside; empty: the image's own."""
+    driver: str = ""
+    """Which server it is, where that is known and the program is the server's own."""
+    files: dict[str, str] = field(default_factory=dict)
+    """For native: texts that are written before each start, by absolute path."""
     template: ServiceTemplate | None = None
     """What `replicas.plan_replica` makes further instances from; ``None`` when all instances are alike."""
 
@@ -250,7 +256,6 @@ def _service_from_json(data: dict[str, Any]) -> ServicePlan:
         fields[name] = tuple(fields.get(name, ()))
     template = fields.get("template")
     if template is not None:
-        env = template["env"]
-        words = {name: tuple(value) for name, value in template.items() if name != "env"}
-        fields["template"] = ServiceTemplate(env=env, **words)
+        texts = {name: tuple(value) for name, value in template.items() if isinstance(value, list)}
+        fields["template"] = ServiceTemplate(**{**template, **texts})
     return ServicePlan(**fields)

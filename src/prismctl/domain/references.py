@@ -65,6 +65,10 @@ def rewrite_texts(definition: ServiceDefinition, rewrite: Rewrite) -> ServiceDef
         volumes=words(definition.volumes, "volumes"),
         container=rewrite(definition.container, "container"),
     )
+        files={
+            rewrite(file, "config"): rewrite(text, "config")
+            for file, text in definition.files.items()
+        },
 
 
 def refers_to_others(definition: ServiceDefinition) -> bool:

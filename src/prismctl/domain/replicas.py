@@ -50,6 +50,10 @@ def plan_replica(service: ServicePlan, *, ports: tuple[Port, ...], data: str) ->
         env={
             name: fill_own(value, ports=by_name, data=data) for name, value in template.env.items()
         },
+        files={
+            fill_own(path, ports=by_name, data=data): fill_own(text, ports=by_name, data=data)
+            for path, text in template.files.items()
+        },
     )
 
 

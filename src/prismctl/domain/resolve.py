@@ -39,6 +39,7 @@ from prismctl.domain.plan import (
 )
 from prismctl.domain.problems import Problems
 from prismctl.domain.references import refers_to_others, rewrite_texts
+from prismctl.domain.servers.registry import find_server
 from prismctl.domain.service import (
     DEFAULT_STACK,
     CheckType,
@@ -233,6 +234,16 @@ class _Planner(NamedTuple):
             _used_part(definition, runtime, ports)
         )
         if runtime is Runtime.CONTAINER and not has_host_network:
+        persists = definition.persist or self.options.persist
+        server = find_server(definition.driver, choice.program if is_native else "")
+        if server is not None and runtime in {Runtime.NATIVE, Runtime.CONTAINER}:
+            definition = server.configure(definition, runtime, persists=persists)
+            command = tuple(texts.preview(text) for text in definition.command)
+        elif definition.config and is_native:
+            self.problems.add(
+                f"{name}: config has no meaning for `{choice.program}`",
+                self.catalog.place(name, "config"),
+            )
             ports = _map_ports(definition, ports)
             texts.look_from_inside(ports)
         settled = rewrite_texts(_used_part(definition, runtime, ports), texts.settle)
@@ -255,6 +266,8 @@ class _Planner(NamedTuple):
             working_directory=working_directory,
             env=settled.env,
             secrets=definition.secrets,
+            driver=server.driver if server else "",
+            files=settled.files if is_native else {},
             depends_on=tuple(
                 each for each in definition.depends_on if each in self.selection.sources
             ),
@@ -262,23 +275,28 @@ class _Planner(NamedTuple):
             check=settled.health_check,
             min_uptime_seconds=definition.min_uptime_seconds,
             one_shot=definition.one_shot,
-            persist=definition.persist or self.options.persist,
+            persist=persists,
             replicas=self.options.replicas.get(name, definition.replicas),
             resources=definition.resources,
             stop_grace_seconds=definition.stop_grace_seconds,
             volumes=settled.volumes,
             has_host_network=has_host_network,
             init=settled.init,
-            user=definition.user if is_native else "",
+            user=_choose_user(definition, runtime),
             template=texts.template(definition, settled.health_check, choice),
         )
 
 
 def _map_ports(definition: ServiceDefinition, ports: Sequence[Port]) -> tuple[Port, ...]:
     """The ports of a container with a network of its own: inside, its server keeps the numbers that it was built with."""
-    asked = {each.name: each.number for each in definition.ports}
+    built_with = {
+        each.name: None if each.is_advertised else each.number for each in definition.ports
+    }
     return tuple(
-        replace(port, target=None if asked[port.name] in {None, port.number} else asked[port.name])
+        replace(
+            port,
+            target=None if built_with[port.name] in {None, port.number} else built_with[port.name],
+        )
         for port in ports
     )
 
@@ -301,10 +319,19 @@ def _used_part(
 
 def _expand_home(path: str, options: PlanOptions) -> str:
     home = options.environment.get("HOME", "")
+        files=definition.files if is_native else {},
+        # A program on this machine has the whole of it before it.
+        volumes=() if is_native else definition.volumes,
     return posixpath.join(home, path[2:]) if path.startswith("~/") and home else path
 
 
 def _settle_check(
+def _choose_user(definition: ServiceDefinition, runtime: Runtime) -> str:
+    if runtime is Runtime.NATIVE:
+        return definition.user
+    return definition.container_user if runtime is Runtime.CONTAINER else ""
+
+
     definition: ServiceDefinition, runtime: Runtime, ports: Sequence[Port]
 ) -> HealthCheck | None:
     """The check with its port as a number; the default one for a service that has a port and no check."""
@@ -386,7 +413,9 @@ class _Texts:
             args=self._keep(args),
             init=self._keep(init),
             check_command=self._keep(check_command),
+        files = definition.files if is_native else {}
             env={
+        texts = (*texts, *files, *files.values())
                 key: interpolate(text, self.around, [], keeps_own=True)
                 for key, text in definition.env.items()
             },
@@ -394,3 +423,6 @@ class _Texts:
 
     def _keep(self, texts: Sequence[str]) -> tuple[str, ...]:
         return tuple(interpolate(text, self.around, [], keeps_own=True) for text in texts)
+            files=dict(
+                zip(self._keep(tuple(files)), self._keep(tuple(files.values())), strict=True)
+            ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final, NewType
+from typing import TYPE_CHECKING, Any, Final, NewType
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -109,6 +109,8 @@ class PortDefinition:
     number: int | None = None
     is_explicit: bool = False
     """Somebody wrote this number: a packaged number yields to it when both are in one plan."""
+    is_advertised: bool = False
+    """The server tells its clients this number: it is the same inside a container."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +131,7 @@ class ServiceDefinition:
     type: ServiceType = ServiceType.APPLICATION
     description: str = ""
     driver: str = ""
-    """What a backend speaks (memory, redis, postgres, nats, kafka); descriptive."""
+    """What a backend speaks (memory, redis, postgres, nats, kafka); says which ``config`` it knows."""
     required: bool = False
     default: bool = False
     depends_on: tuple[ServiceName, ...] = ()
@@ -160,7 +162,13 @@ class ServiceDefinition:
     user: str = ""
     """For native: the account it runs under when root runs it; anybody else stays who they are."""
     program_version: str = ""
-    """For native: the version of the program that is wanted; descriptive."""
+    """For native: which versions of the program will do, as ``>=15 <18``; empty: any."""
+    container_user: str = ""
+    """For container: the account inside; empty: the image's own."""
+    config: dict[str, Any] = field(default_factory=dict)
+    """What the server is told beside its command line, by the keys that its ``driver`` knows."""
+    files: dict[str, str] = field(default_factory=dict)
+    """For native: texts that are written before each start, by absolute path."""
 
     @property
     def group(self) -> str:

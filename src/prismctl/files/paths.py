@@ -156,6 +156,11 @@ class StackPaths:
         """Where the sockets are: here, or in a short place when the path would be too long for a socket."""
         try:
             recorded = self.socket_pointer.read_text(encoding="utf-8").strip()
+    @property
+    def servers(self) -> Path:
+        """What servers need once a home, to be copied or read by every stack; can be made anew."""
+        return Home(self.directory.parent.parent).cache / "servers"
+
         except OSError:
             recorded = ""
         return Path(recorded) if recorded else choose_socket_directory(self.directory)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from prismctl.files.paths import Home
 
 SUFFIX = ".yaml"
+_MEANT_FOR_ALL = frozenset({"memory_mb", "persist"})
+"""Settings of servers that mean something for every service as well."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,7 +223,8 @@ def profile_shape() -> Fields:
 
 def _change_shape() -> Fields:
     from prismctl.domain.catalog import SERVICE
-    from prismctl.domain.shape import Fields, Flag, Key, Whole
+    from prismctl.domain.servers.registry import all_settings
+    from prismctl.domain.shape import Fields, Key, Whole
 
     changeable = (
         "port",
@@ -238,12 +241,14 @@ def _change_shape() -> Fields:
         "stop_grace",
         "volumes",
     )
+    settings = {key: Key(each.shape, each.meaning) for key, each in all_settings().items()}
+    memory = f"short for resources.memory; {settings['memory_mb'].description}"
     return Fields(
         {
+            **settings,
             **{key: SERVICE.keys[key] for key in changeable},
-            "memory_mb": Key(Whole(1, 1 << 20), "short for resources.memory"),
+            "memory_mb": Key(Whole(1, 1 << 20), memory),
             "cpu_mhz": Key(Whole(1, 1_000_000), "short for resources.cpu"),
-            "jetstream": Key(Flag(), "for nats: persistent streams (on)"),
         }
     )
 
@@ -251,7 +256,6 @@ def _change_shape() -> Fields:
 def _change(
     definition: ServiceDefinition, word: str, change: Mapping[str, Any], report: Report
 ) -> ServiceDefinition:
-    from dataclasses import replace
 
     from prismctl.domain.definition import complete_definition
 
@@ -261,21 +265,33 @@ def _change(
     for short, key in (("memory_mb", "memory"), ("cpu_mhz", "cpu")):
         if short in change:
             resources[key] = change[short]
-    changed = complete_definition(definition, {**change, "resources": resources}, path, report)
-    if "jetstream" in change:
-        if "nats" not in {definition.name, definition.driver}:
-            report.key((*path, "jetstream"), "jetstream is for nats only")
-        elif not change["jetstream"]:
-            changed = replace(
-                changed,
-                args=tuple(each for each in changed.args if each != "-js"),
-                command=tuple(each for each in changed.command if each != "-js"),
-                health_check=replace(changed.health_check, jetstream=False)
-                if changed.health_check
-                else None,
-            )
+    settings = _take_settings(definition, change, path, report)
+    changed = complete_definition(
+        definition, {**change, "resources": resources, **settings}, path, report
+    )
     report.subject = ""
     return changed
+
+
+def _take_settings(
+    definition: ServiceDefinition,
+    change: Mapping[str, Any],
+    path: tuple[str | int, ...],
+    report: Report,
+) -> dict[str, Any]:
+    """What of a change goes to the server itself, as ``config``; a key of another server's is a mistake."""
+    from prismctl.domain.servers.registry import SERVERS, all_settings, find_server, read_config
+
+    server = find_server(definition.driver)
+    known = server.settings if server else {}
+    for key in all_settings():
+        if key in change and key not in known and key not in _MEANT_FOR_ALL:
+            owners = [each for each in SERVERS.values() if key in each.settings]
+            report.key(
+                (*path, key), f"{key} is for {' and '.join(each.driver for each in owners)} only"
+            )
+    given = {key: value for key, value in change.items() if key in known}
+    return {"config": read_config(given, definition.driver, path, report)} if given else {}
 
 
 def _with_services(catalog: Catalog, services: Mapping[ServiceName, ServiceDefinition]) -> Catalog:

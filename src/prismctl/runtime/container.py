@@ -56,6 +56,8 @@ def render_container(
         options += ["--memory", f"{service.resources.memory_limit_mb}m"]
     if service.working_directory:
         options += ["--workdir", service.working_directory]
+    if service.user:
+        options += ["--user", service.user]
     for volume in service.volumes:
         options += ["--volume", volume]
     program = (sys.executable, "-I", "-S", str(Path(run_container.__file__)))

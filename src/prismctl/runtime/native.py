@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from prismctl.domain.servers.kafka import KAFKA
+from prismctl.domain.servers.postgres import POSTGRES
 from prismctl.errors import MissingToolError, PrismError
-from prismctl.runtime import first_run, other_account
+from prismctl.runtime import other_account
+from prismctl.runtime.servers.kafka import render_kafka
+from prismctl.runtime.servers.launch import Launch, render_script
+from prismctl.runtime.servers.postgres import render_postgres
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def render_native(
-    service: ServicePlan, environment: Mapping[str, str], directory: str, data: str
+    service: ServicePlan, environment: Mapping[str, str], directory: str, data: str, cache: Path
 ) -> tuple[str, ...]:
     """The command line with its program as an absolute path; what is to be done once comes before it.
 
@@ -30,6 +34,7 @@ def render_native(
         environment: of the instance.
         directory: where it runs.
         data: its data directory.
+        cache: where what servers need once a machine is kept.
 
     Raises:
         MissingToolError: there is no such program.
@@ -46,17 +51,20 @@ def render_native(
     if found is None:
         raise _missing(service, program, "command")
     account = _become_account(service, data)
-    if not service.init:
-        return (*account, found, *arguments)
-    first, *rest = service.init
-    # Database servers are often kept, with all that goes with them, in a directory that is on nobody's PATH.
-    beside = f"{path}{os.pathsep}{Path(found).resolve().parent}"
-    initial = _find_program(first, directory, beside)
-    if initial is None:
-        raise _missing(service, first, "native.init")
-    init = (*account, initial, *rest)
-    head = (*_script(first_run.__file__), data, str(len(init)))
-    return (*head, *init, *account, found, *arguments)
+    launch = Launch(found, (*account, found, *arguments))
+    if service.init:
+        first, *rest = service.init
+        # Database servers are often kept, with all that goes with them, in a directory that is on nobody's PATH.
+        beside = f"{path}{os.pathsep}{Path(found).resolve().parent}"
+        initial = _find_program(first, directory, beside)
+        if initial is None:
+            raise _missing(service, first, "native.init")
+        launch = launch._replace(init=(*account, initial, *rest))
+    if service.driver == POSTGRES.driver:
+        launch = render_postgres(service, launch, data, cache)
+    elif service.driver == KAFKA.driver and not account:
+        launch = render_kafka(service, launch, environment, data, cache)
+    return launch.render(data, service.files)
 
 
 def _become_account(service: ServicePlan, data: str) -> tuple[str, ...]:
@@ -70,11 +78,7 @@ def _become_account(service: ServicePlan, data: str) -> tuple[str, ...]:
             f"{service.name}: there is no user `{service.user}` on this machine",
             hint=f"create it, or name another one in the catalog's `native.user` of {service.name}",
         ) from error
-    return (*_script(other_account.__file__), service.user, data)
-
-
-def _script(file: str) -> tuple[str, ...]:
-    return (sys.executable, "-I", "-S", str(Path(file)))
+    return (*render_script(other_account.__file__), service.user, data)
 
 
 def _find_program(name: str, directory: str, path: str) -> str | None:
