@@ -64,11 +64,11 @@ def rewrite_texts(definition: ServiceDefinition, rewrite: Rewrite) -> ServiceDef
         working_directory=rewrite(definition.working_directory, "working_directory"),
         volumes=words(definition.volumes, "volumes"),
         container=rewrite(definition.container, "container"),
-    )
         files={
             rewrite(file, "config"): rewrite(text, "config")
             for file, text in definition.files.items()
         },
+    )
 
 
 def refers_to_others(definition: ServiceDefinition) -> bool:

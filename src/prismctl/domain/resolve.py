@@ -230,10 +230,6 @@ class _Planner(NamedTuple):
         choice = self.choose(definition, command, texts.preview(definition.container))
         runtime = choice.runtime
         is_native = runtime is Runtime.NATIVE
-        has_host_network = runtime is Runtime.CONTAINER and refers_to_others(
-            _used_part(definition, runtime, ports)
-        )
-        if runtime is Runtime.CONTAINER and not has_host_network:
         persists = definition.persist or self.options.persist
         server = find_server(definition.driver, choice.program if is_native else "")
         if server is not None and runtime in {Runtime.NATIVE, Runtime.CONTAINER}:
@@ -244,6 +240,10 @@ class _Planner(NamedTuple):
                 f"{name}: config has no meaning for `{choice.program}`",
                 self.catalog.place(name, "config"),
             )
+        has_host_network = runtime is Runtime.CONTAINER and refers_to_others(
+            _used_part(definition, runtime, ports)
+        )
+        if runtime is Runtime.CONTAINER and not has_host_network:
             ports = _map_ports(definition, ports)
             texts.look_from_inside(ports)
         settled = rewrite_texts(_used_part(definition, runtime, ports), texts.settle)
@@ -262,12 +262,12 @@ class _Planner(NamedTuple):
             runtime_reason=choice.reason,
             program="" if is_native else program,
             command=(choice.program, *command[1:]) if is_native else (),
+            driver=server.driver if server else "",
+            files=settled.files if is_native else {},
             args=settled.args,
             working_directory=working_directory,
             env=settled.env,
             secrets=definition.secrets,
-            driver=server.driver if server else "",
-            files=settled.files if is_native else {},
             depends_on=tuple(
                 each for each in definition.depends_on if each in self.selection.sources
             ),
@@ -313,25 +313,25 @@ def _used_part(
         container=definition.container if runtime is Runtime.CONTAINER else "",
         args=() if is_native else definition.args,
         init=definition.init if is_native else (),
+        files=definition.files if is_native else {},
+        # A program on this machine has the whole of it before it.
+        volumes=() if is_native else definition.volumes,
         health_check=_settle_check(definition, runtime, ports),
     )
 
 
-def _expand_home(path: str, options: PlanOptions) -> str:
-    home = options.environment.get("HOME", "")
-        files=definition.files if is_native else {},
-        # A program on this machine has the whole of it before it.
-        volumes=() if is_native else definition.volumes,
-    return posixpath.join(home, path[2:]) if path.startswith("~/") and home else path
-
-
-def _settle_check(
 def _choose_user(definition: ServiceDefinition, runtime: Runtime) -> str:
     if runtime is Runtime.NATIVE:
         return definition.user
     return definition.container_user if runtime is Runtime.CONTAINER else ""
 
 
+def _expand_home(path: str, options: PlanOptions) -> str:
+    home = options.environment.get("HOME", "")
+    return posixpath.join(home, path[2:]) if path.startswith("~/") and home else path
+
+
+def _settle_check(
     definition: ServiceDefinition, runtime: Runtime, ports: Sequence[Port]
 ) -> HealthCheck | None:
     """The check with its port as a number; the default one for a service that has a port and no check."""
@@ -405,7 +405,9 @@ class _Texts:
         args = () if is_native else definition.args
         init = definition.init if is_native else ()
         check_command = definition.health_check.command if check and definition.health_check else ()
+        files = definition.files if is_native else {}
         texts = (*command, *args, *init, *check_command, *definition.env.values())
+        texts = (*texts, *files, *files.values())
         if not any(has_own_references(text) for text in texts):
             return None
         return ServiceTemplate(
@@ -413,9 +415,10 @@ class _Texts:
             args=self._keep(args),
             init=self._keep(init),
             check_command=self._keep(check_command),
-        files = definition.files if is_native else {}
+            files=dict(
+                zip(self._keep(tuple(files)), self._keep(tuple(files.values())), strict=True)
+            ),
             env={
-        texts = (*texts, *files, *files.values())
                 key: interpolate(text, self.around, [], keeps_own=True)
                 for key, text in definition.env.items()
             },
@@ -423,6 +426,3 @@ class _Texts:
 
     def _keep(self, texts: Sequence[str]) -> tuple[str, ...]:
         return tuple(interpolate(text, self.around, [], keeps_own=True) for text in texts)
-            files=dict(
-                zip(self._keep(tuple(files)), self._keep(tuple(files.values())), strict=True)
-            ),

@@ -142,6 +142,11 @@ class StackPaths:
         return self.directory / "containers"
 
     @property
+    def servers(self) -> Path:
+        """What servers need once a home, to be copied or read by every stack; can be made anew."""
+        return Home(self.directory.parent.parent).cache / "servers"
+
+    @property
     def agents(self) -> Path:
         """Configuration, tokens (0600) and data of the engine's agents."""
         return self.directory / "agents"
@@ -156,11 +161,6 @@ class StackPaths:
         """Where the sockets are: here, or in a short place when the path would be too long for a socket."""
         try:
             recorded = self.socket_pointer.read_text(encoding="utf-8").strip()
-    @property
-    def servers(self) -> Path:
-        """What servers need once a home, to be copied or read by every stack; can be made anew."""
-        return Home(self.directory.parent.parent).cache / "servers"
-
         except OSError:
             recorded = ""
         return Path(recorded) if recorded else choose_socket_directory(self.directory)
