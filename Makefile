@@ -57,10 +57,10 @@ tools: setup ## Nomad and Consul, built once a machine into a cache outside the 
 	$(BIN)/python scripts/build_tools.py
 
 .PHONY: podman
-podman: ## Podman for the tests that run containers; where root can install packages, and nowhere else
-	@command -v podman >/dev/null || ! command -v apt-get >/dev/null || [ "$$(id -u)" != 0 ] || \
+podman: ## Podman and Docker for the tests that run containers; where root can install packages, and nowhere else
+	@{ command -v podman && command -v dockerd; } >/dev/null || ! command -v apt-get >/dev/null || [ "$$(id -u)" != 0 ] || \
 		{ apt-get update -q && apt-get install -q -y --no-install-recommends \
-			podman crun runc netavark aardvark-dns iptables catatonit; }
+			podman crun runc netavark aardvark-dns iptables catatonit docker.io iproute2; }
 
 .PHONY: backends
 backends: setup ## Redis, NATS, PostgreSQL and Kafka for the tests that run on them; packages as for `podman`

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import re
 import shutil
 import subprocess
 import tarfile
+import tempfile
+import time
 import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 
 class ImageShop:
     """Makes images under names that nobody else has, and takes them away again."""
 
-    def __init__(self, program: str) -> None:
-        self._program = program
+    def __init__(self, kind: str, environment: dict[str, str] | None = None) -> None:
+        self.kind = kind
+        self.environment = environment or {}
         self._made: list[str] = []
 
     def make(self, *programs: str, changes: Iterable[str] = ()) -> str:
@@ -48,10 +52,59 @@ class ImageShop:
 
     def _call(self, *arguments: str, data: bytes = b"") -> str:
         done = subprocess.run(
-            (self._program, *arguments), input=data, capture_output=True, timeout=120, check=False
+            (self.kind, *arguments),
+            input=data,
+            capture_output=True,
+            env={**os.environ, **self.environment},
+            timeout=120,
+            check=False,
         )
         assert done.returncode == 0, done.stderr.decode()
         return done.stdout.decode().strip()
+
+
+@contextlib.contextmanager
+def running_docker() -> Iterator[str]:
+    """A Docker that nobody else uses, with a storage of its own; where it listens."""
+    bridge = Path("/sys/class/net/docker0")
+    had_bridge = bridge.exists()
+    place = Path(tempfile.mkdtemp(prefix="prism-docker-"))
+    address = f"unix://{place}/docker.sock"
+    with (place / "log").open("wb") as log:
+        server = subprocess.Popen(
+            (
+                *("dockerd", "--host", address, "--pidfile", str(place / "pid")),
+                *("--data-root", str(place / "data"), "--exec-root", str(place / "exec")),
+                # No rule of the machine's firewall is touched.
+                *("--iptables=false", "--ip6tables=false"),
+            ),
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    try:
+        deadline = time.monotonic() + 30
+        while not answers(address):
+            assert server.poll() is None, (place / "log").read_text()
+            assert time.monotonic() < deadline, (place / "log").read_text()
+            time.sleep(0.05)
+        yield address
+    finally:
+        server.terminate()
+        server.wait(30)
+        if bridge.exists() and not had_bridge:
+            subprocess.run(("ip", "link", "delete", "docker0"), check=True)
+        shutil.rmtree(place)
+
+
+def answers(address: str) -> bool:
+    asked = subprocess.run(
+        ("docker", "version"),
+        env={**os.environ, "DOCKER_HOST": address},
+        capture_output=True,
+        check=False,
+    )
+    return asked.returncode == 0
 
 
 def pack(programs: Iterable[str]) -> bytes:

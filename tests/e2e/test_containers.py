@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -13,29 +14,41 @@ import pytest
 
 from prismctl.client import StackCondition, find_condition
 from prismctl.errors import ExitCode
-from tests.container_images import ImageShop
+from tests.container_images import ImageShop, running_docker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tests.e2e.conftest import Shell
 
-PODMAN = shutil.which("podman") or ""
-
 pytestmark = [
     pytest.mark.e2e,
     pytest.mark.timeout(240),
-    pytest.mark.skipif(not PODMAN, reason="Podman is not installed"),
     # Podman's storage is one for all of them.
     pytest.mark.xdist_group("podman"),
 ]
 
 
-@pytest.fixture(scope="module")
-def shop() -> Iterator[ImageShop]:
-    shop = ImageShop(PODMAN)
-    yield shop
-    shop.clear()
+@pytest.fixture(scope="module", params=["podman", "docker"])
+def shop(request: pytest.FixtureRequest) -> Iterator[ImageShop]:
+    """What runs the containers of these tests, with images of their own."""
+    kind = request.param
+    server = {"podman": "podman", "docker": "dockerd"}[kind]
+    if shutil.which(server) is None:
+        pytest.skip(f"{server} is not installed")
+    with contextlib.ExitStack() as stack:
+        address = stack.enter_context(running_docker()) if kind == "docker" else ""
+        shop = ImageShop(kind, {"DOCKER_HOST": address} if address else {})
+        yield shop
+        shop.clear()
+
+
+@pytest.fixture(autouse=True)
+def chosen_tool(shell: Shell, shop: ImageShop) -> None:
+    """The home asks for this one, whichever else is installed."""
+    shell.lab.home.mkdir(mode=0o700, parents=True)
+    (shell.lab.home / "config.yaml").write_text(f"containers: {shop.kind}\n")
+    shell.environment.update(shop.environment)
 
 
 @pytest.fixture(scope="module")
