@@ -26,6 +26,7 @@ from prismctl.domain.selection import (
 from prismctl.domain.service import DEFAULT_STACK, Runtime, ServiceType
 from prismctl.errors import ConfigError, PrismError, Problem
 from prismctl.files.catalog import load_catalog
+from prismctl.files.passwords import Passwords
 from prismctl.files.program_versions import read_version
 from prismctl.files.project import find_stack_name, load_project, settle_settings
 from prismctl.files.settings import ENGINES, RUNTIMES, Settings, load_settings
@@ -365,6 +366,7 @@ class _Planning:
             persist=persist,
             replicas=self._replicas(catalog),
             patterns_directory=str(patterns) if patterns.is_dir() else "",
+            password_of=Passwords(self.home.stack(stack), saves=not request.is_trial).find,
         )
 
     def _runtime(self, settings: Settings) -> Runtime | None:

@@ -169,6 +169,10 @@ class _Handler(BaseHTTPRequestHandler):
             "/v1/logs": (_select_logs(state.logs, query), follows),
             "/v1/apply": (state.operation, not has_result),
             "/v1/restart": (state.operation, not has_result),
+            **{
+                f"/v1/data/{verb}": (state.operation, not has_result)
+                for verb in ("reset", "restore", "snapshot")
+            },
             "/v1/stop": ([{"result": {"outcome": "stopped", "failed": [], "skipped": []}}], False),
         }
         if url.path in streams:

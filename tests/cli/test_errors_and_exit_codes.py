@@ -117,7 +117,7 @@ def failing_status(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Lets `status` raise what a test wants it to."""
 
     def fail(error: BaseException) -> None:
-        def read_status(_: object) -> Any:
+        def read_status(_: object, **_options: object) -> Any:
             raise error
 
         monkeypatch.setattr(status_module, "read_status", read_status)

@@ -571,7 +571,7 @@ def test_a_start_puts_the_last_data_aside_unless_it_persists(lab: StackLab) -> N
     assert accepted["details"]["fresh"] == ["fleeting"]
     assert accepted["details"]["kept"] == ["lasting"]
     assert not (lab.paths.data / "fleeting" / "here").exists()
-    assert (lab.paths.data / ".previous" / "fleeting" / "here").exists()
+    assert (lab.paths.data / ".previous/fleeting/fleeting/here").exists()
     assert (lab.paths.data / "lasting" / "here").exists()
 
 

@@ -10,7 +10,9 @@ from prismctl.domain.interpolation import (
     Surroundings,
     fill_own,
     has_own_references,
+    holds_password,
     interpolate,
+    takes_password,
 )
 
 AROUND = Surroundings(
@@ -135,3 +137,30 @@ def test_another_instance_gets_its_own_ports_and_data_and_nothing_else() -> None
 )
 def test_only_references_to_itself_make_instances_differ(text: str, *, is_own: bool) -> None:
     assert has_own_references(text) is is_own
+
+
+def test_a_password_is_put_in_only_where_nobody_else_can_read_it() -> None:
+    trusted = AROUND._replace(passwords=lambda name: f"pass-{name}" if name == "redis" else None)
+    mistakes: list[Mistake] = []
+    assert interpolate("x:${redis.password}", trusted, mistakes) == "x:pass-redis"
+    assert mistakes == []
+    interpolate("${web.password}", trusted, mistakes)
+    interpolate("${redis.password}", AROUND, mistakes)
+    assert "web takes no password" in mistakes[0].message
+    assert "could be read by others" in mistakes[1].message
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("${self.password}", (True, True)),
+        ("a ${self.password:-b} c", (True, True)),
+        ("${redis.password}", (True, False)),
+        ("$${self.password}", (False, False)),
+        ("${password}", (False, False)),
+        ("${self.port}", (False, False)),
+        ("password", (False, False)),
+    ],
+)
+def test_texts_with_passwords_are_known(text: str, expected: tuple[bool, bool]) -> None:
+    assert (holds_password(text), takes_password([text])) == expected

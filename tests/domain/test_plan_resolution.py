@@ -361,3 +361,59 @@ def test_the_engine_and_its_reason_are_in_the_plan() -> None:
     plan = resolve().plan
     assert plan.engine is EngineName.LOCAL
     assert "Nomad and Consul are not installed" in plan.engine_reason
+
+
+def test_a_password_reaches_its_server_and_whoever_is_told_of_it() -> None:
+    asked: list[str] = []
+
+    def password_of(name: str) -> str:
+        asked.append(name)
+        return f"pass-{name}"
+
+    server = own("server", env={"SECRET": "${self.password}", "PLAIN": "x"}, ports=ports(1))
+    client = own("client", env={"URL": "db://:${server.password}@${server.host}"})
+
+    plan = resolve("server", "client", own=(server, client), password_of=password_of).plan
+
+    assert plan.service("server").env["SECRET"] == "pass-server"
+    assert plan.service("client").env["URL"] == "db://:pass-server@127.0.0.1"
+    assert plan.service("server").secrets == {"SECRET"}
+    assert plan.service("client").secrets == {"URL"}
+    assert set(asked) == {"server"}
+
+
+def test_nobody_is_asked_for_the_password_of_a_server_that_takes_none() -> None:
+    def password_of(name: str) -> str:
+        raise AssertionError(name)
+
+    assert resolve("redis", own=(own("server"),), password_of=password_of).plan.services
+    client = own("client", env={"URL": "db://:${server.password}@x"})
+    with pytest.raises(ConfigError, match="server takes no password"):
+        resolve("server", "client", own=(own("server"), client), password_of=password_of)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"command": ("my-server", "--password", "${self.password}")},
+        {"command": ("my-server",), "init": ("my-server", "${self.password}")},
+        {"working_directory": "/${self.password}"},
+        {"health_check": HealthCheck(type=CheckType.EXEC, command=("ask", "${self.password}"))},
+    ],
+)
+def test_a_password_where_others_could_read_it_is_refused(fields: dict[str, Any]) -> None:
+    server = own("server", env={"SECRET": "${self.password}"}, **fields)
+    with pytest.raises(ConfigError, match="could be read by others"):
+        resolve("server", own=(server,), password_of=lambda _: "p")
+
+
+def test_every_instance_has_the_password_of_its_service() -> None:
+    env = {"SECRET": "${self.password}", "AT": "${self.port}"}
+    server = own("server", env=env, ports=ports(1), replicas=2)
+    plan = resolve("server", own=(server,), password_of=lambda _: "pass").plan.service("server")
+
+    other = plan_replica(plan, ports=(Port(name="p0", number=2),), data="/data/server#1")
+
+    assert other.env["SECRET"] == "pass"
+    assert other.env["AT"] == "2"
+    assert "SECRET" in other.secrets

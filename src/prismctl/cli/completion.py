@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
     import click
 
+    from prismctl.files.paths import StackPaths
+
 _WITH = "--with-"
 
 
@@ -37,14 +39,38 @@ def complete_presets(ctx: click.Context, param: click.Parameter, incomplete: str
 def complete_services(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """The services of the catalog, those already typed left out."""
     del param
-    typed = {
-        word
-        for words in ctx.params.values()
-        if isinstance(words, tuple)
-        for word in words
-        if isinstance(word, str)
-    }
-    return [name for name in _beginning_with(incomplete, catalog_words()) if name not in typed]
+    return _not_typed(ctx, _beginning_with(incomplete, catalog_words()))
+
+
+def complete_data(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """The services that have data in the stack, those already typed left out."""
+    from prismctl.files.service_data import ServiceData
+
+    del param
+    names = ServiceData(_stack_of(ctx).data).names()
+    return _not_typed(ctx, _beginning_with(incomplete, names))
+
+
+def complete_previous(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """The services of which there is something to restore, those already typed left out."""
+    from prismctl.files.service_data import ServiceData
+    from prismctl.files.snapshots import Snapshots
+
+    del param
+    paths = _stack_of(ctx)
+    names = set(ServiceData(paths.data).names_of_previous())
+    if not ctx.params.get("previous"):
+        names |= {name for each in Snapshots(paths.snapshots).list_all() for name in each.sizes}
+    return _not_typed(ctx, _beginning_with(incomplete, sorted(names)))
+
+
+def complete_snapshots(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """The snapshots of the stack, the newest first."""
+    from prismctl.files.snapshots import Snapshots
+
+    del param
+    names = [each.name for each in Snapshots(_stack_of(ctx).snapshots).list_all()]
+    return _beginning_with(incomplete, names)
 
 
 def complete_service_options(incomplete: str) -> list[str]:
@@ -71,6 +97,29 @@ def catalog_words() -> list[str]:
         from prismctl.domain.packaged import PACKAGED
 
         return list(PACKAGED)
+
+
+def _stack_of(ctx: click.Context) -> StackPaths:
+    """The stack that the line typed so far is about; a name that cannot be one's leads nowhere."""
+    from prismctl.cli.invocation import resolve_stack
+    from prismctl.files.paths import find_home
+
+    try:
+        name = resolve_stack(ctx.params.get("_stack"))
+    except PrismError:
+        name = "default"
+    return find_home().stack(name)
+
+
+def _not_typed(ctx: click.Context, names: Iterable[str]) -> list[str]:
+    typed = {
+        word
+        for words in ctx.params.values()
+        if isinstance(words, tuple)
+        for word in words
+        if isinstance(word, str)
+    }
+    return [name for name in names if name not in typed]
 
 
 def _beginning_with(incomplete: str, names: Iterable[str]) -> list[str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from prismctl.cli.narrators import tell_done
 from prismctl.cli.stack import option_of
 from prismctl.errors import DeadlineError, PartialError, PrismError
+from prismctl.present.data import start_lines
 from prismctl.present.failure import SHOWN_LINES, failure_card
 from prismctl.present.progress import waiting_for
 from prismctl.present.text import line
@@ -57,6 +58,13 @@ def conclude(
         raise deadline_error(call, status, seconds=seconds, is_stopped=stop is not None)
     if call.is_json:
         call.write_json({"result": result})
+    elif call.has_animation and not call.is_quiet:
+        # Where nothing is redrawn, an event has said it.
+        data = result.get("data") or {}
+        words = start_lines(
+            data.get("fresh") or (), data.get("kept") or (), option=option_of(call.stack)
+        )
+        call.write_lines([*words, *([()] if words else [])])
     error = ending_error(call, result)
     if error is not None:
         raise error

@@ -34,6 +34,9 @@ DEV_ENTRIES = {
     "env": Entry(
         f"{_COMMANDS}.env:env", "Print endpoints and credentials for a shell.", "Looking closer"
     ),
+    "data": Entry(
+        f"{_COMMANDS}.data:data", "Keep, copy and empty what services store.", "The stack"
+    ),
     "ui": Entry(
         f"{_COMMANDS}.ui:ui", "Open the UI of Nomad or Consul, logged in.", "Looking closer"
     ),

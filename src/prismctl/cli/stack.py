@@ -40,11 +40,11 @@ def open_stack(call: Invocation) -> StackClient:
     return client
 
 
-def read_status(paths: StackPaths) -> dict[str, Any]:
+def read_status(paths: StackPaths, *, shows_secrets: bool = False) -> dict[str, Any]:
     """The status document; of a stack that does not run, the one that says so."""
     condition = find_condition(paths)
     if condition in _ALIVE:
-        return StackClient(paths).status()
+        return StackClient(paths).status(shows_secrets=shows_secrets)
     from prismctl.domain.service import StackName
     from prismctl.domain.snapshot import render_status, stopped_snapshot
 

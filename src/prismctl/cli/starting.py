@@ -67,6 +67,8 @@ class StartOptions:
     engine: str | None = None
     """``None``: nobody chose."""
     has_auto_ports: bool = False
+    persists: bool = False
+    """Every service keeps its data."""
     on_failure: str = "keep"
     wait_seconds: float = 60.0
     log_file: str | None = None
@@ -104,6 +106,7 @@ def plan_for(
         services_file=Path(options.catalog_file) if options.catalog_file else None,
         engine=options.engine or "",
         auto_ports=True if options.has_auto_ports else None,
+        persist=True if options.persists else None,
         replaceable_ports=frozenset((each.service, each.port_name) for each in options.moved),
         stack=call.stack,
         held_by_us=frozenset(ports),

@@ -52,9 +52,9 @@ class StackClient:
         """Who answers: ``pid``, ``version``, ``api``, ``stack``."""
         return self._ask("GET", "/v1/ping")
 
-    def status(self) -> dict[str, Any]:
-        """The status document."""
-        return self._ask("GET", "/v1/status")
+    def status(self, *, shows_secrets: bool = False) -> dict[str, Any]:
+        """The status document; with secrets, each service has its ``endpoints`` in it."""
+        return self._ask("GET", "/v1/status?secrets=1" if shows_secrets else "/v1/status")
 
     def watch_status(self) -> Iterator[dict[str, Any]]:
         """The status document now, then again after each change."""
@@ -120,6 +120,31 @@ class StackClient:
     def restart(self, services: Sequence[str] = ()) -> Iterator[dict[str, Any]]:
         """Restart the named services, or all; the stream is that of `apply`."""
         return self._operate("/v1/restart", {"services": list(services)})
+
+    def reset_data(self, services: Sequence[str]) -> Iterator[dict[str, Any]]:
+        """Have services begin without data; the stream is that of `apply`."""
+        return self._operate("/v1/data/reset", {"services": list(services)})
+
+    def restore_data(
+        self, services: Sequence[str], *, name: str = "", is_previous: bool = False
+    ) -> Iterator[dict[str, Any]]:
+        """Put data of a snapshot, or what was put aside, in place; the stream is that of `apply`."""
+        body = {"services": list(services), "name": name, "previous": is_previous}
+        return self._operate("/v1/data/restore", body)
+
+    def take_snapshot(
+        self,
+        services: Sequence[str],
+        *,
+        name: str,
+        replaces: bool = False,
+        removes: Sequence[str] = (),
+    ) -> Iterator[dict[str, Any]]:
+        """Copy the data of services, which stand still meanwhile; the stream is that of `apply`."""
+        body = {"services": list(services), "name": name}
+        return self._operate(
+            "/v1/data/snapshot", {**body, "replaces": replaces, "removes": list(removes)}
+        )
 
     def stop(self, *, kill: bool = False) -> Iterator[dict[str, Any]]:
         """Take everything down, the daemon at last; the stream is that of `apply`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import time
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,8 +12,10 @@ from prismctl import __version__
 from prismctl.daemon.environment import render_environment_of_stack
 from prismctl.daemon.http import Answer, Request, RequestError, Stream
 from prismctl.daemon.operations.apply import apply, subject_of
+from prismctl.daemon.operations.data import reset, restore, take_snapshot
 from prismctl.daemon.operations.restart import restart
 from prismctl.daemon.operations.stop import stop
+from prismctl.domain.endpoints import render_endpoints
 from prismctl.domain.events import event_to_json
 from prismctl.domain.plan import EngineName, FailurePolicy, plan_from_json, plan_to_json
 from prismctl.domain.snapshot import render_status
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
 API_VERSION: Final = 1
 LOG_POLL_SECONDS: Final = 0.05
 """Log files are written by the keeper; while somebody follows them they are looked at this often."""
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 STATUS_SECONDS: Final = 0.05
 """A status stream says no more than one document in this time."""
 
@@ -50,6 +54,9 @@ class Api:
             ("POST", "/v1/restart"): self._restart,
             ("POST", "/v1/stop"): self._stop,
             ("POST", "/v1/login"): self._login,
+            ("POST", "/v1/data/reset"): self._reset_data,
+            ("POST", "/v1/data/restore"): self._restore_data,
+            ("POST", "/v1/data/snapshot"): self._take_snapshot,
         }
 
     async def handle(self, request: Request) -> Answer | Stream:
@@ -76,9 +83,15 @@ class Api:
             }
         )
 
-    async def _status(self, _: Request) -> Answer:
+    async def _status(self, request: Request) -> Answer:
         self._stack.usage.refresh()
-        return Answer(document=render_status(self._stack.monitor.refresh(), time.time()))
+        document = render_status(self._stack.monitor.refresh(), time.time())
+        plan = self._stack.monitor.plan
+        if _flag(request, "secrets") and plan is not None:
+            endpoints = {service.name: render_endpoints(service) for service in plan.services}
+            for service in document["services"]:
+                service["endpoints"] = endpoints.get(service["name"], {})
+        return Answer(document=document)
 
     async def _watch_status(self, _: Request) -> Stream:
         return Stream(documents=self._follow_status())
@@ -175,9 +188,7 @@ class Api:
         return self._follow_operation(operation, after)
 
     async def _restart(self, request: Request) -> Stream:
-        names = request.json().get("services") or []
-        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-            raise RequestError(400, "`services` is not a list of names")
+        names = _names(request.json(), "services")
         after = self._stack.events.last_sequence
         operation = self._stack.operations.start(
             f"restart {' '.join(names)}", lambda: restart(self._stack, names)
@@ -206,6 +217,41 @@ class Api:
             )
         return Answer(document={"url": await engine.login_url(str(request.json().get("ui") or ""))})
 
+    async def _reset_data(self, request: Request) -> Stream:
+        names = _names(request.json(), "services")
+        if not names:
+            raise RequestError(400, "`services` names nothing")
+        return self._change_data(f"reset {' '.join(names)}", lambda: reset(self._stack, names))
+
+    async def _restore_data(self, request: Request) -> Stream:
+        body = request.json()
+        names = _names(body, "services")
+        snapshot = str(body.get("name") or "")
+        is_previous = bool(body.get("previous"))
+        return self._change_data(
+            f"restore {snapshot or is_previous} {' '.join(names)}",
+            lambda: restore(self._stack, names, snapshot=snapshot, is_previous=is_previous),
+        )
+
+    async def _take_snapshot(self, request: Request) -> Stream:
+        body = request.json()
+        names, removes = _names(body, "services"), _names(body, "removes")
+        name = str(body.get("name") or "")
+        return self._change_data(
+            f"snapshot {name} {' '.join(names)}",
+            lambda: take_snapshot(
+                self._stack,
+                names,
+                name=name,
+                replaces=bool(body.get("replaces")),
+                removes=removes,
+            ),
+        )
+
+    def _change_data(self, subject: str, work: Callable[[], Awaitable[dict[str, Any]]]) -> Stream:
+        after = self._stack.events.last_sequence
+        return self._follow_operation(self._stack.operations.start(subject, work), after)
+
     def _follow_operation(self, operation: Operation, after: int) -> Stream:
         return Stream(documents=self._stack.operations.tell(operation, after))
 
@@ -217,6 +263,17 @@ def _engine_name(value: object) -> EngineName:
         raise RequestError(
             400, f"no engine is called `{value}`", hint=f"engines are {', '.join(EngineName)}"
         ) from error
+
+
+def _names(body: dict[str, Any], key: str) -> list[str]:
+    names = body.get(key) or []
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise RequestError(400, f"`{key}` is not a list of names")
+    # They become names of directories.
+    strange = [name for name in names if not _NAME.fullmatch(name)]
+    if strange:
+        raise RequestError(400, f"`{strange[0]}` is not a name")
+    return names
 
 
 def _number(request: Request, name: str) -> float | None:

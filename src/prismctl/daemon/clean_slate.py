@@ -3,40 +3,40 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from prismctl.errors import PrismError
+from prismctl.files.service_data import ServiceData
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from prismctl.domain.plan import StackPlan
     from prismctl.files.paths import StackPaths
-
-PREVIOUS_NAME: Final = ".previous"
-"""Below the data directory: what the latest fresh start discarded, kept until the next one."""
 
 
 def discard_data(paths: StackPaths, plan: StackPlan) -> tuple[list[str], list[str]]:
     """Move the data of services that do not persist aside; those that had any, and those whose data stays.
 
+    What was restored while the stack was stopped stays for this start: somebody wants to see it.
+
     Raises:
         PrismError: it cannot be moved.
     """
-    persistent = {service.name for service in plan.services if service.persist}
-    planned = set(plan.names)
+    data = ServiceData(paths.data)
     fresh: list[str] = []
     kept: list[str] = []
-    for directory in _data_directories(paths):
-        service = directory.name.partition("#")[0]
-        if service not in planned or _is_empty(directory):
+    for service in plan.services:
+        if not data.has_data(service.name):
             continue
-        if service in persistent:
-            kept.append(directory.name)
+        if service.persist or data.is_kept(service.name):
+            kept.append(service.name)
             continue
-        fresh.append(directory.name)
-        _put_aside(directory, paths.data / PREVIOUS_NAME / directory.name)
+        fresh.append(service.name)
+        try:
+            data.carry_out(data.prepare_empty(service.name))
+        except PrismError as error:
+            raise PrismError(
+                error.message, hint="make it writable, or start with `--persist`"
+            ) from error
     return fresh, kept
 
 
@@ -46,29 +46,3 @@ def discard_logs(paths: StackPaths) -> None:
         for path in paths.logs.iterdir():
             if "#" in path.name:
                 path.unlink()
-
-
-def _data_directories(paths: StackPaths) -> list[Path]:
-    try:
-        return sorted(
-            path for path in paths.data.iterdir() if path.is_dir() and path.name != PREVIOUS_NAME
-        )
-    except OSError:
-        return []
-
-
-def _is_empty(directory: Path) -> bool:
-    return next(directory.iterdir(), None) is None
-
-
-def _put_aside(directory: Path, place: Path) -> None:
-    try:
-        if place.exists():
-            shutil.rmtree(place)
-        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        directory.rename(place)
-    except OSError as error:
-        raise PrismError(
-            f"cannot put {directory} aside: {error.strerror}",
-            hint="make it writable, or start with `--persist`",
-        ) from error

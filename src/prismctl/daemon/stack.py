@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from prismctl.daemon.engine_seat import EngineSeat
@@ -12,6 +13,7 @@ from prismctl.daemon.event_log import EventLog
 from prismctl.daemon.keeper_link import KeeperLink, open_keeper
 from prismctl.daemon.log_copy import copy_logs
 from prismctl.daemon.monitor import Monitor
+from prismctl.daemon.operations.data import settle_data
 from prismctl.daemon.operations.queue import OperationQueue
 from prismctl.daemon.operations.stop import stop
 from prismctl.daemon.state_file import (
@@ -74,6 +76,8 @@ class Stack:
         self.is_ending = False
         """Everything is being taken down: the keeper's end is no loss."""
         self._is_stopping = False
+        self.withheld: frozenset[ServiceName] = frozenset()
+        """Services of the plan that nobody may run now, because their data is being changed."""
         self.stop_notes: list[str] = []
         """What somebody should know about how everything was taken down."""
         self._probes = ProbeScheduler(self.monitor.take_answer)
@@ -108,9 +112,11 @@ class Stack:
         ended = [] if is_kept else await self._end_leftovers(spare=self._link.facts.pid)
         if plan is not None and (is_kept or is_resumed):
             self._tell_swept("ended", ended)
+            await settle_data(self)
             await self._adopt(plan)
         elif not is_kept:
             self._begin_afresh(ended, had_plan=self.paths.plan.exists())
+            await settle_data(self)
         self.reconsider_idleness()
 
     def begin_stopping(self) -> None:
@@ -184,7 +190,7 @@ class Stack:
         try:
             async with self._seat.turn:
                 engine = await self._fill_seat(plan.engine)
-                await engine.apply(plan)
+                await engine.apply(self._without_withheld(plan))
         except UnavailableError as error:
             # When it was the keeper that died under our hands, the recovery applies the plan.
             if not await self._has_lost_keeper():
@@ -363,6 +369,16 @@ class Stack:
                 details={"processes": ended},
             )
 
+    def _without_withheld(self, plan: StackPlan) -> StackPlan:
+        """The plan with no instance of what nobody may run now; dependents are not disturbed by that."""
+        if not self.withheld:
+            return plan
+        services = (
+            replace(service, replicas=0) if service.name in self.withheld else service
+            for service in plan.services
+        )
+        return replace(plan, services=tuple(services))
+
     async def _fill_seat(self, name: EngineName) -> Engine:
         if self._link is None:
             raise UnavailableError("there is no keeper")
@@ -419,7 +435,7 @@ class Stack:
             plan = self.monitor.plan
             if plan is not None:
                 engine = await self._fill_seat(plan.engine)
-                await engine.apply(plan)
+                await engine.apply(self._without_withheld(plan))
             elif engine_name is not None:
                 await self._fill_seat(engine_name)
             self._keeper_is_there.set()

@@ -36,6 +36,13 @@ class EventKind(StrEnum):
     STACK_STOPPING = "stack.stopping"
     STACK_STOPPED = "stack.stopped"
     LOG_LOST = "log.lost"
+    DATA_RESET = "data.reset"
+    """A service begins without data; what it had was put aside."""
+    DATA_RESTORED = "data.restored"
+    DATA_SAVED = "data.saved"
+    """A snapshot was taken."""
+    DATA_SETTLED = "data.settled"
+    """A change of data that a crash had interrupted was carried out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

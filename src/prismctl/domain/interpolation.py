@@ -2,6 +2,7 @@
 
     ${self.port} ${self.ports.NAME} ${self.host} ${self.data}     the service's own
     ${NAME.host} ${NAME.port} ${NAME.ports.PORT}                  another service's
+    ${self.password} ${NAME.password}                             made for the stack; only where nobody else can read it
     ${stack.name} ${stack.patterns}                               the stack's
     ${VARIABLE}                                                   the environment's
     ${…:-text}                                                    text, where that is unknown or empty
@@ -18,13 +19,14 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from prismctl.domain.problems import nearest_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
 MARK: Final = "${"
 
 STACK_REFERENCES: Final = ("name", "patterns")
 """What can follow ``stack.``."""
 
+_PASSWORD: Final = "password"  # noqa: S105 - what is written after the dot
 _REFERENCE: Final = re.compile(r"\$\$\{|\$\{([^{}]*)\}|\$\{")
 _OWN: Final = re.compile(r"\$\$\{|\$\{(self\.(?:port|ports\.[^{}:]+|data))\}")
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -55,6 +57,9 @@ class Surroundings(NamedTuple):
     """What follows ``stack.``, by `STACK_REFERENCES`."""
     variables: Mapping[str, str] | None
     """``None``: nobody has started anything yet, and every variable may have a value."""
+    passwords: Callable[[str], str | None] | None = None
+    """The password of a service by its full name, ``None`` for one that takes none; without this, the text is
+    one that others can read."""
 
 
 class Mistake(NamedTuple):
@@ -108,6 +113,21 @@ def find_services(text: str) -> list[str]:
     return [name for name, dot, _ in names if dot and name != "stack"]
 
 
+def holds_password(text: str) -> bool:
+    """Whether a password is asked for in the text, so that nobody may be shown what it becomes."""
+    asked = (match[1].partition(":-")[0] for match in _REFERENCE.finditer(text) if match[1])
+    return MARK in text and any(each.endswith(f".{_PASSWORD}") for each in asked)
+
+
+def takes_password(texts: Iterable[str]) -> bool:
+    """Whether a service whose ``env`` these are is given a password of its own."""
+    return any(
+        match[1] is not None and match[1].partition(":-")[0] == f"self.{_PASSWORD}"
+        for text in texts
+        for match in _REFERENCE.finditer(text)
+    )
+
+
 def has_own_references(text: str) -> bool:
     """Whether the text is another one for another instance of the service."""
     return any(match[1] for match in _OWN.finditer(text)) if MARK in text else False
@@ -142,7 +162,10 @@ def _look_up(reference: str, around: Surroundings) -> tuple[str | None, Mistake]
         return around.data, NO_MISTAKE
     name = around.service if head == "self" else around.full_name(head)
     if name in around.services:
-        value, mistake = _look_up_address(reference, head, rest, around.services[name])
+        if rest == _PASSWORD:
+            value, mistake = _look_up_password(reference, name, around)
+        else:
+            value, mistake = _look_up_address(reference, head, rest, around.services[name])
         return value, mistake._replace(service=name)
     if name in around.known_services:
         return None, Mistake(
@@ -167,6 +190,18 @@ def _look_up_variable(name: str, variables: Mapping[str, str] | None) -> tuple[s
     )
 
 
+def _look_up_password(
+    reference: str, name: str, around: Surroundings
+) -> tuple[str | None, Mistake]:
+    if around.passwords is None:
+        return None, Mistake(
+            f"`${{{reference}}}` could be read by others here; write it in `env`, or as the health check's `password`"
+        )
+    return around.passwords(name), Mistake(
+        f"`${{{reference}}}`: {name} takes no password; `${{self.password}}` in its `env` gives it one"
+    )
+
+
 def _look_up_address(
     reference: str, head: str, rest: str, addresses: Addresses
 ) -> tuple[str | None, Mistake]:
@@ -182,5 +217,5 @@ def _look_up_address(
     known = [f"{head}.{each}" for each in ("host", "port")]
     known += [f"{head}.ports.{each}" for each in addresses.ports]
     if head == "self":
-        known.append("self.data")
+        known += ["self.data", f"self.{_PASSWORD}"]
     return None, Mistake(f"unknown reference `{reference}`", nearest_name(reference, known))

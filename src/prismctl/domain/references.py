@@ -12,14 +12,15 @@ from prismctl.domain.interpolation import (
     Surroundings,
     find_services,
     interpolate,
+    takes_password,
 )
 from prismctl.domain.plan import LOOPBACK
-from prismctl.domain.service import full_name
+from prismctl.domain.service import ServiceName, full_name
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from prismctl.domain.service import ServiceDefinition, ServiceName
+    from prismctl.domain.service import ServiceDefinition
 
 
 class Rewrite(Protocol):
@@ -71,6 +72,11 @@ def rewrite_texts(definition: ServiceDefinition, rewrite: Rewrite) -> ServiceDef
     )
 
 
+def may_hold_password(path: tuple[str | int, ...]) -> bool:
+    """Whether what stands at a path of a service's entry reaches the service without anybody else seeing it."""
+    return path[:1] == ("env",) or path == ("health_check", "password")
+
+
 def refers_to_others(definition: ServiceDefinition) -> bool:
     """Whether the address of another service stands anywhere in the definition."""
     found: list[str] = []
@@ -115,16 +121,26 @@ def find_misreferences(
             stack=dict.fromkeys(STACK_REFERENCES, ""),
             variables=None,
         )
-        found += _misreferences(definition, around)
+        found += _misreferences(definition, around, definitions)
     return [each for each in found if each.mistake.service not in flawed]
 
 
-def _misreferences(definition: ServiceDefinition, around: Surroundings) -> list[Misreference]:
+def _misreferences(
+    definition: ServiceDefinition,
+    around: Surroundings,
+    definitions: Mapping[ServiceName, ServiceDefinition],
+) -> list[Misreference]:
     found: list[Misreference] = []
+
+    def find_password(name: str) -> str | None:
+        """What it is does not matter; whether there is one does."""
+        return "" if takes_password(definitions[ServiceName(name)].env.values()) else None
+
+    trusted = around._replace(passwords=find_password)
 
     def take_note(text: str, *path: str | int) -> str:
         mistakes: list[Mistake] = []
-        interpolate(text, around, mistakes)
+        interpolate(text, trusted if may_hold_password(path) else around, mistakes)
         found.extend(Misreference(definition.name, path, mistake) for mistake in mistakes)
         return text
 

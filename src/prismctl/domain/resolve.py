@@ -25,7 +25,9 @@ from prismctl.domain.interpolation import (
     Mistake,
     Surroundings,
     has_own_references,
+    holds_password,
     interpolate,
+    takes_password,
 )
 from prismctl.domain.packaged import BINARY_CHECKS
 from prismctl.domain.plan import (
@@ -38,7 +40,7 @@ from prismctl.domain.plan import (
     StackPlan,
 )
 from prismctl.domain.problems import Problems
-from prismctl.domain.references import refers_to_others, rewrite_texts
+from prismctl.domain.references import may_hold_password, refers_to_others, rewrite_texts
 from prismctl.domain.servers.registry import find_server
 from prismctl.domain.service import (
     DEFAULT_STACK,
@@ -82,6 +84,8 @@ class PlanOptions:
     """How many instances, where that is not what the catalog says."""
     patterns_directory: str = ""
     """What ``${stack.patterns}`` stands for; empty: the asking service's data directory."""
+    password_of: Callable[[str], str] = lambda _: ""
+    """The password of a service that takes one; asked for no other."""
 
 
 class Resolution(NamedTuple):
@@ -267,7 +271,9 @@ class _Planner(NamedTuple):
             args=settled.args,
             working_directory=working_directory,
             env=settled.env,
-            secrets=definition.secrets,
+            # A password is a secret wherever it goes, also in the address that another service is given.
+            secrets=definition.secrets
+            | {key for key, text in definition.env.items() if holds_password(text)},
             depends_on=tuple(
                 each for each in definition.depends_on if each in self.selection.sources
             ),
@@ -362,6 +368,7 @@ class _Texts:
         self.catalog = planner.catalog
         self.problems = planner.problems
         options = planner.options
+        self.password_of = options.password_of
         self.around = Surroundings(
             service=definition.name,
             data=data,
@@ -387,7 +394,8 @@ class _Texts:
     def settle(self, text: str, *path: str | int) -> str:
         """One text at its path in the entry, decided."""
         mistakes: list[Mistake] = []
-        result = interpolate(text, self.around, mistakes)
+        around = self._trusted if may_hold_password(path) else self.around
+        result = interpolate(text, around, mistakes)
         for mistake in mistakes:
             self.problems.add(
                 f"{self.name}: {mistake.message}",
@@ -419,10 +427,19 @@ class _Texts:
                 zip(self._keep(tuple(files)), self._keep(tuple(files.values())), strict=True)
             ),
             env={
-                key: interpolate(text, self.around, [], keeps_own=True)
+                key: interpolate(text, self._trusted, [], keeps_own=True)
                 for key, text in definition.env.items()
             },
         )
 
+    @property
+    def _trusted(self) -> Surroundings:
+        """For texts that nobody else can read."""
+        return self.around._replace(passwords=self._find_password)
+
+    def _find_password(self, name: str) -> str | None:
+        definition = self.catalog.services[self.catalog.full_name(name)]
+        return self.password_of(name) if takes_password(definition.env.values()) else None
+
     def _keep(self, texts: Sequence[str]) -> tuple[str, ...]:
-        return tuple(interpolate(text, self.around, [], keeps_own=True) for text in texts)
+        return tuple(interpolate(text, self._trusted, [], keeps_own=True) for text in texts)

@@ -70,6 +70,11 @@ class Home:
         return self.directory / "cache"
 
     @property
+    def snapshots(self) -> Path:
+        """Copies of services' data, a directory for each stack."""
+        return self.directory / "snapshots"
+
+    @property
     def stacks(self) -> Path:
         """One directory a stack."""
         return self.directory / "run"
@@ -130,6 +135,16 @@ class StackPaths:
     def data(self) -> Path:
         """Data directories of the services, one each."""
         return self.directory / "data"
+
+    @property
+    def snapshots(self) -> Path:
+        """Copies of the services' data, which outlive the stack: in home, beside all stacks."""
+        return self.directory.parent.parent / "snapshots" / self.name
+
+    @property
+    def secrets(self) -> Path:
+        """The passwords that were made for the stack's servers (0600)."""
+        return self.directory / "secrets.json"
 
     @property
     def environments(self) -> Path:

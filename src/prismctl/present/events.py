@@ -10,6 +10,7 @@ from prismctl.present.units import render_seconds
 
 _VERB_WIDTH: Final = 8
 
+_ACCEPTED: Final = "plan.accepted"
 _VERBS: Final = {
     "component.ready": ("ready", Tone.GOOD),
     "component.lost": ("lost", Tone.BAD),
@@ -23,6 +24,10 @@ _VERBS: Final = {
     "service.failed": ("failed", Tone.BAD),
     "service.stopped": ("stopped", Tone.MUTED),
     "log.lost": ("lost", Tone.BAD),
+    "data.reset": ("emptied", Tone.MUTED),
+    "data.restored": ("restored", Tone.MUTED),
+    "data.saved": ("saved", Tone.MUTED),
+    "data.settled": ("finished", Tone.BUSY),
 }
 """The kinds that are worth a line while somebody waits; with ``-v`` every kind is."""
 
@@ -36,6 +41,8 @@ def event_line(
     """
     kind = str(event["kind"])
     known = _VERBS.get(kind)
+    if kind == _ACCEPTED and not is_verbose:
+        return _data_line(event)
     if known is None and not is_verbose:
         return None
     verb, tone = known or (kind.rpartition(".")[2], Tone.MUTED)
@@ -47,6 +54,13 @@ def event_line(
     if message and (tone is not Tone.GOOD or is_verbose):
         words.append(message)
     return action_line(verb, " ".join(word for word in words if word), tone)
+
+
+def _data_line(event: dict[str, Any]) -> Line | None:
+    """Who begins without the data of the last run, and who has it still; ``None`` when nobody had any."""
+    details = event.get("details") or {}
+    fresh, kept = (",".join(details.get(key) or []) for key in ("fresh", "kept"))
+    return action_line("data", fields(fresh=fresh, kept=kept)) if fresh or kept else None
 
 
 def action_line(verb: str, rest: str, tone: Tone = Tone.PLAIN) -> Line:

@@ -59,6 +59,22 @@ def status_lines(status: dict[str, Any], *, width: int) -> list[Line]:
     return lines
 
 
+def endpoint_lines(document: dict[str, Any]) -> list[Line]:
+    """The addresses of each service below the table, credentials included; never cut, they are there to be copied."""
+    rows = [
+        (clean(service["name"]), clean(port), clean(address))
+        for service in document.get("services") or []
+        for port, address in (service.get("endpoints") or {}).items()
+    ]
+    names = max((width_of(name) for name, _, _ in rows), default=0)
+    ports = max((width_of(port) for _, port, _ in rows), default=0)
+    lines = [
+        line("  ", pad(name, names), "  ", Span(pad(port, ports), Tone.MUTED), "  ", address)
+        for name, port, address in rows
+    ]
+    return [(), *lines] if lines else []
+
+
 def _header(status: dict[str, Any], width: int) -> Line:
     state = str(status["state"])
     parts = []

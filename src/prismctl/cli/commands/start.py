@@ -135,6 +135,12 @@ def _value_error(flag: str, text: str) -> ConfigError:
     help="Take a free port where one is taken, without asking.",
 )
 @option(
+    "--persist",
+    is_flag=True,
+    section=_HOW,
+    help="Keep the data of every service; without it, a start is a clean slate.",
+)
+@option(
     "--on-failure",
     type=click.Choice(["keep", "stop"]),
     default="keep",
@@ -173,6 +179,7 @@ def start(
     catalog_file: str | None,
     engine: str | None,
     auto_ports: bool,
+    persist: bool,
     on_failure: str,
     wait_timeout: float,
     log_file: str | None,
@@ -203,6 +210,7 @@ def start(
         catalog_file=catalog_file,
         engine=engine if _is_typed(ctx, "engine") else None,
         has_auto_ports=auto_ports,
+        persists=persist,
         on_failure=on_failure,
         wait_seconds=wait_timeout,
         log_file=str(Path(log_file).absolute()) if log_file else None,

@@ -17,6 +17,7 @@ from prismctl.domain.events import EventKind
 from prismctl.domain.fold import StackHistory
 from prismctl.domain.plan import FailurePolicy, compare_plans, plan_from_json, plan_to_json
 from prismctl.errors import PrismError
+from prismctl.files.service_data import ServiceData
 
 if TYPE_CHECKING:
     from prismctl.daemon.stack import Stack
@@ -44,12 +45,12 @@ async def apply(
     """
     plan = plan_from_json(document)
     async with stack.operations.turn:
-        await _change(stack, plan, document, began_at=began_at, log_file=log_file)
+        data = await _change(stack, plan, document, began_at=began_at, log_file=log_file)
     snapshot = await stack.monitor.wait_until_settled(
         until_failure=on_failure is FailurePolicy.STOP
     )
     stack.write_down()
-    result = render_result(snapshot, stack.monitor.was_tried)
+    result = {**render_result(snapshot, stack.monitor.was_tried), "data": data}
     # A plan that took this one's place meanwhile has a policy of its own.
     is_current = stack.monitor.plan is plan
     if result["failed"] and on_failure is FailurePolicy.STOP and is_current:
@@ -61,17 +62,18 @@ async def apply(
 
 async def _change(
     stack: Stack, plan: StackPlan, document: dict[str, Any], *, began_at: float, log_file: str
-) -> None:
-    """Everything up to the plan being in its engine's hands."""
+) -> dict[str, list[str]]:
+    """Everything up to the plan being in its engine's hands; whose data was put aside, and whose was kept."""
     before = stack.monitor.plan
     if before is not None and before.engine is not plan.engine:
         await stack.leave_engine()
         before = None
+    data: dict[str, list[str]] = {"fresh": [], "kept": []}
     details: dict[str, Any] = {"services": list(plan.names), "engine": plan.engine.value}
     if before is None:
         discard_logs(stack.paths)
-        fresh, kept = discard_data(stack.paths, plan)
-        details |= {"fresh": fresh, "kept": kept}
+        data["fresh"], data["kept"] = discard_data(stack.paths, plan)
+        details |= data
     stack.events.append(EventKind.PLAN_ACCEPTED, message=plan.origin, details=details)
     save_plan(stack.paths, document)
     stack.monitor.begin(plan, _next_history(stack, before, plan, began_at))
@@ -82,7 +84,10 @@ async def _change(
     except PrismError:
         await _undo(stack, before)
         raise
+    if before is None:
+        ServiceData(stack.paths.data).forget_kept()
     stack.write_down()
+    return data
 
 
 async def _undo(stack: Stack, before: StackPlan | None) -> None:
