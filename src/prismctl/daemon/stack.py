@@ -356,8 +356,7 @@ class Stack:
         ended = await asyncio.to_thread(
             end_leftovers, self.paths.keeper_id, spare=(os.getpid(), spare)
         )
-        await asyncio.to_thread(sweep_containers, self.paths)
-        return ended
+        return ended + await asyncio.to_thread(sweep_containers, self.paths)
 
     def _tell_swept(
         self, words: str, ended: list[dict[str, Any]], *, is_always_told: bool = False

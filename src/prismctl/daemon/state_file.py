@@ -10,6 +10,7 @@ from prismctl.domain.fold import StackHistory
 from prismctl.domain.plan import StackPlan, plan_from_json
 from prismctl.domain.service import ServiceName
 from prismctl.files.atomic import write_atomically
+from prismctl.runtime.container_sweep import forget_containers
 
 if TYPE_CHECKING:
     from prismctl.files.paths import StackPaths
@@ -87,9 +88,10 @@ def load_state(paths: StackPaths) -> RememberedState:
 
 
 def remove_files(paths: StackPaths) -> None:
-    """Forget the plan and everything about it."""
+    """Forget the plan and everything about it; its containers are gone by now."""
     paths.plan.unlink(missing_ok=True)
     paths.state.unlink(missing_ok=True)
+    forget_containers(paths)
 
 
 def _by_service(data: dict[str, Any]) -> dict[ServiceName, Any]:

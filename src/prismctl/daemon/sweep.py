@@ -19,6 +19,7 @@ from prismctl.daemon.process_table import (
     read_process,
     read_processes,
 )
+from prismctl.daemon.state_file import remove_files
 from prismctl.errors import PrismError
 from prismctl.runtime.container_sweep import sweep_containers
 
@@ -122,8 +123,7 @@ def sweep_stack(paths: StackPaths) -> dict[str, Any]:
     containers = sweep_containers(paths)
     engine = sweep_engine(paths)
     sockets = remove_sockets(paths)
-    paths.plan.unlink(missing_ok=True)
-    paths.state.unlink(missing_ok=True)
+    remove_files(paths)
     return {
         "processes": processes,
         "containers": containers,

@@ -59,9 +59,13 @@ def sweep_containers(paths: StackPaths) -> list[dict[str, Any]]:
     if found:
         at_once = ("--time", "0") if tool.kind == PODMAN else ()
         _call(tool, "rm", "--force", "--volumes", *at_once, *(each["id"] for each in found))
+    return found
+
+
+def forget_containers(paths: StackPaths) -> None:
+    """There are none any more, and nothing will be asked about them."""
     with contextlib.suppress(OSError):
         shutil.rmtree(paths.containers)
-    return found
 
 
 def _recall_tool(paths: StackPaths) -> ContainerTool | None:

@@ -44,12 +44,16 @@ async def take_down(stack: Stack, *, kill: bool) -> None:
         ended = await asyncio.to_thread(
             end_leftovers, stack.paths.keeper_id, spare=(os.getpid(),), grace_seconds=0.0
         )
-        await asyncio.to_thread(sweep_containers, stack.paths)
+        ended += await asyncio.to_thread(sweep_containers, stack.paths)
     except PrismError:
         stack.end()
         raise
     if ended:
-        stack.events.append(EventKind.SWEPT, message=f"ended {len(ended)} leftover processes")
+        stack.events.append(
+            EventKind.SWEPT,
+            message=f"ended {len(ended)} leftovers",
+            details={"processes": ended},
+        )
     remove_files(stack.paths)
     stack.monitor.refresh()
     stack.monitor.end()
