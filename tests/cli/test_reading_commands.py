@@ -355,3 +355,36 @@ def test_the_schema_is_one(prismctl: Any) -> None:
         .document["$schema"]
         .startswith("https://json-schema.org/")
     )
+
+
+def test_addresses_with_credentials_are_shown_only_when_asked_for(
+    prismctl: Any, daemon: Any
+) -> None:
+    prismctl("dev", "status")
+    assert daemon.requests[-1][1] == "/v1/status"
+    daemon.status["services"][1]["endpoints"] = {"db": "redis://:secret@127.0.0.1:6379"}
+    answer = prismctl("dev", "status", "--show-secrets", "-o", "text")
+    assert daemon.requests[-1][1] == "/v1/status?secrets=1"
+    assert answer.out.splitlines()[-1] == "  redis  db  redis://:secret@127.0.0.1:6379"
+
+
+@pytest.mark.usefixtures("daemon")
+def test_variables_that_are_gone_are_taken_back(
+    prismctl: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PRISM_ENV_NAMES", "OLD_URL REDIS_URL")
+    told = prismctl("dev", "env").out.splitlines()
+    assert told[0] == "unset OLD_URL"
+    assert "export PRISM_ENV_NAMES='NOMAD_ADDR REDIS_URL'" in told
+    assert prismctl("dev", "env", "--format", "fish").out.startswith("set -e OLD_URL;\n")
+    assert "OLD_URL" not in prismctl("dev", "env", "--format", "dotenv").out
+
+
+def test_all_variables_are_taken_back_also_of_a_stack_that_has_stopped(
+    prismctl: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert prismctl("dev", "env", "--unset").out == ""
+    monkeypatch.setenv("PRISM_ENV_NAMES", "B A")
+    answer = prismctl("dev", "env", "--unset")
+    assert (answer.code, answer.out) == (0, "unset A\nunset B\nunset PRISM_ENV_NAMES\n")
+    assert prismctl("dev", "env", "--unset", "--format", "json").code == 2

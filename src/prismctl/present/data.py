@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from prismctl.present.listing import table_lines
-from prismctl.present.text import Line, Span, Tone, clean, fold, line
+from prismctl.present.text import Line, Span, Tone, clean, line
 from prismctl.present.units import UNKNOWN, list_of, render_bytes, render_duration
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def list_lines(document: Mapping[str, Any], *, width: int) -> list[Line]:
         f"{len(snapshots)} of {document['max_snapshots']} snapshots, {taken}, "
         f"in {clean(document['directory'])}"
     )
-    return [*lines, *(line(Span(each, Tone.MUTED)) for each in fold(words, width))]
+    return [*lines, line(Span(words, Tone.MUTED))]
 
 
 def change_lines(document: Mapping[str, Any], *, option: str) -> list[Line]:

@@ -1,0 +1,159 @@
+"""What a real Redis has stored: emptied, copied and put back on both engines, with the installed command."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.free_ports import take_port
+
+if TYPE_CHECKING:
+    from tests.e2e.conftest import Shell
+
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.skipif(shutil.which("redis-server") is None, reason="needs redis-server"),
+]
+
+CATALOG = """
+core: false
+services:
+  - name: redis
+    driver: redis
+    port: {port}
+    command: [redis-server, --bind, 127.0.0.1, --port, "${{self.port}}", --dir, "${{self.data}}", --appendonly, "yes"]
+    default: true
+  - name: user
+    command: [sleep, "1000"]
+    env: {{KEY: "${{self.password}}"}}
+    depends_on: [redis]
+    default: true
+"""
+
+
+class Store:
+    """A stack with Redis in it, and a client of that."""
+
+    def __init__(self, shell: Shell, engine: str) -> None:
+        self.shell = shell
+        self.engine = engine
+        self.port = take_port()
+        self.file = shell.lab.home.parent / "services.yaml"
+        self.file.write_text(CATALOG.format(port=self.port))
+
+    def start(self, *options: str) -> str:
+        words = ("--engine", self.engine, "--services", str(self.file), "--no-dashboard")
+        return self.shell.run("dev", "start", *words, *options)
+
+    def ask(self, *words: str) -> str:
+        with socket.create_connection(("127.0.0.1", self.port), 10) as connection:
+            connection.sendall(" ".join(words).encode() + b"\r\n")
+            return connection.makefile().readline().strip()
+
+    def write(self, value: str) -> None:
+        assert self.ask("SET", "key", value) == "+OK"
+
+
+@pytest.fixture
+def store(shell: Shell, engine: str) -> Store:
+    return Store(shell, engine)
+
+
+@pytest.mark.timeout(300)
+def test_write_restart_reset_snapshot_restore_previous(store: Store) -> None:
+    run = store.shell.run
+    store.start()
+    store.write("one")
+    run("dev", "restart", "redis")
+    assert store.ask("GET", "key") == "$3"
+    refused = run("dev", "data", "snapshot", "--name", "first", expect=2)
+    assert "redis is stopped and started again" in refused
+    assert "add --yes" in refused
+    before = {each["name"]: each["pid"] for each in store.shell.status()["services"]}
+
+    run("dev", "data", "snapshot", "--name", "first", "--yes")
+    assert store.ask("GET", "key") == "$3"
+    store.write("twoo")
+    run("dev", "data", "reset", "redis")
+    assert store.ask("GET", "key") == "$-1"
+    run("dev", "data", "restore", "--name", "first")
+    assert store.ask("GET", "key") == "$3"
+    run("dev", "data", "restore", "redis", "--previous")
+    assert store.ask("GET", "key") == "$-1"
+
+    after = {each["name"]: each["pid"] for each in store.shell.status()["services"]}
+    assert after["redis"] != before["redis"]
+    assert after["user"] == before["user"]
+    listed = json.loads(run("dev", "data", "list", "-o", "json"))
+    assert [each["name"] for each in listed["snapshots"]] == ["first"]
+    assert listed["snapshots"][0]["bytes"] > 0
+    run("dev", "stop")
+
+
+@pytest.mark.timeout(300)
+def test_a_fresh_start_puts_data_aside_and_gives_it_back(store: Store) -> None:
+    run = store.shell.run
+    store.start()
+    store.write("one")
+    run("dev", "stop")
+
+    assert "fresh=redis" in store.start()
+    assert store.ask("GET", "key") == "$-1"
+    run("dev", "data", "restore", "--previous")
+    assert store.ask("GET", "key") == "$3"
+    run("dev", "stop")
+
+    # Put back while nothing runs: the next start keeps it, the one after it does not.
+    store.start()
+    run("dev", "stop")
+    run("dev", "data", "restore", "--previous")
+    assert "kept=redis" in store.start()
+    assert store.ask("GET", "key") == "$3"
+    run("dev", "stop")
+    assert "kept=redis" in store.start("--persist")
+    assert store.ask("GET", "key") == "$3"
+    run("dev", "stop")
+
+
+@pytest.mark.timeout(300)
+def test_a_daemon_killed_while_redis_stands_still_brings_it_back(store: Store) -> None:
+    store.start()
+    store.write("one")
+    store.shell.run("dev", "data", "snapshot", "--name", "first", "--yes")
+    store.write("twoo")
+    lab = store.shell.lab
+    stream = lab.client.restore_data(["redis"], name="first")
+    for item in stream:
+        if item.get("event", {}).get("kind") in {"service.stopping", "service.stopped"}:
+            break
+    os.kill(lab.daemon_pid(), signal.SIGKILL)
+    lab.wait_for_service("redis", lambda service: service["state"] == "healthy")
+    assert store.ask("GET", "key") in {"$3", "$4"}
+    store.shell.run("dev", "stop")
+
+
+@pytest.mark.timeout(300)
+def test_passwords_are_in_no_command_line_job_log_or_document(store: Store) -> None:
+    said = store.start()
+    lab = store.shell.lab
+    password = json.loads(lab.paths.secrets.read_text())["user"]
+    assert lab.paths.secrets.stat().st_mode & 0o777 == 0o600
+    assert password in store.shell.run("dev", "env")
+
+    shown = [said, *(store.shell.run("dev", *words.split()) for words in SHOWN)]
+    shown += [command for _, command in lab.own_processes()]
+    if store.engine == "nomad":
+        shown.append(store.shell.type("nomad job inspect prism-stack-" + lab.paths.name))
+    shown += [path.read_text(errors="replace") for path in lab.paths.logs.iterdir()]
+    shown += [lab.paths.daemon_log.read_text(), lab.paths.events.read_text()]
+    assert not [text for text in shown if password in text]
+    store.shell.run("dev", "stop")
+
+
+SHOWN = ("status", "status -o text", "events", "logs", "start --dry-run -o json", "data list")
