@@ -244,3 +244,39 @@ def test_two_starts_at_once_never_choose_the_same_port() -> None:
     with ask("two") as later:
         assert later.stdout is not None
         assert later.stdout.readline() == "True\n"
+
+
+def test_a_server_that_packages_hide_is_found_the_newest_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for version in ("9.6", "15", "16"):
+        make_program(tmp_path / version / "bin" / "postgres")
+    monkeypatch.setitem(machine.SERVER_PLACES, "postgres", (f"{tmp_path}/*/bin",))
+    environment = {"PATH": "/nowhere", "HOME": str(tmp_path)}
+    assert find_program("postgres", environment) == f"{tmp_path}/16/bin/postgres"
+
+    make_program(tmp_path / "path" / "postgres")
+    on_path = {**environment, "PATH": f"{tmp_path}/path"}
+    assert find_program("postgres", on_path) == f"{tmp_path}/path/postgres"
+
+
+def test_the_kafka_that_a_variable_names_goes_before_all_others(tmp_path: Path) -> None:
+    for place in ("mine/bin", "path", "tools/kafka/bin"):
+        make_program(tmp_path / place / "kafka-server-start.sh")
+    environment = {
+        "PATH": f"{tmp_path}/path",
+        "PRISM_TOOLS_DIR": f"{tmp_path}/tools",
+        "HOME": str(tmp_path),
+    }
+    name = "kafka-server-start.sh"
+    assert find_program(name, environment) == f"{tmp_path}/path/{name}"
+    named = {**environment, "KAFKA_HOME": f"{tmp_path}/mine"}
+    assert find_program(name, named) == f"{tmp_path}/mine/bin/{name}"
+    without_path = {**environment, "PATH": "/nowhere"}
+    assert find_program(name, without_path) == f"{tmp_path}/tools/kafka/bin/{name}"
+
+
+def make_program(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("#!/bin/sh\n")
+    path.chmod(0o755)

@@ -65,7 +65,8 @@ def sync(directory: Path) -> None:
 def describe(error: OSError) -> str:
     """Why it failed; a copy that fails in parts has them all in one list, and the first will do."""
     if isinstance(error, shutil.Error) and error.args and isinstance(error.args[0], list):
-        return str(error.args[0][0][2])
+        text = str(error.args[0][0][2])
+        return text.partition("] ")[2].partition(": '")[0] or text
     return error.strerror or str(error)
 
 

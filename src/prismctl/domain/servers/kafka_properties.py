@@ -36,6 +36,8 @@ PROPERTIES: Final = {
     "broker.heartbeat.interval.ms": "200",
     "controller.quorum.election.timeout.ms": "200",
     "group.initial.rebalance.delay.ms": "0",
+    # Its own 128 MB would be most of the heap, for a log that is compacted in one go anyway.
+    "log.cleaner.dedupe.buffer.size": "8388608",
     "num.network.threads": "1",
     "num.io.threads": "2",
 }
