@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import random
 import re
 import shutil
 import subprocess
@@ -65,9 +66,15 @@ class ImageShop:
 
 @contextlib.contextmanager
 def running_docker() -> Iterator[str]:
-    """A Docker that nobody else uses, with a storage of its own; where it listens."""
-    bridge = Path("/sys/class/net/docker0")
-    had_bridge = bridge.exists()
+    """A Docker that nobody else uses, with a storage and a network of its own; where it listens."""
+    number = random.randrange(1, 255)  # noqa: S311 - nobody has to be kept from guessing it
+    bridge = f"prism-test-{number}"
+    for command in (
+        ("link", "add", "name", bridge, "type", "bridge"),
+        ("address", "add", f"10.213.{number}.1/24", "dev", bridge),
+        ("link", "set", bridge, "up"),
+    ):
+        subprocess.run(("ip", *command), check=True)
     place = Path(tempfile.mkdtemp(prefix="prism-docker-"))
     address = f"unix://{place}/docker.sock"
     with (place / "log").open("wb") as log:
@@ -76,7 +83,7 @@ def running_docker() -> Iterator[str]:
                 *("dockerd", "--host", address, "--pidfile", str(place / "pid")),
                 *("--data-root", str(place / "data"), "--exec-root", str(place / "exec")),
                 # No rule of the machine's firewall is touched.
-                *("--iptables=false", "--ip6tables=false"),
+                *("--iptables=false", "--ip6tables=false", "--bridge", bridge),
             ),
             stdout=log,
             stderr=log,
@@ -92,8 +99,7 @@ def running_docker() -> Iterator[str]:
     finally:
         server.terminate()
         server.wait(30)
-        if bridge.exists() and not had_bridge:
-            subprocess.run(("ip", "link", "delete", "docker0"), check=True)
+        subprocess.run(("ip", "link", "delete", bridge), check=True)
         shutil.rmtree(place)
 
 

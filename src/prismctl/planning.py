@@ -10,6 +10,7 @@ import re
 import time
 from dataclasses import dataclass, field, replace
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from prismctl.domain.choice import Refusal, choose_runtime
@@ -34,7 +35,6 @@ from prismctl.machine import gather_facts, is_port_free, reserve_port, who_holds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
 
     from prismctl.domain.addressing import PortConflict
     from prismctl.domain.choice import MachineFacts
@@ -194,6 +194,7 @@ class _Planning:
             is_free=lambda number: number in ours or self._can_have(number, stack),
             problems=self.problems,
         )
+        self._check_volumes(resolution.plan, catalog)
         if resolution.conflicts:
             raise PortTakenError(
                 [each._replace(holder=who_holds(each.number)) for each in resolution.conflicts]
@@ -202,6 +203,21 @@ class _Planning:
         file = str(project.file) if project is not None and project.document is not None else ""
         plan = replace(resolution.plan, project=file)
         return plan if request.running is None else self._continue(plan)
+
+    def _check_volumes(self, plan: StackPlan, catalog: Catalog) -> None:
+        """What a container is to see has to be there: Docker would make a directory that belongs to root."""
+        ours = self.home.stack(plan.stack).data
+        for service in plan.services:
+            if service.runtime is not Runtime.CONTAINER:
+                continue
+            for index, volume in enumerate(service.volumes):
+                host = Path(volume.partition(":")[0]).expanduser()
+                if host.is_absolute() and not host.is_relative_to(ours) and not host.exists():
+                    self.problems.add(
+                        f"{service.name}: there is no {host} to be a volume",
+                        catalog.place(service.name, "volumes", index),
+                    )
+        self.problems.raise_if_any(hint=self.hint)
 
     def _look_for_containers(self, settings: Settings) -> ContainerFacts:
         from prismctl.install.containers.availability import find_containers

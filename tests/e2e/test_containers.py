@@ -146,8 +146,9 @@ def test_a_killed_container_comes_back(
     wait_until: Callable[..., None],
 ) -> None:
     start(shell, engine, redis(redis_image))
-    records = list(shell.lab.paths.containers.glob("*.pid"))
-    (inside,) = (int(record.read_text()) for record in records)
+    record = shell.lab.paths.containers / f"{shell.lab.paths.keeper_id}-redis-box.pid"
+    wait_until(record.exists)
+    inside = int(record.read_text())
 
     os.kill(inside, signal.SIGKILL)
 
@@ -255,13 +256,39 @@ def test_a_container_that_ends_at_once_says_how(
 
 
 @pytest.mark.parametrize("engine", ["local"])
-@pytest.mark.usefixtures("containers")
-def test_a_volume_that_is_not_there_is_told(shell: Shell, engine: str, tools_image: str) -> None:
+def test_a_volume_that_is_not_there_is_told_before_anything_starts(
+    shell: Shell, engine: str, tools_image: str
+) -> None:
     box = script(tools_image, "exec sleep 1000", volumes=["./missing:/data"])
+    said = start(shell, engine, box, expect=int(ExitCode.INVALID))
+    missing = shell.lab.home.parent / "missing"
+    assert f"script-box: there is no {missing} to be a volume" in said
+    assert not missing.exists()
+
+
+@pytest.mark.parametrize("engine", ["local"])
+@pytest.mark.usefixtures("containers")
+def test_a_program_that_the_image_does_not_have_is_told_in_words(
+    shell: Shell, engine: str, tools_image: str
+) -> None:
+    box = {**script(tools_image, ""), "args": ["/bin/nothing"]}
     start(shell, engine, box, expect=int(ExitCode.FAILED))
     reason = service(shell, "script-box")["reason"]
     assert "could not be started" in reason
-    assert "missing" in reason
+    assert "/bin/nothing" in reason
+
+
+@pytest.mark.parametrize("engine", ["local"])
+@pytest.mark.usefixtures("containers")
+def test_a_volume_with_only_a_name_is_a_directory_of_the_services_data(
+    shell: Shell, engine: str, tools_image: str, wait_until: Callable[..., None]
+) -> None:
+    box = script(
+        tools_image, "echo kept > /things/seen; exec sleep 1000", volumes=["things:/things"]
+    )
+    start(shell, engine, box)
+    seen = shell.lab.paths.data / "script-box" / "things" / "seen"
+    wait_until(lambda: seen.exists() and seen.read_text() == "kept\n")
 
 
 @pytest.mark.parametrize("engine", ["local"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 _CLIENT_FAILURES: Final = frozenset({125, 126, 127})
 """Exit codes by which clients say that they could not start the container, or its program."""
 _LAST_BYTES: Final = 8192
-_MARK: Final = "Error: "
+_COMPLAINT: Final = re.compile(r"(?:Error|docker: Error response from daemon|docker): (.*)")
 _LONGEST: Final = 300
 
 
@@ -47,5 +48,5 @@ def _find_complaint(log: Path) -> str:
             lines = file.read().decode(errors="replace").splitlines()
     except OSError:
         return ""
-    said = (line.partition(_MARK)[2] for line in reversed(lines) if _MARK in line)
-    return shorten(next(said, ""), _LONGEST)
+    found = (_COMPLAINT.search(line) for line in reversed(lines))
+    return shorten(next((each[1] for each in found if each), ""), _LONGEST)

@@ -31,7 +31,7 @@ def find_question(
     """The question for the present run; ``None`` when there is no run, or only its end will tell."""
     if service.one_shot or seen.phase is not Phase.RUNNING or not seen.run:
         return None
-    data = paths.data / (service.name if seen.key.replica == 0 else str(seen.key))
+    data = paths.data_of(service.name, seen.key.replica)
     own = service
     if seen.ports and seen.ports != service.ports:
         own = plan_replica(service, ports=seen.ports, data=str(data))

@@ -146,6 +146,10 @@ class StackPaths:
         """The passwords that were made for the stack's servers (0600)."""
         return self.directory / "secrets.json"
 
+    def data_of(self, service: str, replica: int) -> Path:
+        """What one instance stores."""
+        return self.data / (service if replica == 0 else f"{service}#{replica}")
+
     @property
     def environments(self) -> Path:
         """Environment files of services (0600), for engines that must not see them."""

@@ -43,7 +43,7 @@ def render_command(
         MissingToolError: the program is not there, or nothing can run the image.
         PrismError: the plan names a packaged service that does not exist.
     """
-    data_directory = paths.data / (service.name if replica == 0 else f"{service.name}#{replica}")
+    data_directory = paths.data_of(service.name, replica)
     directory = service.working_directory or str(data_directory)
     environment = render_environment(service, replica, plan)
     if service.runtime is Runtime.CONTAINER:

@@ -26,6 +26,12 @@ def container_name(service: ServicePlan, replica: int, paths: StackPaths) -> str
     return f"{paths.keeper_id}-{service.name}{number}"
 
 
+def place_volume(volume: str, data: Path) -> str:
+    """The volume with a place on this machine: one that has only a name is a directory of the service's data."""
+    host, colon, inside = volume.partition(":")
+    return f"{data / host}{colon}{inside}" if "/" not in host else volume
+
+
 def render_container(
     service: ServicePlan, replica: int, plan: StackPlan, paths: StackPaths
 ) -> tuple[str, ...]:
@@ -58,12 +64,13 @@ def render_container(
         options += ["--workdir", service.working_directory]
     if service.user:
         options += ["--user", service.user]
+    data = paths.data_of(service.name, replica)
     for volume in service.volumes:
-        options += ["--volume", volume]
+        options += ["--volume", place_volume(volume, data)]
     program = (sys.executable, "-I", "-S", str(Path(run_container.__file__)))
     name = container_name(service, replica, paths)
-    head = (*program, tool.kind, tool.program, name, str(paths.containers))
-    return (*head, *options, service.program, *service.args)
+    head = (*program, tool.kind, tool.program, name, str(paths.containers), str(data))
+    return (*head, str(len(options)), *options, service.program, *service.args)
 
 
 def render_container_environment(

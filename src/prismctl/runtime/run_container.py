@@ -1,4 +1,4 @@
-"""Keeps one container: ``run_container.py KIND PROGRAM NAME RECORDS RUN-ARGUMENTS…``.
+"""Keeps one container: ``run_container.py KIND PROGRAM NAME RECORDS DATA COUNT OPTION… IMAGE ARGUMENT…``.
 
 Run by path with the bare interpreter, so it imports nothing of ours. It runs the client of Podman or Docker in the
 foreground, passes signals on exactly once, writes down which process is the container's, and takes the container away
@@ -7,6 +7,8 @@ when the client has ended, however that came. Killed itself, it leaves the conta
 Variables for the container come in this process's own environment, each name with `VARIABLE_PREFIX` before it: what
 the client itself reads (HOME, PATH) may be something else inside. They reach the client in a file that only its user
 can read, or, where a line of a file cannot hold them, in its environment; never in its arguments.
+
+Directories below DATA that are to be volumes are made, and the image's user is let into them.
 """
 
 from __future__ import annotations
@@ -28,6 +30,9 @@ MAX_LINE = 32 * 1024
 """Clients read variable files line by line, with a bound that differs."""
 LOOK_SECONDS = 0.02
 """Nothing tells when the client has written down which container it made."""
+OPEN_TO_ALL = 0o777
+"""For a directory in a home that is closed to others: who comes through the container is another user."""
+ROOT = ("", "0", "root")
 PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 
 
@@ -71,7 +76,14 @@ class Client:
 
     def ask(self, template: str) -> str:
         """A fact about the container; empty when there is none."""
-        done = self._call("container", "inspect", "--format", template, self.name)
+        return self._inspect("container", self.name, template)
+
+    def ask_image(self, image: str, template: str) -> str:
+        """A fact about an image; empty when there is none."""
+        return self._inspect("image", image, template)
+
+    def _inspect(self, what: str, name: str, template: str) -> str:
+        done = self._call(what, "inspect", "--format", template, name)
         return done.stdout.decode(errors="replace").strip() if done.returncode == 0 else ""
 
     def remove(self) -> None:
@@ -120,6 +132,31 @@ def hand_over(
     return arguments, {**own, **passed}
 
 
+def make_volumes(client: Client, data: Path, options: list[str], image: str) -> list[str]:
+    """The options, once every directory of ours that is to be a volume is there and its user may use it."""
+    made = list(options)
+    places = [index + 1 for index, word in enumerate(options) if word == "--volume"]
+    ours = [
+        place for place in places if Path(options[place].partition(":")[0]).is_relative_to(data)
+    ]
+    for place in ours:
+        Path(options[place].partition(":")[0]).mkdir(mode=0o700, parents=True, exist_ok=True)
+    if (
+        not ours
+        or "--user" in options
+        or client.ask_image(image, "{{.Config.User}}").partition(":")[0] in ROOT
+    ):
+        return made
+    for place in ours:
+        host, inside, *how = options[place].split(":")
+        if client.kind == "podman":
+            # It gives the directory to whom the image runs as.
+            made[place] = ":".join((host, inside, ",".join((*how, "U"))))
+        else:
+            Path(host).chmod(OPEN_TO_ALL)
+    return made
+
+
 def note_process(client: Client, records: Records, child: subprocess.Popen[bytes]) -> None:
     """Write down the container's process, for a client that does not do it itself."""
     while child.poll() is None:
@@ -138,9 +175,11 @@ def explain_end(client: Client, code: int) -> str:
     return "was killed because it needed more memory than its limit"
 
 
-def main(kind: str, program: str, name: str, directory: Path, arguments: list[str]) -> int:
+def main(words: list[str]) -> int:
     """Run the container to its end; the exit code is the container's."""
-    records = Records(directory, name)
+    kind, program, name, directory, data, count, *rest = words
+    options, (image, *arguments) = rest[: int(count)], rest[int(count) :]
+    records = Records(Path(directory), name)
     own, given = split_environment(dict(os.environ))
     client = Client(kind, program, name, own)
     child: subprocess.Popen[bytes] | None = None
@@ -156,17 +195,18 @@ def main(kind: str, program: str, name: str, directory: Path, arguments: list[st
     for each in PASSED_ON:
         signal.signal(each, pass_on)
     try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        Path(directory).mkdir(mode=0o700, parents=True, exist_ok=True)
         records.clear()
         extra, environment = hand_over(given, own, records.variables)
-        options = ["--name", name, "--cidfile", str(records.container), *extra]
+        options = make_volumes(client, Path(data), options, image)
+        options += ["--name", name, "--cidfile", str(records.container), *extra]
         if kind == "podman":
             options += ["--replace", "--pidfile", str(records.process)]
         else:
             client.remove()
         if asked:
             return 128 + asked[0]
-        child = Client(kind, program, name, environment).run([*options, *arguments])
+        child = Client(kind, program, name, environment).run([*options, image, *arguments])
         for signum in asked:
             child.send_signal(signum)
         if kind != "podman":
@@ -192,5 +232,4 @@ def main(kind: str, program: str, name: str, directory: Path, arguments: list[st
 
 
 if __name__ == "__main__":
-    kind_word, program_word, name_word, records_word, *rest = sys.argv[1:]
-    sys.exit(main(kind_word, program_word, name_word, Path(records_word), rest))
+    sys.exit(main(sys.argv[1:]))
