@@ -275,3 +275,20 @@ def complete(paths: StackPaths, typed: str) -> set[str]:
         check=True,
     )
     return {line.partition(",")[2] for line in done.stdout.splitlines()}
+
+
+def test_a_start_in_a_terminal_says_whose_data_is_fresh_and_whose_was_kept(desk: Any) -> None:
+    lasting = CATALOG.replace(
+        "  - name: user",
+        '  - name: lasting\n    persist: true\n    default: true\n    command: [/bin/sh, -c, "echo > mine; exec sleep 1000"]\n  - name: user',
+    )
+    desk.pipe(*desk.start(lasting))
+    desk.pipe("dev", "stop")
+
+    shown = words(read_to_end(desk.terminal(desk.start(lasting))))
+
+    assert (
+        "store starts empty; `prismctl dev data restore --previous` brings the last data back"
+        in shown
+    )
+    assert "lasting kept its data" in shown

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from prismctl.client import StackCondition, find_condition, is_running, start_daemon, sweep
+from prismctl.client.holding import holding_stack
+from prismctl.daemon.main import take_lock
 from prismctl.domain.plan import Port, plan_to_json
 from prismctl.domain.service import CheckType, HealthCheck
 from prismctl.errors import PrismError, RejectedError, UnavailableError
@@ -672,3 +674,19 @@ def test_what_somebody_else_answers_in_its_place_makes_no_service_healthy(
         event["kind"] == "service.healthy" for event in second.client.events(follow=False)
     )
     answers.close()  # type: ignore[attr-defined]  # a generator: lets go of the connection
+
+
+def test_a_daemon_that_waits_for_a_command_says_which(lab: StackLab) -> None:
+    lab.paths.ensure()
+    with holding_stack(lab.paths, "prismctl dev data snapshot"):
+        held = lab.paths.daemon_lock.read_text()
+        assert take_lock(lab.paths) is None
+        assert (
+            lab.paths.daemon_lock.read_text()
+            == held
+            == f"PID {os.getpid()}, prismctl dev data snapshot\n"
+        )
+    lock = take_lock(lab.paths)
+    assert lock is not None
+    os.close(lock)
+    assert lab.paths.daemon_lock.read_text() == ""

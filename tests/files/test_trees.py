@@ -3,14 +3,11 @@ from __future__ import annotations
 import os
 import socket
 import stat
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from prismctl.files.trees import copy_tree, measure_tree, remove_tree
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 
@@ -122,3 +119,49 @@ def test_write_protected_directories_can_be_removed(tree: Path) -> None:
     (tree / "deep/er").chmod(0o500)
     (tree / "deep").chmod(0o500)
     assert remove_tree(tree)
+
+
+def test_what_cannot_be_copied_is_named(tree: Path, tmp_path: Path) -> None:
+    (tmp_path / "copy").write_text("in the way")
+    with pytest.raises(FileExistsError):
+        copy_tree(tree, tmp_path / "copy")
+    if os.geteuid() == 0:
+        return
+    (tree / "deep/er/empty").chmod(0)
+    with pytest.raises(PermissionError) as caught:
+        copy_tree(tree, tmp_path / "other")
+    assert caught.value.filename == str(tree / "deep/er/empty")
+
+
+@needs_root
+def test_who_may_not_give_files_away_is_told_which_file_it_is(tree: Path, tmp_path: Path) -> None:
+    """As another account: a group that only root could give back is let go, a stranger's file is not copied."""
+    paths = (tree, tree / "file", tree / "deep", tree / "deep/er", tree / "deep/er/empty")
+    for path in paths:
+        os.chown(path, 65534, 0)
+    tmp_path.chmod(0o777)
+
+    assert copy_as_nobody(tmp_path, "first") == ""
+    assert (tmp_path / "first/file").stat().st_uid == 65534
+    os.chown(tree / "deep/er/empty", 0, 0)
+    assert copy_as_nobody(tmp_path, "second") == "tree/deep/er/empty"
+
+
+def copy_as_nobody(directory: Path, target: str) -> str:
+    """Copy the tree in a process of another account; the file that could not be copied."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if not child:
+        os.chdir(directory)
+        os.setgroups([])
+        os.setgid(65534)
+        os.setuid(65534)
+        try:
+            copy_tree(Path("tree"), Path(target))
+        except OSError as error:
+            os.write(writer, str(error.filename).encode())
+        os._exit(0)
+    os.close(writer)
+    os.waitpid(child, 0)
+    with os.fdopen(reader) as told:
+        return told.read()

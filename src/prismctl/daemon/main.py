@@ -154,6 +154,8 @@ def take_lock(paths: StackPaths) -> int | None:
     except OSError:
         os.close(descriptor)
         return None
+    # What somebody wrote into it who held a stopped stack is about the past.
+    os.ftruncate(descriptor, 0)
     return descriptor
 
 
@@ -169,9 +171,20 @@ def wait_for_lock(paths: StackPaths) -> int | None:
         if _is_listening(paths.daemon_socket):
             return None
         if time.monotonic() > deadline:
-            raise DeadlineError(f"the daemon that holds {paths.daemon_lock} does not answer")
+            raise DeadlineError(_describe_holder(paths))
         time.sleep(_RETRY_SECONDS)
     return lock
+
+
+def _describe_holder(paths: StackPaths) -> str:
+    """Who has the lock and does not let go: a command at work on a stopped stack says so in the file."""
+    try:
+        words = paths.daemon_lock.read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        words = ""
+    if words:
+        return f"{words} is at work on stack `{paths.name}`"
+    return f"the daemon that holds {paths.daemon_lock} does not answer"
 
 
 async def _run(paths: StackPaths, arguments: Arguments, ready: ReadyPipe) -> None:

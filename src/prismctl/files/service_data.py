@@ -26,8 +26,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from prismctl.errors import PrismError
-from prismctl.files.atomic import describe_way_out
-from prismctl.files.trees import copy_tree, flush_trees, measure_tree, remove_tree
+from prismctl.files.trees import (
+    copy_tree,
+    describe_copy_way_out,
+    flush_trees,
+    measure_tree,
+    remove_tree,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -254,7 +259,7 @@ class ServiceData:
             remove_tree(staging)
             raise PrismError(
                 f"cannot prepare the {what}: {error.filename or staging}: {error.strerror}",
-                hint=describe_way_out(error, self.directory),
+                hint=describe_copy_way_out(error, self.directory),
             ) from error
         except BaseException:
             remove_tree(staging)

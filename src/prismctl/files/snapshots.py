@@ -21,7 +21,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from prismctl.errors import ConfigError, PrismError, Problem
 from prismctl.files.atomic import describe_way_out
-from prismctl.files.trees import copy_tree, flush_trees, measure_tree, remove_tree
+from prismctl.files.trees import (
+    copy_tree,
+    describe_copy_way_out,
+    flush_trees,
+    measure_tree,
+    remove_tree,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -142,7 +148,7 @@ class Snapshots:
             remove_tree(staging)
             raise PrismError(
                 f"cannot take snapshot `{name}`: {error.filename or self.directory}: {error.strerror}",
-                hint=describe_way_out(error, self.directory),
+                hint=describe_copy_way_out(error, self.directory),
             ) from error
         except BaseException:
             remove_tree(staging)

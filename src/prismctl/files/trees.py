@@ -14,6 +14,8 @@ import stat
 import sys
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from prismctl.files.atomic import describe_way_out
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -57,11 +59,18 @@ def copy_tree(source: Path, target: Path, check: Callable[[], None] = lambda: No
         target.mkdir(mode=0o700)
         after = os.open(target, _OPEN_DIRECTORY)
         try:
-            _copy_directory(before, after, check)
+            _copy_directory(before, after, os.fspath(source), check)
         finally:
             os.close(after)
     finally:
         os.close(before)
+
+
+def describe_copy_way_out(error: OSError, target: Path) -> str:
+    """What to do about something that `copy_tree` could not copy, as a hint."""
+    if error.errno in {errno.EPERM, errno.EACCES} and error.filename:
+        return f"it may belong to another account: `ls -ldn {error.filename}` shows whose it is"
+    return describe_way_out(error, target)
 
 
 def measure_tree(directory: Path) -> TreeSize:
@@ -114,32 +123,45 @@ def flush_trees(directory: Path) -> None:
         os.close(descriptor)
 
 
-def _copy_directory(source: int, target: int, check: Callable[[], None]) -> None:
+def _copy_directory(source: int, target: int, where: str, check: Callable[[], None]) -> None:
     with os.scandir(source) as entries:
         names = [entry.name for entry in entries]
     for name in names:
         check()
+        path = f"{where}/{name}"
         try:
-            status = os.stat(name, dir_fd=source, follow_symlinks=False)
-        except FileNotFoundError:
-            continue
-        if stat.S_ISDIR(status.st_mode):
-            _copy_child(source, target, name, check)
-        elif stat.S_ISREG(status.st_mode):
-            _copy_file(source, target, name, check)
-        elif stat.S_ISLNK(status.st_mode):
-            os.symlink(os.readlink(name, dir_fd=source), name, dir_fd=target)
-            _own_link(target, name, status)
+            _copy_entry(source, target, path, check)
+        except OSError as error:
+            # Errors about descriptors name no file; one from further down has its own.
+            if isinstance(error.filename, str) and error.filename.startswith(path):
+                raise
+            raise OSError(error.errno, error.strerror, path) from error
     _take_over(os.fstat(source), target)
 
 
-def _copy_child(source: int, target: int, name: str, check: Callable[[], None]) -> None:
+def _copy_entry(source: int, target: int, path: str, check: Callable[[], None]) -> None:
+    name = path.rpartition("/")[2]
+    status = os.stat(name, dir_fd=source, follow_symlinks=False)
+    if stat.S_ISDIR(status.st_mode):
+        _copy_child(source, target, path, check)
+    elif stat.S_ISREG(status.st_mode):
+        _copy_file(source, target, name, check)
+    elif stat.S_ISLNK(status.st_mode):
+        os.symlink(os.readlink(name, dir_fd=source), name, dir_fd=target)
+        own = os.stat(name, dir_fd=target, follow_symlinks=False)
+        if (own.st_uid, own.st_gid) != (status.st_uid, status.st_gid):
+            ids = _choose_owner(status)
+            os.chown(name, *ids, dir_fd=target, follow_symlinks=False)
+
+
+def _copy_child(source: int, target: int, path: str, check: Callable[[], None]) -> None:
+    name = path.rpartition("/")[2]
     before = os.open(name, _OPEN_DIRECTORY, dir_fd=source)
     try:
         os.mkdir(name, 0o700, dir_fd=target)
         after = os.open(name, _OPEN_DIRECTORY, dir_fd=target)
         try:
-            _copy_directory(before, after, check)
+            _copy_directory(before, after, path, check)
         finally:
             os.close(after)
     finally:
@@ -189,12 +211,13 @@ def _take_over(status: os.stat_result, target: int) -> None:
     """Owner first: changing it takes some modes away."""
     own = os.fstat(target)
     if (own.st_uid, own.st_gid) != (status.st_uid, status.st_gid):
-        os.fchown(target, status.st_uid, status.st_gid)
+        os.fchown(target, *_choose_owner(status))
     os.fchmod(target, stat.S_IMODE(status.st_mode))
     os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
-def _own_link(directory: int, name: str, status: os.stat_result) -> None:
-    own = os.stat(name, dir_fd=directory, follow_symlinks=False)
-    if (own.st_uid, own.st_gid) != (status.st_uid, status.st_gid):
-        os.chown(name, status.st_uid, status.st_gid, dir_fd=directory, follow_symlinks=False)
+def _choose_owner(status: os.stat_result) -> tuple[int, int]:
+    """Who shall own a copy; the group that only root could give back is left as it is where the file is ours."""
+    user, group = status.st_uid, status.st_gid
+    can_give_group = os.geteuid() == 0 or group in {os.getegid(), *os.getgroups()}
+    return (user, group) if can_give_group or user != os.geteuid() else (user, -1)
