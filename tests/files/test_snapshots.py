@@ -8,6 +8,7 @@ import pytest
 
 from prismctl.errors import ConfigError, PrismError, RejectedError
 from prismctl.files.data_changes import copy_data, prepare_restore
+from prismctl.files.passwords import Passwords, adopt_passwords
 from prismctl.files.paths import Home, StackPaths
 from prismctl.files.service_data import ServiceData
 from prismctl.files.snapshots import MAX_SNAPSHOTS, Snapshots
@@ -134,3 +135,24 @@ def test_a_damaged_description_is_no_snapshot(paths: StackPaths) -> None:
     for text in ("", "[]", json.dumps({"taken_at": "x", "services": {}})):
         (paths.snapshots / "one/about.json").write_text(text)
         assert Snapshots(paths.snapshots).list_all() == []
+
+
+def test_data_brings_the_password_that_is_inside_it(paths: StackPaths) -> None:
+    """As after a clean: the stack has made a new one, and the snapshot has the old one inside."""
+    old = Passwords(paths, saves=True).find("postgres")
+    take(paths, "one")
+    paths.secrets.unlink()
+    new = Passwords(paths, saves=True).find("postgres")
+
+    with pytest.raises(RejectedError, match="another password inside for postgres"):
+        prepare_restore(paths, (), snapshot="one", is_previous=False, keeps=False)
+    change = prepare_restore(paths, (), snapshot="one", is_previous=False, keeps=True)
+    adopt_passwords(paths, change.passwords)
+
+    assert new != old
+    assert Passwords(paths, saves=True).find("postgres") == old
+    again = prepare_restore(paths, (), snapshot="one", is_previous=False, keeps=False)
+    assert again.passwords == {}
+    for each in (*change.exchanges, *again.exchanges):
+        ServiceData(paths.data).give_up(each)
+    assert old not in repr(Snapshots(paths.snapshots).find("one"))

@@ -15,6 +15,7 @@ from prismctl.cli.stack import find_stack, option_of
 from prismctl.client.holding import holding_stack
 from prismctl.errors import ConfigError, ExitCode, Problem, RejectedError
 from prismctl.files.data_changes import copy_data, find_source, prepare_reset, prepare_restore
+from prismctl.files.passwords import adopt_passwords
 from prismctl.files.service_data import ServiceData
 from prismctl.files.snapshots import MAX_SNAPSHOTS, Snapshots, verify_name
 from prismctl.present.data import change_lines
@@ -62,9 +63,7 @@ def reset_data(call: Invocation, words: Sequence[str], *, wait_seconds: float) -
 
         _change_files(call, "reset", change)
         return
-    _ask_about_stopping(
-        call, stack, names, [], "in between its data is put aside", is_needed=False
-    )
+    _ask_about_stopping(call, stack, names, [], "in between its data is put aside", is_needed=False)
     _operate(
         call, stack, "reset", stack.client.reset_data(names), names=names, wait_seconds=wait_seconds
     )
@@ -99,6 +98,7 @@ def restore_data(
                 call.paths, names, snapshot=name, is_previous=is_previous, keeps=True
             )
             _carry_out(data, prepared)
+            adopt_passwords(call.paths, prepared.passwords)
             return prepared
 
         _change_files(call, "restore", change)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from prismctl.errors import PrismError, RejectedError
+from prismctl.files.passwords import load_passwords
 from prismctl.files.service_data import Exchange, ServiceData
 from prismctl.files.snapshots import MAX_SNAPSHOTS, Snapshot, Snapshots, verify_name
 
@@ -33,6 +34,8 @@ class DataChange:
     """The one that was taken, or that the data comes from."""
     removed: tuple[str, ...] = ()
     """Snapshots that made room."""
+    passwords: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """By service: what is inside the data and is not what the stack has; to be taken over with it."""
 
 
 def prepare_reset(paths: StackPaths, names: Sequence[str]) -> DataChange:
@@ -84,6 +87,17 @@ def prepare_restore(
         return DataChange(sizes=sizes, exchanges=tuple(exchanges))
     source = find_source(paths, names, snapshot)
     chosen = list(names) or list(source.sizes)
+    known = load_passwords(paths)
+    other = {
+        name: word
+        for name, word in source.passwords.items()
+        if name in chosen and known.get(name) != word
+    }
+    if other and not keeps:
+        raise RejectedError(
+            f"snapshot `{source.name}` has another password inside for {', '.join(other)}",
+            hint="`prismctl dev stop` first: restored then, the next start uses that password",
+        )
     with _giving_up_on_failure(data, exchanges):
         for name in chosen:
             check()
@@ -92,6 +106,7 @@ def prepare_restore(
         sizes={name: source.sizes[name] for name in chosen},
         exchanges=tuple(exchanges),
         snapshot=source.name,
+        passwords=other,
     )
 
 
@@ -166,9 +181,11 @@ def copy_data(
             f"stack `{paths.name}` has {MAX_SNAPSHOTS} snapshots, which is the most; the oldest is `{surplus[0]}`",
             hint="add --yes to have the oldest removed",
         )
+    known = load_passwords(paths)
     taken = snapshots.take(
         name,
         {each: data.directories(each) for each in chosen},
+        passwords={each: known[each] for each in chosen if each in known},
         removes=surplus,
         check=check,
     )

@@ -13,7 +13,7 @@ from prismctl.errors import PrismError
 from prismctl.files.atomic import describe_way_out, write_atomically
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from prismctl.files.paths import StackPaths
@@ -58,6 +58,19 @@ class Passwords:
                 known[service] = make_password()
                 write_atomically(self._paths.secrets, json.dumps(known, indent=1) + "\n")
         return known
+
+
+def adopt_passwords(paths: StackPaths, passwords: Mapping[str, str]) -> None:
+    """Take over the passwords that are inside data which comes from elsewhere.
+
+    Raises:
+        PrismError: the file cannot be read or written.
+    """
+    if not passwords:
+        return
+    with _lock(paths):
+        known = {**load_passwords(paths), **passwords}
+        write_atomically(paths.secrets, json.dumps(known, indent=1) + "\n")
 
 
 def make_password() -> str:

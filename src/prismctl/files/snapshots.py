@@ -16,7 +16,7 @@ import json
 import os
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from prismctl.errors import ConfigError, PrismError, Problem
@@ -52,6 +52,8 @@ class Snapshot:
     """In seconds since the epoch."""
     sizes: Mapping[str, int]
     """By service, in bytes."""
+    passwords: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """By service: what its server asked for when the data was copied, and will ask for again."""
 
     @property
     def size_bytes(self) -> int:
@@ -84,10 +86,13 @@ class Snapshots:
             about = json.loads((directory / _ABOUT).read_text(encoding="utf-8"))
             sizes = {str(key): int(size) for key, size in about["services"].items()}
             taken_at = float(about["taken_at"])
+            passwords = {str(key): str(word) for key, word in about.get("passwords", {}).items()}
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
         there = {key: size for key, size in sizes.items() if (directory / key).is_dir()}
-        return Snapshot(name=name, directory=directory, taken_at=taken_at, sizes=there)
+        return Snapshot(
+            name=name, directory=directory, taken_at=taken_at, sizes=there, passwords=passwords
+        )
 
     def choose_name(self, now: float) -> str:
         """A name that is free: the local time."""
@@ -109,6 +114,7 @@ class Snapshots:
         name: str,
         sources: Mapping[str, Sequence[Path]],
         *,
+        passwords: Mapping[str, str] | None = None,
         removes: Sequence[str] = (),
         check: Callable[[], None] = lambda: None,
     ) -> Snapshot:
@@ -117,6 +123,7 @@ class Snapshots:
         Args:
             name: of the snapshot.
             sources: by service, the data directories of its instances.
+            passwords: by service, what its server asks for.
             removes: names of snapshots that make room for it, once it is there.
             check: called now and then; what it raises ends the copying.
 
@@ -135,6 +142,8 @@ class Snapshots:
                     copy_tree(each, staging / service / each.name, check)
                 sizes[service] = measure_tree(staging / service).size_bytes
             about = {"schema": 1, "taken_at": time.time(), "services": sizes}
+            if passwords:
+                about["passwords"] = dict(passwords)
             (staging / _ABOUT).touch(mode=0o600)
             (staging / _ABOUT).write_text(json.dumps(about), encoding="utf-8")
             flush_trees(staging)
