@@ -26,6 +26,7 @@ from prismctl.domain.service import (
 )
 from prismctl.errors import PrismError
 from prismctl.files.paths import Home
+from prismctl.machine import release_ports
 from tests.free_ports import take_port
 
 if TYPE_CHECKING:
@@ -238,6 +239,13 @@ def new_lab() -> Iterator[Callable[..., StackLab]]:
 def lab(new_lab: Callable[..., StackLab]) -> StackLab:
     """One home with one stack."""
     return new_lab()
+
+
+@pytest.fixture(autouse=True)
+def no_reserved_ports() -> Iterator[None]:
+    """A start inside a test's own process keeps its ports for as long as that lives."""
+    yield
+    release_ports()
 
 
 @pytest.fixture(name="wait_until")

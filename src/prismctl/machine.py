@@ -22,7 +22,7 @@ from prismctl.domain.choice import NOMAD_TOOLS, MachineFacts
 from prismctl.domain.problems import shorten
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     import psutil
 
@@ -280,6 +280,13 @@ def reserve_port(number: int, owner: str) -> bool:
         return False
     _reserved[number] = (own, shared)
     return True
+
+
+def release_ports(kept: Collection[int] = ()) -> None:
+    """Give back every port that this process has reserved, but for some."""
+    for number in _reserved.keys() - set(kept):
+        for holder in _reserved.pop(number):
+            holder.close()
 
 
 def _bind_name(name: str) -> socket.socket | None:

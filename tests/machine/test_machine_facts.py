@@ -20,8 +20,11 @@ from prismctl.machine import (
     gather_facts,
     is_own_script,
     is_port_free,
+    release_ports,
+    reserve_port,
     who_holds,
 )
+from tests.free_ports import take_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -244,6 +247,22 @@ def test_two_starts_at_once_never_choose_the_same_port() -> None:
     with ask("two") as later:
         assert later.stdout is not None
         assert later.stdout.readline() == "True\n"
+
+
+def test_ports_that_nobody_needs_any_more_are_given_back() -> None:
+    kept, given_back = take_port(), take_port()
+    assert reserve_port(kept, "one")
+    assert reserve_port(given_back, "one")
+    release_ports(kept=[kept])
+
+    def can_have(number: int) -> str:
+        words = [sys.executable, "-c", RESERVE, str(number), "two"]
+        asked = subprocess.run(
+            words, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True
+        )
+        return asked.stdout
+
+    assert (can_have(kept), can_have(given_back)) == ("False\n", "True\n")
 
 
 def test_a_server_that_packages_hide_is_found_the_newest_first(

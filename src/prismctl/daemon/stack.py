@@ -34,7 +34,7 @@ from prismctl.daemon.sweep import end_leftovers
 from prismctl.daemon.usage_watch import UsageWatch
 from prismctl.domain.events import EventKind
 from prismctl.errors import PrismError, RejectedError, UnavailableError
-from prismctl.machine import reserve_port
+from prismctl.machine import release_ports, reserve_port
 from prismctl.probes.scheduler import ProbeScheduler
 from prismctl.runtime.container_sweep import sweep_containers
 
@@ -450,6 +450,7 @@ class Stack:
         plan = self.monitor.plan
         services = plan.services if plan is not None else ()
         numbers = [port.number for service in services for port in service.ports]
+        release_ports(kept=numbers)
         # Each takes two file descriptors.
         # A start holds them only as long as it lives.
         for number in numbers[:MAX_RESERVED_PORTS]:
