@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from backends import bench_backends
 from install import bench_install
 from measuring import (
     PRISMCTL,
@@ -304,6 +305,7 @@ def bench_logs(runs: int) -> Iterator[Figure]:
 
 BENCHMARKS: dict[str, Callable[[int], Iterator[Figure]]] = {
     "start": bench_start,
+    "backends": bench_backends,
     "commands": bench_commands,
     "readiness": bench_readiness,
     "many": bench_many,

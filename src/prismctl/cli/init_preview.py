@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from prismctl.cli.invocation import Invocation
     from prismctl.files.paths import Home
     from prismctl.install.survey import Survey
+    from prismctl.present.text import Line
 
 
 def preview(call: Invocation, survey: Survey) -> None:
@@ -55,6 +56,15 @@ def _judge_catalog(home: Home) -> PrismError | None:
     return None
 
 
+def _kafka_lines(survey: Survey) -> list[Line]:
+    wish = survey.kafka
+    if wish is None:
+        return []
+    place = name_for_people(wish.directory)
+    what = "is there" if wish.is_here else "would be resolved by Maven"
+    return [line(f"  Kafka    {wish.version} {what}: {place}")]
+
+
 def _write(call: Invocation, survey: Survey) -> None:
     home = name_for_people(call.home.directory)
     catalog = "is there" if call.home.catalog.exists() else "would be written"
@@ -65,6 +75,7 @@ def _write(call: Invocation, survey: Survey) -> None:
         line(
             f"  Catalog  {name_for_people(call.home.catalog)} {catalog}, with the presets that ship"
         ),
+        *_kafka_lines(survey),
         line(
             "  Trial    one service would be started and stopped on Nomad, unless that has worked before"
         ),

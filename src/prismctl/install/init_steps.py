@@ -7,11 +7,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from prismctl.domain.presets import PRESET_NAMES
-from prismctl.errors import PrismError
+from prismctl.errors import PrismError, UnavailableError
 from prismctl.files.catalog import ensure_catalog, load_catalog
 from prismctl.files.text import name_for_people
 from prismctl.install.closing import OTHERS, close_to_others
 from prismctl.install.installation import carry_out, clear_workspace
+from prismctl.install.kafka import ensure_kafka
 from prismctl.install.manifest import read_manifest, write_manifest
 from prismctl.install.placing import settle
 from prismctl.install.podman import ensure_podman_works
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from prismctl.files.paths import Home
     from prismctl.install.installation import Decision
+    from prismctl.install.kafka import KafkaWish
     from prismctl.install.provider import Offer, Progress
     from prismctl.install.survey import Survey
 
@@ -74,6 +76,11 @@ def init_steps(
     steps.append(
         Step(name="catalog", title="Catalog", act=lambda _: _have_catalog(home, survey.bundle))
     )
+    if survey.kafka is not None:
+        wish = survey.kafka
+        steps.append(
+            Step(name="kafka", title="Kafka", act=lambda _: _have_kafka(wish, environment))
+        )
     if survey.bundle is not None:
         steps.append(_images_step(survey.bundle, survey.decisions, home, environment))
     return steps
@@ -151,6 +158,20 @@ async def _have_catalog(home: Home, bundle: Path | None) -> Outcome:
     count = len(load_catalog(home).services)
     words = f"{count} {'service' if count == 1 else 'services'}, {len(PRESET_NAMES)} presets"
     return Outcome(detail=f"{words} in {name_for_people(home.catalog)}", is_changed=is_new)
+
+
+async def _have_kafka(wish: KafkaWish, environment: Mapping[str, str]) -> Outcome:
+    if wish.is_offline and not wish.is_here:
+        raise UnavailableError(
+            f"Kafka {wish.version} is not here, and --offline fetches nothing",
+            hint="`prismctl dev init --with kafka` without it, or point KAFKA_HOME to a Kafka that is there",
+        )
+    kafka = await ensure_kafka(environment)
+    how = "resolved by Maven into" if kafka.is_new else "at"
+    return Outcome(
+        detail=f"{kafka.version} {how} {name_for_people(kafka.directory)}",
+        is_changed=kafka.is_new,
+    )
 
 
 def _images_step(

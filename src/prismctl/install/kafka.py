@@ -49,15 +49,25 @@ class Kafka(NamedTuple):
     is_new: bool
 
 
+class KafkaWish(NamedTuple):
+    """What is known of a Kafka that somebody wants, before anything is done."""
+
+    version: str
+    directory: Path
+    is_here: bool
+    is_offline: bool
+    """Nothing may be fetched."""
+
+
+def look_for_kafka(environment: Mapping[str, str], *, is_offline: bool) -> KafkaWish:
+    """Which Kafka it would be, and whether it is there."""
+    version, directory = _name(environment)
+    return KafkaWish(version, directory, directory.is_dir(), is_offline)
+
+
 def libs_of(directory: Path) -> Path:
     """Where the jars of a Kafka are."""
     return directory / "libs"
-
-
-def find_kafka(environment: Mapping[str, str]) -> Kafka | None:
-    """The one that was resolved from this pom; ``None``: none was."""
-    version, directory = _name(environment)
-    return Kafka(version, directory, is_new=False) if directory.is_dir() else None
 
 
 async def ensure_kafka(environment: Mapping[str, str]) -> Kafka:

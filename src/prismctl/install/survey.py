@@ -12,6 +12,7 @@ from prismctl.files.text import name_for_people, read_text
 from prismctl.install.existing import look_for_all
 from prismctl.install.go_build import find_go
 from prismctl.install.installation import Decision, decide
+from prismctl.install.kafka import KafkaWish, look_for_kafka
 from prismctl.install.manifest import read_manifest
 from prismctl.install.provider import ProviderName, Situation
 from prismctl.install.providers import gather_providers
@@ -37,6 +38,8 @@ class Wanted:
     bundle: Path | None = None
     """A file or a directory to install from."""
     without: frozenset[ToolName] = frozenset()
+    has_kafka: bool = False
+    """Whether Kafka is to be had as well, to run without a container."""
 
     @property
     def tools(self) -> tuple[Tool, ...]:
@@ -52,6 +55,8 @@ class Survey:
     providers: Mapping[ProviderName, Provider]
     bundle: Path | None
     """What is installed from."""
+    kafka: KafkaWish | None = None
+    """``None``: nobody wants one."""
 
 
 async def survey_machine(home: Home, wanted: Wanted, environment: Mapping[str, str]) -> Survey:
@@ -99,7 +104,14 @@ async def survey_machine(home: Home, wanted: Wanted, environment: Mapping[str, s
         )
 
     decisions = await asyncio.gather(*(decide_one(tool) for tool in wanted.tools))
-    return Survey(decisions=tuple(decisions), providers=providers, bundle=wanted.bundle)
+    return Survey(
+        decisions=tuple(decisions),
+        providers=providers,
+        bundle=wanted.bundle,
+        kafka=look_for_kafka(environment, is_offline=wanted.is_offline)
+        if wanted.has_kafka
+        else None,
+    )
 
 
 def read_release_key(home: Home, settings: Settings) -> str:

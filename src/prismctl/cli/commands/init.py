@@ -29,6 +29,7 @@ _WHENCE = "Where tools come from"
         ("prismctl dev init --dry-run", "only show what would be done, with URLs and sizes"),
         ("prismctl dev init --yes", "without a question, as in a script"),
         ("prismctl dev init --without podman", "no containers wanted"),
+        ("prismctl dev init --with kafka", "Kafka as a program of this machine"),
         ("prismctl dev init --provider go", "build Nomad and Consul with Go"),
         (
             "prismctl dev init --make-bundle tools.tar",
@@ -70,6 +71,14 @@ _WHENCE = "Where tools come from"
     type=click.Choice([tool.name.value for tool in TOOLS.values() if not tool.is_required]),
     help="Do not install this one.",
 )
+@option(
+    "--with",
+    "with_servers",
+    metavar="SERVER",
+    multiple=True,
+    type=click.Choice(["kafka"]),
+    help="Have this server as well, so that it runs without a container; Maven resolves it.",
+)
 @option("--dry-run", is_flag=True, help="Show what would be done and touch nothing.")
 @option(
     "--make-bundle",
@@ -101,6 +110,7 @@ def init(
     from_bundle: Path | None,
     from_dir: Path | None,
     without: tuple[str, ...],
+    with_servers: tuple[str, ...],
     dry_run: bool,
     make_bundle: Path | None,
     without_wheels: bool,
@@ -119,6 +129,7 @@ def init(
         is_offline=offline,
         bundle=from_bundle or from_dir,
         without=frozenset(ToolName(name) for name in without),
+        has_kafka="kafka" in with_servers,
     )
     if make_bundle is not None:
         from prismctl.cli.packing import pack
