@@ -170,7 +170,11 @@ def test_a_closed_terminal_leaves_the_stack(desk: Desk) -> None:
 
 
 def test_ctrl_c_lets_go_of_a_stack_that_ran_before(desk: Desk) -> None:
-    desk.pipe(*desk.start(NEVER_READY, "--wait-timeout", "0.5"))
+    first = desk.terminal(desk.start(NEVER_READY))
+    first.expect("waits for .*web")
+    # A hang-up leaves the stack on its way.
+    first.kill(signal.SIGHUP)
+    read_to_end(first)
     child = desk.terminal(["dev", "start"])
     child.expect("waits for .*web")
     child.sendintr()
