@@ -193,13 +193,11 @@ def find_program(name: str, environment: Mapping[str, str] = os.environ) -> str:
 
 def _search_named(name: str, environment: Mapping[str, str]) -> str:
     """A program in the installation that a variable points to; that goes before PATH."""
-    home = environment.get(_NAMED_BY.get(name, ""))
-    program = Path(home, "bin", name) if home else None
-    return (
-        str(program)
-        if program is not None and program.is_absolute() and _is_program(program)
-        else ""
-    )
+    home = environment.get(_NAMED_BY.get(name, ""), "")
+    if not os.path.isabs(home):  # noqa: PTH117 - a string, and mostly an empty one
+        return ""
+    program = Path(home, "bin", name)
+    return str(program) if _is_program(program) and _is_safe(program, judges_owner=False) else ""
 
 
 def _search_places(name: str, environment: Mapping[str, str]) -> str:

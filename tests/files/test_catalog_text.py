@@ -655,3 +655,47 @@ JUNK = st.recursive(
 def test_no_entry_brings_anything_but_a_catalog_or_problems(entry: dict[str, Any]) -> None:
     text = json.dumps({"services": [{"name": "web", "command": "x"}, {"name": "x", **entry}]})
     assert_catalog_or_problems(text)
+
+
+@pytest.mark.parametrize(
+    ("entry", "problem"),
+    [
+        (
+            "{name: redis, config: {memroy_mb: 5}}",
+            "redis: unknown key `memroy_mb`; did you mean `memory_mb`?",
+        ),
+        (
+            "{name: kafka, config: {memory_mb: 5}}",
+            "kafka: memory_mb 5 is not between 64 and 1048576",
+        ),
+        (
+            "{name: web, command: x, config: {memory_mb: 5}}",
+            "web: config is for services with a driver of redis, postgres, nats, kafka",
+        ),
+        ("{name: redis, config: [1]}", "redis: config is a list, not a mapping"),
+        (
+            "{name: redis, native: {version: new}}",
+            "redis: version `new` is not a range of versions, as `>=15 <18`",
+        ),
+    ],
+)
+def test_what_a_server_cannot_be_told_is_a_mistake(entry: str, problem: str) -> None:
+    (told,) = problems(f"services: [{entry}]")
+    assert told.partition(" ")[2] == problem
+
+
+def test_what_a_server_is_told_is_kept_with_its_definition() -> None:
+    redis = service("services: [{name: redis, config: {memory_mb: 5, persist: true}}]", "redis")
+    assert redis.config == {"memory_mb": 5, "persist": True}
+    assert redis.persist
+
+
+def test_another_release_of_an_image_takes_what_the_packaged_one_takes() -> None:
+    mine = service("services: [{name: postgres, container: 'postgres:15'}]", "postgres")
+    packaged = PACKAGED[ServiceName("postgres")]
+    assert (mine.args, mine.env, mine.volumes) == (packaged.args, packaged.env, packaged.volumes)
+    # A program of this machine is another release, too.
+    assert mine.command == ()
+
+    other = service("services: [{name: postgres, container: 'postgis/postgis'}]", "postgres")
+    assert (other.args, other.env, other.volumes) == ((), {}, ())

@@ -256,3 +256,20 @@ def test_a_name_that_looks_like_a_number_reads_back_as_a_name(home: Home, word: 
     profile = load_profile(home, word)
     assert profile.services == (word,)
     assert list(profile.config) == [word]
+
+
+def test_a_setting_of_another_server_is_a_mistake(home: Home) -> None:
+    with pytest.raises(ConfigError) as raised:
+        change(home, "redis: {partitions: 3}\nkafka: {partitions: 3, memory_mb: 512}\n")
+    assert problems(raised.value) == ["3:11 redis: partitions is for kafka only|"]
+
+
+def test_a_profile_changes_what_servers_are_told(home: Home) -> None:
+    services = change(
+        home,
+        "redis: {memory_mb: 512, persist: true}\nkafka: {retention_hours: 5}\nmemstore: {memory_mb: 64}\n",
+    )
+    assert services["redis"].config == {"memory_mb": 512, "persist": True}
+    assert services["kafka"].config == {"retention_hours": 5}
+    assert services["memstore"].config == {}
+    assert services["memstore"].resources.memory_mb == 64

@@ -291,6 +291,8 @@ def test_the_kafka_that_a_variable_names_goes_before_all_others(tmp_path: Path) 
     assert find_program(name, environment) == f"{tmp_path}/path/{name}"
     named = {**environment, "KAFKA_HOME": f"{tmp_path}/mine"}
     assert find_program(name, named) == f"{tmp_path}/mine/bin/{name}"
+    (tmp_path / "mine" / "bin").chmod(0o777)
+    assert find_program(name, named) == f"{tmp_path}/path/{name}"
     without_path = {**environment, "PATH": "/nowhere"}
     assert find_program(name, without_path) == f"{tmp_path}/tools/kafka/bin/{name}"
 
