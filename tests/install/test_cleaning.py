@@ -58,6 +58,7 @@ def home(tmp_path: Path) -> Home:
         home.tools,
         home.directory / "crashes",
         home.directory / "notes",
+        home.snapshots / "default" / "before",
     ):
         directory.mkdir(parents=True)
     for file in (
@@ -119,6 +120,7 @@ def test_state_goes_and_everything_else_stays(home: Home) -> None:
         "profiles": WITH_ALL,
         "services.schema.json": WITH_ALL,
         "services.yaml": WITH_ALL,
+        "snapshots": WITH_ALL,
     }
     assert planned.stacks == ("default",)
     assert planned.size_bytes > 0
@@ -135,6 +137,7 @@ def test_all_takes_tools_and_settings_and_the_manifest_last(home: Home) -> None:
         "services.schema.json",
         "config.yaml",
         "profiles/mine.yaml",
+        "snapshots",
     }
     assert names[-2:] == ["manifest.json", "init.lock"]
     assert stays(planned, home) == {

@@ -34,11 +34,13 @@ _STATE: Final = {
     "crashes": "tracebacks",
 }
 """Names in home that go with every clean, and what they are."""
-_SETTINGS: Final = {
+_OWN_WORK: Final = {
     "services.yaml": "catalog",
     SCHEMA_FILE_NAME: "catalog's schema",
     "config.yaml": "settings",
+    "snapshots": "snapshots of data",
 }
+"""Names in home that hold what somebody made on purpose; they go only with ``--all``."""
 _TEMPORARY: Final = re.compile(r"\.(?P<name>.+)\.\d+\.[0-9a-f]{8}")
 """What a write that was killed leaves: the file's name, a PID and some random letters."""
 
@@ -75,7 +77,7 @@ def plan_by_name(
             targets += found
             kept += strange
         elif path != home.tools:
-            targets.append(make_target(path, Kind.SETTING, _SETTINGS[path.name]))
+            targets.append(make_target(path, Kind.SETTING, _OWN_WORK[path.name]))
     emptied = (home.stacks, *((home.profiles, home.tools) if is_all else ()))
     targets += _empty_targets(emptied, "empty directory")
     # What is left of a clean that was killed just before its end.
@@ -131,7 +133,7 @@ def _empty_targets(directories: Iterable[Path], what: str) -> list[Target]:
 
 def _state_of(name: str, home: Home) -> str:
     """What a name in home is that goes with every clean; empty for every other name."""
-    if is_temporary(name, {*_SETTINGS, home.manifest.name, *_STATE}):
+    if is_temporary(name, {*_OWN_WORK, home.manifest.name, *_STATE}):
         return "a write that was cut short"
     return _STATE.get(name, "")
 
@@ -180,7 +182,7 @@ def _plan_profiles(directory: Path) -> tuple[list[Target], list[Kept]]:
 
 def _kept_names(home: Home) -> set[str]:
     """The names in home that stay without ``--all``."""
-    return {*_SETTINGS, *(each.name for each in (home.profiles, home.tools, home.manifest))}
+    return {*_OWN_WORK, *(each.name for each in (home.profiles, home.tools, home.manifest))}
 
 
 def _is_empty(directory: Path) -> bool:
