@@ -34,6 +34,7 @@ Replaced once, when the plan is made. Only `${` is special; `$${` writes it, a l
 | `${self.port}`, `${self.ports.NAME}`, `${self.host}` | where the service itself listens |
 | `${self.data}` | its data directory |
 | `${NAME.host}`, `${NAME.port}`, `${NAME.ports.PORT}` | where another service of the plan listens |
+| `${self.password}`, `${NAME.password}` | a [password](environment.md#passwords) made for this stack; only in `env` and in a check's `password` |
 | `${VAR}`, `${VAR:-default}` | a variable of the shell that starts the stack |
 
 Replaced in commands, arguments, `env`, volumes, and in a check's `command`, `path`, `user` and `password`.
