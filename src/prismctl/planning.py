@@ -298,7 +298,8 @@ class _Planning:
             return None
         from prismctl.files.profiles import load_profile
 
-        return self._collect(lambda: load_profile(self.home, name))
+        directory = self.working_directory
+        return self._collect(lambda: load_profile(self.home, name, directory))
 
     def _apply_profile(self, catalog: Catalog, profile: Profile) -> Catalog:
         from prismctl.files.profiles import apply_profile

@@ -321,6 +321,14 @@ def test_a_profile_goes_before_a_preset_and_changes_services(desk: Desk) -> None
     assert plan.service("redis").source == "profile mine"
 
 
+@pytest.mark.parametrize("word", ["./team.yaml", "team.yaml", "{directory}/team.yaml"])
+def test_a_profile_can_be_a_file_that_a_team_shares(desk: Desk, word: str) -> None:
+    desk.program("redis-server")
+    desk.write("team.yaml", "services: [redis]\n")
+    plan = desk.plan(profile=word.format(directory=desk.project))
+    assert plan.origin == "profile team"
+
+
 def test_the_picker_goes_before_a_preset(desk: Desk) -> None:
     plan = desk.plan(picked=("memstore",), preset="redis")
     assert plan.names == ("prism-admin", "pattern-launcher", "memstore")

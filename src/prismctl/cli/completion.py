@@ -36,6 +36,15 @@ def complete_presets(ctx: click.Context, param: click.Parameter, incomplete: str
     return _beginning_with(incomplete, PRESET_NAMES)
 
 
+def complete_profiles(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """The saved profiles."""
+    from prismctl.files.paths import find_home
+    from prismctl.files.profiles import list_profiles
+
+    del ctx, param
+    return _beginning_with(incomplete, list_profiles(find_home()))
+
+
 def complete_services(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """The services of the catalog, those already typed left out."""
     del param

@@ -66,6 +66,10 @@ class StartOptions:
     catalog_file: str | None = None
     engine: str | None = None
     """``None``: nobody chose."""
+    profile: str = ""
+    """A name, or a file."""
+    runtime: str = ""
+    """What is preferred where a service offers both; empty: nobody chose."""
     has_auto_ports: bool = False
     persists: bool = False
     """Every service keeps its data."""
@@ -104,7 +108,9 @@ def plan_for(
         with_services=options.with_services,
         without_services=options.without_services,
         services_file=Path(options.catalog_file) if options.catalog_file else None,
+        profile=options.profile,
         engine=options.engine or "",
+        runtime=options.runtime,
         auto_ports=True if options.has_auto_ports else None,
         persist=True if options.persists else None,
         replaceable_ports=frozenset((each.service, each.port_name) for each in options.moved),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prismctl.domain.problems import Place, nearest_name, shorten
@@ -12,7 +13,6 @@ from prismctl.files.atomic import write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from prismctl.domain.document import Document, Report
     from prismctl.domain.offering import Catalog
@@ -54,13 +54,23 @@ def list_profiles(home: Home) -> list[str]:
         return []
 
 
-def load_profile(home: Home, name: str) -> Profile:
-    """A saved profile.
+def load_profile(home: Home, name: str, directory: Path | None = None) -> Profile:
+    """A saved profile, or one in a file.
+
+    Args:
+        home: where profiles are saved.
+        name: of the profile, or a path; what has a slash in it or ends as YAML files do is one.
+        directory: that a relative path starts from.
 
     Raises:
         ConfigError: there is none of that name, or it has mistakes; all of them, each with its place.
         PrismError: it cannot be read.
     """
+    from prismctl.files.yaml import load_document
+
+    if "/" in name or name.endswith((".yaml", ".yml")):
+        file = (directory or Path.cwd()) / Path(name).expanduser()
+        return read_profile(load_document(file), file.stem)
     path = _path(home, name)
     if not path.exists():
         names = list_profiles(home)
@@ -75,8 +85,6 @@ def load_profile(home: Home, name: str) -> Profile:
             ],
             hint="they are the files in home's `profiles`",
         )
-    from prismctl.files.yaml import load_document
-
     return read_profile(load_document(path), name)
 
 

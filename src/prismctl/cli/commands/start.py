@@ -11,6 +11,7 @@ from click.core import ParameterSource
 from prismctl.cli.command import Command, option
 from prismctl.cli.completion import (
     complete_presets,
+    complete_profiles,
     complete_service_options,
     complete_services,
 )
@@ -97,6 +98,13 @@ def _value_error(flag: str, text: str) -> ConfigError:
     help="minimal, redis, messaging, postgres, full or random.",
 )
 @option(
+    "--profile",
+    metavar="NAME|FILE",
+    section=_WHAT,
+    shell_complete=complete_profiles,
+    help="What a profile names, with its settings for each service.",
+)
+@option(
     "--with",
     "with_services",
     metavar="NAME",
@@ -127,6 +135,12 @@ def _value_error(flag: str, text: str) -> ConfigError:
     type=click.Choice(["auto", "nomad", "local"]),
     section=_HOW,
     help="Who runs the services; `auto` takes Nomad once it is installed.",
+)
+@option(
+    "--runtime",
+    type=click.Choice(["auto", "container", "native"]),
+    section=_HOW,
+    help="What runs a service that could be either; `auto` takes a container where one can be had.",
 )
 @option(
     "--auto-ports",
@@ -174,10 +188,12 @@ def start(
     *,
     words: tuple[str, ...],
     preset: str | None,
+    profile: str | None,
     with_services: tuple[str, ...],
     without_services: tuple[str, ...],
     catalog_file: str | None,
     engine: str | None,
+    runtime: str | None,
     auto_ports: bool,
     persist: bool,
     on_failure: str,
@@ -205,10 +221,12 @@ def start(
             wait_timeout = settings.wait_timeout_seconds
     options = StartOptions(
         preset=preset,
+        profile=profile or "",
         with_services=with_services,
         without_services=without_services,
         catalog_file=catalog_file,
         engine=engine if _is_typed(ctx, "engine") else None,
+        runtime=runtime or "",
         has_auto_ports=auto_ports,
         persists=persist,
         on_failure=on_failure,
