@@ -14,7 +14,7 @@ import pytest
 
 from prismctl.client import StackCondition, find_condition
 from prismctl.domain.plan import EngineName, Port
-from prismctl.domain.service import CheckType, HealthCheck
+from prismctl.domain.service import CheckType, HealthCheck, Resources
 from tests.free_ports import take_port
 
 if TYPE_CHECKING:
@@ -123,6 +123,19 @@ def test_a_plan_runs_in_dependency_order_and_is_told_truly(trial: Trial) -> None
         environment = Path(f"/proc/{service['pid']}/environ").read_bytes().split(b"\0")
         assert f"PRISM_SERVICE={service['name']}".encode() in environment
         assert f"PORT={service['ports'][0]['port']}".encode() in environment
+
+
+def test_what_services_reserve_is_no_reason_not_to_start_them(trial: Trial) -> None:
+    lab = trial.lab
+    # More than any machine has, and together more than any round number somebody would call enough.
+    greedy = Resources(cpu_mhz=1_000_000, memory_mb=100_000)
+    vast = Resources(cpu_mhz=1_000_000, memory_mb=1 << 20)
+    services = [
+        lab.shell(f"sleeper-{number}", "exec sleep 600", resources=greedy) for number in range(12)
+    ]
+    result = trial.run(*services, lab.shell("vast", "exec sleep 600", resources=vast))
+    assert result["outcome"] == "ready"
+    assert set(trial.states().values()) == {"healthy"}
 
 
 LOADING_STORE = """

@@ -30,9 +30,12 @@ TITLES: Final = {CONSUL_KEY: "Consul", NOMAD_KEY: "Nomad"}
 AGENTS_VARIABLE: Final = "PRISM_AGENTS"
 """In the environment of both agents, inherited by Nomad's helpers: whose they are, for the sweep."""
 
-ENOUGH_MHZ: Final = 1_000_000
-ENOUGH_MB: Final = 1_000_000
-"""The scheduler counts what tasks ask for; on one machine the kernel shares out better than it does."""
+ENOUGH_MHZ: Final = 1_000_000_000
+ENOUGH_MB: Final = 1_000_000_000
+"""The scheduler counts what tasks ask for; on one machine the kernel shares out better than it does.
+
+A thousand times the most that a catalog can ask for: nothing is ever left out because of it.
+"""
 HOLD_PIPES: Final = (
     ("/bin/sh", "-c", 'exec 8</proc/self/fd/1 9</proc/self/fd/2 && exec "$@"', "nomad")
     if sys.platform == "linux"
