@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from prismctl.domain.addressing import PortHolder
+from prismctl.domain.capacity import Need
 from prismctl.domain.offering import Catalog
 from prismctl.domain.packaged import PACKAGED
 from prismctl.domain.service import ServiceName
@@ -38,10 +39,10 @@ from prismctl.install.checks.resources import (
     DiskFacts,
     FileLimitFacts,
     MemoryFacts,
+    find_needs,
     judge_disk,
     judge_file_limit,
     judge_memory,
-    sum_needs,
 )
 from prismctl.install.checks.surroundings import Misread
 from prismctl.install.checks.terminal import TerminalFacts, judge_terminal
@@ -200,14 +201,17 @@ def test_the_unit_of_a_process_is_read_from_its_control_groups() -> None:
 @pytest.mark.parametrize(
     ("free", "state", "words"),
     [
-        (18_200 * MB, State.FINE, "18 GB free; `full` reserves 2.0 GB"),
-        (1500 * MB, State.WARNING, "1.5 GB free; `full` reserves 2.0 GB"),
-        (500 * MB, State.WARNING, "500 MB free; `minimal` reserves 900 MB"),
-        (100 * MB, State.PROBLEM, "100 MB free: too little for any service"),
+        (18_200 * MB, State.FINE, "18 GB free; `full` may need 2.0 GB"),
+        (1500 * MB, State.WARNING, "1.5 GB free; `full` may need 2.0 GB, kafka 1.1 GB of it"),
+        (500 * MB, State.WARNING, "500 MB free; `minimal` may need 900 MB, admin 900 MB of it"),
+        (100 * MB, State.PROBLEM, "100 MB free: any service needs 128 MB"),
     ],
 )
 def test_memory_is_held_against_the_presets(free: int, state: State, words: str) -> None:
-    needs = {"full": 2000 * MB, "minimal": 900 * MB}
+    needs = {
+        "full": (Need("admin", 900 * MB), Need("kafka", 1100 * MB)),
+        "minimal": (Need("admin", 900 * MB),),
+    }
     found = only(judge_memory(MemoryFacts(free, needs)))
     assert (found.state, found.detail) == (state, words)
     assert bool(found.fix) is (state is not State.FINE)
@@ -218,20 +222,21 @@ def test_a_memory_limit_of_a_control_group_is_named() -> None:
     assert found.detail == "900 MB free (the limit of this control group)"
 
 
-def test_the_needs_of_presets_are_sums_over_the_catalog_with_what_services_depend_on() -> None:
-    needs = sum_needs(Catalog(services=PACKAGED, file=""))
-    core = sum(
-        PACKAGED[ServiceName(name)].resources.memory_mb
-        for name in ("prism-admin", "pattern-launcher", "memstore")
-    )
-    redis = PACKAGED[ServiceName("redis")].resources.memory_mb
-    assert needs["minimal"] == core << 20
-    assert needs["redis"] == (core + redis) << 20
+def test_the_needs_of_presets_are_those_of_the_catalog_with_what_services_depend_on() -> None:
+    needs = find_needs(Catalog(services=PACKAGED, file=""))
+    assert [need.service for need in needs["redis"]] == [
+        "prism-admin",
+        "pattern-launcher",
+        "memstore",
+        "redis",
+    ]
+    megabytes = PACKAGED[ServiceName("redis")].resources.memory_mb
+    assert needs["redis"][-1].memory_bytes == megabytes << 20
 
 
 def test_presets_that_a_catalog_has_no_services_for_are_left_out() -> None:
     services = {name: each for name, each in PACKAGED.items() if name != "kafka"}
-    assert set(sum_needs(Catalog(services=services, file=""))) == {"minimal", "redis", "postgres"}
+    assert set(find_needs(Catalog(services=services, file=""))) == {"minimal", "redis", "postgres"}
 
 
 @pytest.mark.parametrize(

@@ -301,3 +301,25 @@ def make_program(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("#!/bin/sh\n")
     path.chmod(0o755)
+
+
+def test_what_is_available_is_no_more_than_the_machine_has() -> None:
+    available, limit = machine.read_available_memory()
+    assert available is not None
+    assert 0 < available <= machine.read_memory_bytes()
+    assert limit in {"", "the limit of this control group"}
+
+
+def test_the_lowest_limit_of_all_groups_around_a_process_counts(tmp_path: Path) -> None:
+    inner = tmp_path / "user" / "shell"
+    inner.mkdir(parents=True)
+    for group, limit, used in (
+        (inner, "max", 10),
+        (inner.parent, "1000", 400),
+        (tmp_path, "5000", 500),
+    ):
+        (group / "memory.max").write_text(f"{limit}\n")
+        (group / "memory.current").write_text(f"{used}\n")
+        (group / "memory.stat").write_text("anon 1\ninactive_file 100\n")
+    found = machine._read_allowances(tmp_path, "/user/shell", machine._GROUP_FILES)
+    assert found == [700, 4600]

@@ -15,7 +15,7 @@ from prismctl.cli.endings import conclude
 from prismctl.cli.following import follow, with_earlier_events
 from prismctl.cli.interrupts import Terminated, held_interrupts, interruption_error
 from prismctl.cli.narrators import choose_narrator
-from prismctl.cli.preflight import check_before_start
+from prismctl.cli.preflight import check_before_start, look_for_room, warn_of_shortages
 from prismctl.cli.process_clock import process_began_at
 from prismctl.cli.stack import find_stack, option_of
 from prismctl.cli.stopping import (
@@ -27,6 +27,7 @@ from prismctl.cli.stopping import (
     verify_stopped,
 )
 from prismctl.client import StackClient, start_daemon
+from prismctl.domain.capacity import needs_of_plan, render_capacity
 from prismctl.domain.plan import (
     EngineName,
     FailurePolicy,
@@ -140,10 +141,16 @@ def show_plan(call: Invocation, options: StartOptions) -> None:
     from prismctl.present.plan import plain_plan_lines, plan_lines, render_plan
 
     client = find_stack(call.paths)
-    plan = plan_for(call, options, running=read_applied_plan(client), is_trial=True)
+    running = read_applied_plan(client)
+    plan = plan_for(call, options, running=running, is_trial=True)
     if call.is_json:
-        call.write_json(render_plan(plan), is_pretty=call.is_on_terminal)
-    elif call.is_on_terminal:
+        needs = needs_of_plan(plan, running=running.names if running is not None else ())
+        capacity = render_capacity(needs, look_for_room(call))
+        document = {**render_plan(plan), "capacity": capacity}
+        call.write_json(document, is_pretty=call.is_on_terminal)
+        return
+    warn_of_shortages(call, plan, running=running)
+    if call.is_on_terminal:
         call.write_lines([*plan_lines(plan, width=call.width), ()])
         call.report([line("nothing was started (--dry-run)")])
     else:
@@ -224,6 +231,7 @@ def _change(
     plan = applied
     if plan is None or options.is_choice:
         plan = plan_for(call, options, running=applied)
+        warn_of_shortages(call, plan, running=applied)
     is_same = applied is not None and not compare_plans(applied, plan)
     state = client.status()["state"]
     if is_same and state == "running" and not options.log_file:
@@ -314,6 +322,7 @@ def _plan_and_apply(
     client = StackClient(call.paths)
     try:
         plan = plan_for(call, options, running=None)
+        warn_of_shortages(call, plan)
         check()
         with choose_narrator(call, began_at=began_at) as narrator:
             narrator.tell_plan(plan)

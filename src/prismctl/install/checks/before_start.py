@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from prismctl.install.checks.home import gather_directory, judge_directory
 from prismctl.install.checks.kernel import gather_inotify, judge_inotify
@@ -19,18 +19,14 @@ if TYPE_CHECKING:
     from prismctl.install.checks.finding import Finding
     from prismctl.install.checks.surroundings import Surroundings
 
-_SMALLEST_PRESET: Final = "minimal"
-
 
 def examine_before_start(surroundings: Surroundings) -> tuple[Finding, ...]:
     """What would make any start fail, or do harm; no program is run for it."""
-    memory = gather_memory(surroundings)
-    # What will be started is not known yet; it is hardly less than this.
-    least = {name: need for name, need in memory.needs.items() if name == _SMALLEST_PRESET}
     return (
         *judge_directory(gather_directory(surroundings)),
         *judge_disk(gather_disk(surroundings)),
-        *judge_memory(memory._replace(needs=least)),
+        # Whether what is started fits is another question, asked once that is known.
+        *judge_memory(gather_memory(surroundings)._replace(needs={})),
         *judge_file_limit(gather_file_limit(surroundings)),
         *judge_inotify(gather_inotify(surroundings)),
     )

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import resource
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from prismctl.domain.capacity import (
+    LEAST_DISK_BYTES,
+    LEAST_MEMORY_BYTES,
+    Need,
+    Room,
+    find_shortages,
+    need_of,
+)
 from prismctl.domain.dependencies import close_over
 from prismctl.domain.presets import PRESETS
 from prismctl.domain.sizes import describe_size
 from prismctl.install.checks.finding import Finding, State
+from prismctl.machine import read_available_memory
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,10 +27,6 @@ if TYPE_CHECKING:
     from prismctl.domain.offering import Catalog
     from prismctl.install.checks.surroundings import Surroundings
 
-LEAST_MEMORY_BYTES: Final = 128 * 1000**2
-"""Below this not even the core services come up."""
-LEAST_DISK_BYTES: Final = 10 * 1000**2
-"""Below this logs break off within a minute; a start of the smallest stack writes about 1 MB."""
 GOOD_DISK_BYTES: Final = 1000**3
 LEAST_FILES: Final = 256
 """Below this Nomad and Consul cannot work."""
@@ -37,8 +40,8 @@ class MemoryFacts(NamedTuple):
 
     available_bytes: int | None
     """Without pushing anything out; ``None``: the system does not say."""
-    needs: Mapping[str, int]
-    """What the services of each preset reserve, in bytes."""
+    needs: Mapping[str, tuple[Need, ...]]
+    """What the services of each preset need."""
     limit: str = ""
     """What bounds it other than the machine, in words."""
 
@@ -62,15 +65,15 @@ class FileLimitFacts(NamedTuple):
 
 
 def gather_memory(surroundings: Surroundings) -> MemoryFacts:
-    """What is available now, and what the presets reserve."""
+    """What is available now, and what the presets need."""
     available, limit = read_available_memory()
     return MemoryFacts(
-        available_bytes=available, limit=limit, needs=sum_needs(surroundings.catalog)
+        available_bytes=available, limit=limit, needs=find_needs(surroundings.catalog)
     )
 
 
-def sum_needs(catalog: Catalog) -> dict[str, int]:
-    """What the services of each preset reserve, in bytes; presets that the catalog lacks services of are left out."""
+def find_needs(catalog: Catalog) -> dict[str, tuple[Need, ...]]:
+    """What the services of each preset need; presets that the catalog lacks services of are left out."""
     needs = {}
     depends_on = {name: each.depends_on for name, each in catalog.services.items()}
     for preset in PRESETS.values():
@@ -78,71 +81,10 @@ def sum_needs(catalog: Catalog) -> dict[str, int]:
             continue
         chosen = close_over(preset.services, depends_on)
         services = [catalog.services[name] for name in chosen if name in catalog.services]
-        megabytes = sum(each.resources.memory_mb * each.replicas for each in services)
-        needs[preset.name] = megabytes << 20
+        needs[preset.name] = tuple(
+            Need(each.name, need_of(each.resources.memory_mb, each.replicas)) for each in services
+        )
     return needs
-
-
-def read_available_memory() -> tuple[int | None, str]:
-    """How many bytes programs can still have, and what bounds that other than the machine."""
-    if sys.platform != "linux":
-        import psutil
-
-        return int(psutil.virtual_memory().available), ""
-    machine = _read_meminfo()
-    group = _read_group_memory()
-    if group is not None and (machine is None or group < machine):
-        return group, "the limit of this control group"
-    return machine, ""
-
-
-def _read_meminfo() -> int | None:
-    with contextlib.suppress(OSError, ValueError, IndexError):
-        for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
-    return None
-
-
-def _read_group_memory() -> int | None:
-    """What the memory controller still allows; ``None`` where it sets no limit."""
-    try:
-        groups = Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return None
-    top = Path("/sys/fs/cgroup")
-    for row in groups:
-        _, controllers, path = row.split(":", 2)
-        if not controllers:
-            names = ("memory.max", "memory.current", "inactive_file")
-            roots = (top / path.lstrip("/"), top)
-        elif "memory" in controllers.split(","):
-            names = (
-                "memory.limit_in_bytes",
-                "memory.usage_in_bytes",
-                "total_inactive_file",
-            )
-            roots = (top / "memory" / path.lstrip("/"), top / "memory")
-        else:
-            continue
-        for root in roots:
-            with contextlib.suppress(OSError, ValueError):
-                return _allowance(root, *names)
-    return None
-
-
-def _allowance(group: Path, limit_name: str, usage_name: str, cache_key: str) -> int | None:
-    word = (group / limit_name).read_text(encoding="ascii").strip()
-    # Version 1 says "none" with a number that no machine has.
-    if word == "max" or int(word) > 1 << 60:
-        return None
-    cache = 0
-    for row in (group / "memory.stat").read_text(encoding="ascii").splitlines():
-        name, _, number = row.partition(" ")
-        if name == cache_key:
-            cache = int(number)
-    used = int((group / usage_name).read_text(encoding="ascii"))
-    return max(0, int(word) - used + cache)
 
 
 def gather_disk(surroundings: Surroundings) -> DiskFacts:
@@ -188,15 +130,23 @@ def judge_memory(facts: MemoryFacts) -> tuple[Finding, ...]:
     shown = f"{describe_size(free)} free" + (f" ({facts.limit})" if facts.limit else "")
     fix = "end what is not needed, or give the machine more memory"
     if free < LEAST_MEMORY_BYTES:
-        return (_memory(State.PROBLEM, f"{shown}: too little for any service", fix),)
-    for name, need in sorted(facts.needs.items(), key=lambda item: item[1]):
-        if need > free:
-            words = f"{shown}; `{name}` reserves {describe_size(need)}"
-            return (_memory(State.WARNING, words, fix),)
-    if not facts.needs:
+        return (
+            _memory(
+                State.PROBLEM,
+                f"{shown}: any service needs {describe_size(LEAST_MEMORY_BYTES)}",
+                fix,
+            ),
+        )
+    sums = {name: sum(need.memory_bytes for need in needs) for name, needs in facts.needs.items()}
+    for name, _ in sorted(sums.items(), key=lambda item: item[1]):
+        for shortage in find_shortages(facts.needs[name], Room(free)):
+            largest, size = shortage.services[0]
+            words = f"`{name}` may need {describe_size(shortage.needed_bytes)}, {largest} {describe_size(size)} of it"
+            return (_memory(State.WARNING, f"{shown}; {words}", fix),)
+    if not sums:
         return (_memory(State.FINE, shown),)
-    name, need = max(facts.needs.items(), key=lambda item: item[1])
-    return (_memory(State.FINE, f"{shown}; `{name}` reserves {describe_size(need)}"),)
+    name, need = max(sums.items(), key=lambda item: item[1])
+    return (_memory(State.FINE, f"{shown}; `{name}` may need {describe_size(need)}"),)
 
 
 def judge_disk(facts: DiskFacts) -> tuple[Finding, ...]:
@@ -208,7 +158,13 @@ def judge_disk(facts: DiskFacts) -> tuple[Finding, ...]:
     shown = f"{describe_size(free)} free at {place}"
     fix = f"free some space: `df -h {facts.directory}` shows the disk"
     if free < LEAST_DISK_BYTES:
-        return (_disk(State.PROBLEM, f"{shown}: logs and data need more", fix),)
+        return (
+            _disk(
+                State.PROBLEM,
+                f"{shown}: a start needs at least {describe_size(LEAST_DISK_BYTES)}",
+                fix,
+            ),
+        )
     if facts.free_inodes is not None and facts.free_inodes < LEAST_INODES:
         words = f"{shown}, but room for only {facts.free_inodes} more files"
         return (
