@@ -8,7 +8,7 @@ are: on size, depth, aliases and duplicate keys. Numbers, truth values and nulls
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 
 from prismctl.domain.document import Document, Path, Position
 from prismctl.domain.problems import Place, shorten
@@ -83,6 +83,81 @@ def with_value(text: str, key: str, value: str) -> str:
     written = StringIO()
     editor.dump(tree, written)
     return written.getvalue()
+
+
+class Items(NamedTuple):
+    """Where the items of a list stand in a text."""
+
+    indent: int
+    """How far their dashes are indented."""
+    spans: tuple[tuple[int, int], ...]
+    """First line and the line after the last one of each, counted from 0; comments between them belong to none."""
+    insert_at: int
+    """The line before which another item would be the last one."""
+
+
+def find_items(text: str, key: str, path: FilePath) -> Items | None:
+    """Where the items of the list at a key at the top stand; ``None`` where there is no such key.
+
+    The text must be one that `parse_document` accepts.
+
+    Raises:
+        ConfigError: the list is written in brackets, so that its items have no lines of their own.
+    """
+    shown = name_for_people(path)
+    lines = text.splitlines()
+    events = _parse_events(text, shown)
+    for event in events:
+        if type(event).__name__ == "MappingStartEvent":
+            break
+    while (event := next(events, None)) is not None and hasattr(event, "value"):
+        line_of_key, is_wanted = event.start_mark.line, event.value == key
+        value = next(events)
+        if not is_wanted:
+            _skip(value, events)
+        elif type(value).__name__ == "SequenceStartEvent" and not value.flow_style:
+            return _find_spans(events, lines)
+        elif type(value).__name__ == "ScalarEvent":
+            # Nothing but the key, or the word for nothing.
+            return Items(_INDENT, (), line_of_key + 1)
+        else:
+            place = Place(shown, value.start_mark.line + 1, value.start_mark.column + 1)
+            _refuse(f"{key} is written in brackets; write each item in lines of its own", place)
+    return None
+
+
+_INDENT: Final = 2
+
+
+def _find_spans(events: Iterator[Any], lines: list[str]) -> Items:
+    spans: list[tuple[int, int]] = []
+    indent = _INDENT
+    while type(event := next(events)).__name__ != "SequenceEndEvent":
+        first = event.start_mark.line
+        # An item may begin below its dash.
+        while not lines[first].lstrip().startswith("-"):
+            first -= 1
+        indent = len(lines[first]) - len(lines[first].lstrip())
+        spans.append((first, _skip(event, events) + 1))
+    return Items(indent, tuple(spans), spans[-1][1])
+
+
+def _skip(event: Any, events: Iterator[Any]) -> int:
+    """Pass over a value; the last line that any part of it stands in, counted from 0."""
+    depth = 0
+    last: int = event.start_mark.line
+    while True:
+        kind = type(event).__name__
+        depth += kind.endswith("StartEvent")
+        depth -= kind.endswith("EndEvent")
+        begin, end = event.start_mark, event.end_mark
+        # The end of what is written in lines has no width, and is where the next thing begins.
+        if begin.index < end.index:
+            is_before_next = end.column == 0 and end.line > begin.line
+            last = max(last, end.line - is_before_next)
+        if depth == 0:
+            return last
+        event = next(events)
 
 
 def _refuse(message: str, place: Place) -> NoReturn:

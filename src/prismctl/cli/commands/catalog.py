@@ -23,6 +23,9 @@ catalog = Group(
         "show": Entry(f"{__name__}:show", "Show all that the catalog says about a service."),
         "validate": Entry(f"{__name__}:validate", "Check a catalog without starting anything."),
         "schema": Entry(f"{__name__}:schema", "Print the JSON Schema of catalogs."),
+        "import": Entry(
+            f"{__name__}:import_file", "Bring a compose file or a Procfile into the catalog."
+        ),
     },
     help="See what can be started. The catalog is `services.yaml` in home, generated once and yours from then on.",
     short_help="See what can be started.",
@@ -32,6 +35,10 @@ catalog = Group(
         (
             "prismctl dev catalog validate my-services.yaml",
             "all mistakes at once, with their places",
+        ),
+        (
+            "prismctl dev catalog import compose.yaml --dry-run",
+            "what a compose file would be here",
         ),
     ],
 )
@@ -133,6 +140,46 @@ def schema(call: Invocation) -> None:
     from prismctl.domain.catalog import catalog_schema
 
     call.write_json(catalog_schema(), is_pretty=True)
+
+
+@click.command(
+    "import",
+    cls=Command,
+    outlives_readers=True,
+    help="Bring the services of a compose file or a Procfile into the catalog; which of the two it is, is seen by what "
+    "is in it. Everything else in the catalog stays as it is, comments included, and it is written whole or not at "
+    "all. What cannot be taken over is listed with its place and the reason; then the exit code is 7. Addresses of "
+    "services of the file (`redis:6379`) become references (`${redis.host}:${redis.port}`). Where the catalog has "
+    "services of these names, a terminal is asked; elsewhere --yes replaces them.",
+    short_help="Bring a compose file or a Procfile into the catalog.",
+    examples=[
+        ("prismctl dev catalog import compose.yaml --dry-run", "only show the entries"),
+        ("prismctl dev catalog import compose.yaml", "into home's catalog"),
+        (
+            "prismctl dev catalog import docker-compose.yml --into services.yaml",
+            "into a catalog of the repository's own",
+        ),
+        ("prismctl dev catalog import Procfile --into prism.yaml", "into the project file"),
+        (
+            "prismctl dev catalog import compose.yaml --dry-run -o json",
+            "what is left out, for a program",
+        ),
+    ],
+    has_stack=False,
+)
+@click.argument("file", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path))
+@option(
+    "--into",
+    metavar="CATALOG",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The catalog, or a `prism.yaml`; made where it is not there. Home's otherwise.",
+)
+@option("--dry-run", is_flag=True, help="Show the entries and write nothing.")
+def import_file(call: Invocation, *, file: Path, into: Path | None, dry_run: bool) -> None:
+    """Translate the file and write the catalog."""
+    from prismctl.cli.importing import import_services
+
+    import_services(call, file, into=into, is_trial=dry_run)
 
 
 def read_catalog_for_reading(call: Invocation, file: str | None) -> Catalog:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from prismctl.cli.invocation import Invocation
 
 _WHENCE = "Where tools come from"
+_PROJECT = "A repository"
 
 
 @click.command(
@@ -37,6 +38,7 @@ _WHENCE = "Where tools come from"
         ),
         ("prismctl dev init --from-bundle tools.tar", "install from it"),
         ("prismctl dev init --rollback nomad", "use the version that was in use before"),
+        ("prismctl dev init --project", "write a prism.yaml for the repository one stands in"),
     ],
     has_stack=False,
 )
@@ -102,9 +104,20 @@ _WHENCE = "Where tools come from"
     type=click.Choice([tool.name.value for tool in TOOLS.values() if tool.is_required]),
     help="Use the version of a tool that was in use before.",
 )
+@option(
+    "--project",
+    metavar="[DIR]",
+    is_flag=False,
+    flag_value=".",
+    type=click.Path(file_okay=False, path_type=Path),
+    section=_PROJECT,
+    help="Write a commented prism.yaml for a repository, and nothing else. What is found is offered: a compose file or "
+    "a Procfile to import (--yes imports it), programs in build/binaries.",
+)
 def init(
     call: Invocation,
     *,
+    project: Path | None,
     provider: str,
     offline: bool,
     from_bundle: Path | None,
@@ -118,6 +131,11 @@ def init(
     rollback: str | None,
 ) -> None:
     """Read the flags and do what they say."""
+    if project is not None:
+        from prismctl.cli.project_start import begin_project
+
+        begin_project(call, project, is_trial=dry_run)
+        return
     from prismctl.cli.initialising import go_back, initialise
     from prismctl.install.survey import Wanted
 

@@ -1,0 +1,139 @@
+"""A compose file as entries of the catalog: the file as a whole, and how its services know each other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from prismctl.domain.dependencies import find_cycle, render_cycle
+from prismctl.domain.importing.compose_service import ComposeService
+from prismctl.domain.importing.imported import Imported, ImportedService, SourceKind
+from prismctl.domain.importing.names import choose_names
+from prismctl.domain.importing.neighbours import connect
+from prismctl.domain.importing.reading import Around, Reading
+from prismctl.domain.importing.unsupported import TOP_LEVEL
+from prismctl.domain.packaged import PACKAGED
+from prismctl.domain.problems import nearest_name
+from prismctl.domain.shape import describe
+
+if TYPE_CHECKING:
+    from prismctl.domain.document import Document
+    from prismctl.domain.importing.draft import Draft
+    from prismctl.domain.service import ServiceName
+
+_HINT: Final = "`docker compose config` says what compose itself makes of the file"
+_SILENT: Final = frozenset(
+    {"version", "name", "services", "volumes", "networks", "secrets", "configs"}
+)
+"""Told, where they matter, with the services that use them."""
+
+
+def translate_compose(document: Document, around: Around) -> Imported:
+    """The services of a compose file as entries of a catalog.
+
+    Args:
+        document: the file.
+        around: what it depends on besides itself.
+
+    Raises:
+        ConfigError: compose itself would refuse it; everything, each with its place.
+    """
+    reading = Reading(document, around)
+    services = _find_services(reading)
+    names = choose_names(str(name) for name in services)
+    drafts = _read_services(reading, services, names)
+    _check_dependencies(reading, drafts, set(services))
+    for draft in drafts.values():
+        for target in draft.awaited_ends:
+            if target in drafts:
+                drafts[target].one_shot = True
+    reading.report.problems.found.sort(key=lambda each: (each.line, each.column))
+    reading.report.problems.raise_if_any(hint=_HINT)
+    _tell_shared_volumes(reading, drafts)
+    connect(reading, drafts)
+    reading.remarks.sort(key=lambda each: (each.place.line, each.place.column))
+    return Imported(
+        kind=SourceKind.COMPOSE,
+        file=document.file,
+        services=tuple(
+            ImportedService(
+                name=draft.name,
+                source_name=name,
+                place=draft.place,
+                entry=draft.entry(names),
+            )
+            for name, draft in drafts.items()
+        ),
+        remarks=tuple(reading.remarks),
+    )
+
+
+def _find_services(reading: Reading) -> dict[Any, Any]:
+    """The services by name, once the rest of the file is looked at; nothing where there are none, which is reported."""
+    tree = reading.document.tree
+    if not isinstance(tree, dict):
+        reading.problem((), f"the file is {describe(tree)}, not a mapping with `services`")
+        return {}
+    for key in tree:
+        if key not in _SILENT and not str(key).startswith("x-"):
+            why = TOP_LEVEL.get(str(key), "the catalog has no such key")
+            reading.left_out((key,), str(key), why)
+    project = tree.get("name")
+    if isinstance(project, str) and project:
+        reading.around = reading.around._replace(project=project)
+    services = tree.get("services")
+    if isinstance(services, dict) and services:
+        return services
+    what = describe(services or None) if "services" in tree else "missing"
+    reading.problem(("services",), f"services is {what}; write a mapping of names")
+    return {}
+
+
+def _read_services(
+    reading: Reading, services: dict[Any, Any], names: dict[str, ServiceName]
+) -> dict[str, Draft]:
+    drafts: dict[str, Draft] = {}
+    for name, form in services.items():
+        path = ("services", name)
+        reading.service = str(name)
+        if not isinstance(form, dict):
+            reading.problem(path, f"is {describe(form)}, not a mapping")
+            continue
+        drafts[name] = ComposeService(reading, path, form, names[name]).translate()
+        if names[name] != name:
+            reading.changed(path, "name", f"is `{names[name]}` in the catalog")
+        if names[name] in PACKAGED:
+            words = f"completes the `{names[name]}` that ships: what is not said here stays as it is there"
+            reading.changed(path, "name", words)
+    reading.service = ""
+    return drafts
+
+
+def _tell_shared_volumes(reading: Reading, drafts: dict[str, Draft]) -> None:
+    for name, draft in drafts.items():
+        for volume, place in draft.named_volumes.items():
+            others = [
+                other
+                for other, each in drafts.items()
+                if other != name and volume in each.named_volumes
+            ]
+            if others:
+                words = f"`{volume}` is shared with {', '.join(others)}; here each has a directory of its own"
+                reading.left_out_at(place, name, "volumes", words)
+
+
+def _check_dependencies(reading: Reading, drafts: dict[str, Draft], known: set[str]) -> None:
+    """Report what depends on nothing, and circles."""
+    for name, draft in drafts.items():
+        for target, place in list(draft.depends_on.items()):
+            if target not in known:
+                reading.report.problems.add(
+                    f"{name}: depends on `{target}`, which is not in the file",
+                    place,
+                    suggestion=nearest_name(target, known),
+                )
+                del draft.depends_on[target]
+    cycle = find_cycle({name: list(draft.depends_on) for name, draft in drafts.items()})
+    if cycle:
+        first = drafts[cycle[0]]
+        place = first.depends_on.get(cycle[1], first.place) if len(cycle) > 1 else first.place
+        reading.report.problems.add(f"{cycle[0]}: {render_cycle(cycle)}", place)

@@ -1,0 +1,551 @@
+"""One service of a compose file, key by key."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+import shlex
+from typing import TYPE_CHECKING, Any, Final
+
+from prismctl.domain.importing.amounts import parse_go_duration, parse_size, write_duration
+from prismctl.domain.importing.draft import Draft
+from prismctl.domain.importing.health import translate_check
+from prismctl.domain.importing.images import guess_type
+from prismctl.domain.importing.paths import write_path
+from prismctl.domain.importing.ports import MAX_RANGE, Mapped, PortError, parse_port, read_port
+from prismctl.domain.importing.secret_names import is_secret
+from prismctl.domain.importing.unsupported import DEPLOY, KNOWN_SERVICE_KEYS, reason_for
+from prismctl.domain.importing.variables import parse_dotenv
+from prismctl.domain.problems import nearest_name
+from prismctl.domain.shape import LARGEST_PORT, PORT_NAME_PATTERN, VARIABLE_PATTERN
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from prismctl.domain.document import Path
+    from prismctl.domain.importing.reading import Reading
+    from prismctl.domain.service import ServiceName
+
+_MAX_REPLICAS: Final = 100
+_MAX_MEMORY_MB: Final = 1 << 20
+_MHZ_OF_A_CORE: Final = 1000
+_BIND: Final = (".", "/", "~", "$")
+"""How the source of a volume begins that is a path; anything else is a name."""
+_RESTARTS: Final = ("always", "unless-stopped", "on-failure")
+
+
+class ComposeService:
+    """Translates one service; what it cannot take over is told with its place."""
+
+    def __init__(
+        self, reading: Reading, path: Path, form: dict[Any, Any], name: ServiceName
+    ) -> None:
+        self.reading = reading
+        self.path = path
+        self.form = form
+        self.draft = Draft(source_name=str(path[-1]), name=name, place=reading.place(path))
+
+    def translate(self) -> Draft:
+        """The draft, with everything in it that stands in the service itself."""
+        handlers: Mapping[str, Callable[[Any, Path], None]] = {
+            "image": self._image,
+            "build": self._build,
+            "command": self._command,
+            "environment": self._environment,
+            "env_file": self._env_file,
+            "ports": self._ports,
+            "expose": self._expose,
+            "volumes": self._volumes,
+            "depends_on": self._depends_on,
+            "links": self._links,
+            "healthcheck": self._healthcheck,
+            "working_dir": self._working_dir,
+            "deploy": self._deploy,
+            "mem_limit": self._memory_limit,
+            "mem_reservation": self._memory_reservation,
+            "cpus": self._cpus,
+            "scale": self._replicas,
+            "profiles": self._profiles,
+            "restart": self._restart,
+            "stop_grace_period": self._stop_grace,
+            "container_name": self._alias,
+            "hostname": self._alias,
+            "networks": self._networks,
+        }
+        # What a file of variables says yields to what the service says, wherever each of them stands.
+        order = sorted(self.form, key=lambda key: key != "env_file")
+        for key in order:
+            where = (*self.path, key)
+            handler = handlers.get(str(key))
+            if handler is not None:
+                handler(self.form[key], where)
+            elif not str(key).startswith("x-"):
+                self._leave_out(str(key), self.form[key], where)
+        if not self.draft.container and "image" not in self.form and "build" not in self.form:
+            self.reading.problem(self.path, "has neither `image` nor `build`")
+        self.draft.secrets = [key for key in self.draft.env if is_secret(key)]
+        return self.draft
+
+    def _leave_out(self, key: str, value: object, where: Path) -> None:
+        if value in (None, False, [], {}):
+            return
+        if key not in KNOWN_SERVICE_KEYS:
+            suggestion = nearest_name(key, KNOWN_SERVICE_KEYS)
+            hint = f"; did you mean `{suggestion}`?" if suggestion else ""
+            self.reading.left_out(where, key, f"compose knows no such key{hint}")
+            return
+        self.reading.left_out(where, key, reason_for(key))
+
+    # What runs.
+
+    def _image(self, value: object, where: Path) -> None:
+        image = self.reading.text(value, where).strip()
+        if not image:
+            self.reading.problem(where, "image is empty")
+            return
+        self.draft.container = image
+        self.draft.type = guess_type(image)
+
+    def _build(self, value: object, where: Path) -> None:
+        context = value.get("context", ".") if isinstance(value, dict) else value
+        directory = context if isinstance(context, str) else "."
+        has_image = isinstance(self.form.get("image"), str)
+        image = str(self.form["image"]) if has_image else self._image_of_build()
+        if not has_image:
+            self.draft.container = image
+        self.reading.left_out(
+            where,
+            "build",
+            f"images are not built: `podman build -t {image} {shlex.quote(directory)}` gives the image that is named",
+        )
+
+    def _image_of_build(self) -> str:
+        project = re.sub(r"[^a-z0-9_-]", "", self.reading.around.project.lower()) or "project"
+        return f"localhost/{project}-{self.draft.name}:latest"
+
+    def _command(self, value: object, where: Path) -> None:
+        if value is None:
+            return
+        self.draft.args_place = self.reading.place(where)
+        if isinstance(value, list):
+            self.draft.args = [
+                self.reading.text(each, (*where, index)) for index, each in enumerate(value)
+            ]
+            return
+        written = self.reading.scalar(value, where)
+        if written is None:
+            return
+        try:
+            words = shlex.split(written)
+        except ValueError as error:
+            self.reading.problem(where, f"command cannot be split into words: {str(error).lower()}")
+            return
+        self.draft.args = [self.reading.translated(word, where) for word in words]
+
+    def _working_dir(self, value: object, where: Path) -> None:
+        directory = self.reading.text(value, where)
+        if directory and not directory.startswith(("/", "${")):
+            self.reading.left_out(where, "working_dir", f"`{directory}` is no absolute path")
+            return
+        self.draft.working_directory = directory
+
+    # What it is told.
+
+    def _environment(self, value: object, where: Path) -> None:
+        for key, given, path in self._pairs(value, where):
+            self._set(key, given, path, where)
+
+    def _pairs(self, value: object, where: Path) -> Iterator[tuple[str, str | None, Path]]:
+        """Keys with their values, ``None`` for one that is passed through from the shell."""
+        reading = self.reading
+        if isinstance(value, dict):
+            for key, each in value.items():
+                path = (*where, key)
+                yield str(key), None if each is None else reading.scalar(each, path), path
+            return
+        for index, each in enumerate(reading.items(value, where)):
+            path = (*where, index)
+            word = reading.scalar(each, path)
+            if word:
+                key, equals, text = word.partition("=")
+                yield key.strip(), text if equals else None, path
+
+    def _set(self, key: str, given: str | None, path: Path, where: Path) -> None:
+        if not re.fullmatch(VARIABLE_PATTERN, key):
+            self.reading.left_out(
+                path, str(where[-1]), f"`{key}` cannot be a variable (letters, digits and `_`)"
+            )
+            return
+        if given is None:
+            text = self.reading.translated(f"${{{key}}}", path)
+        else:
+            text = self.reading.translated(given, path, subject=f"environment {key}")
+        self.draft.env[key] = text
+        self.draft.env_places[key] = self.reading.place(path)
+
+    def _env_file(self, value: object, where: Path) -> None:
+        for index, each in enumerate(self.reading.items(value, where)):
+            path = (*where, index) if isinstance(value, list) else where
+            is_required = True
+            if isinstance(each, dict):
+                is_required = each.get("required") is not False
+                each = each.get("path")  # noqa: PLW2901 - the long form names it
+            name = self.reading.evaluated(each, path)
+            if name:
+                self._read_env_file(name, path, is_required=is_required)
+
+    def _read_env_file(self, name: str, path: Path, *, is_required: bool) -> None:
+        file = posixpath.join(self.reading.document.directory, name)
+        text = self.reading.around.read_text(file)
+        if text is None:
+            if is_required:
+                self.reading.left_out(path, "env_file", f"`{name}` is not there to be read")
+            else:
+                self.reading.changed(path, "env_file", f"`{name}` is not there, and need not be")
+            return
+        variables, strange = parse_dotenv(text)
+        for key, given in variables.items():
+            self._set(key, given, path, path)
+        self.reading.changed(
+            path,
+            "env_file",
+            f"what `{name}` says now is written into `env`; later changes are not seen",
+        )
+        for number in strange:
+            self.reading.left_out(path, "env_file", f"line {number} of `{name}` is no `NAME=value`")
+
+    # Where it listens.
+
+    def _ports(self, value: object, where: Path) -> None:
+        for index, each in enumerate(self.reading.items(value, where)):
+            path = (*where, index)
+            try:
+                mapped = self._read_port(each, path)
+            except PortError as error:
+                self.reading.problem(path, str(error))
+                continue
+            if len(mapped) > MAX_RANGE:
+                self.reading.left_out(
+                    path,
+                    "ports",
+                    f"a range of {len(mapped)} ports; at most {MAX_RANGE} are taken over",
+                )
+                continue
+            if len(mapped) > 1:
+                first, last = mapped[0].inside, mapped[-1].inside
+                self.reading.changed(
+                    path, "ports", f"the range {first}-{last} is {len(mapped)} ports"
+                )
+            for port in mapped:
+                self._place_port(port, path)
+
+    def _read_port(self, value: object, path: Path) -> list[Mapped]:
+        if isinstance(value, dict):
+            form = {
+                key: self.reading.evaluated(each, (*path, key))
+                for key, each in value.items()
+                if each is not None
+            }
+            return read_port(form)
+        word = self.reading.evaluated(value, path)
+        return parse_port(word) if word else []
+
+    def _place_port(self, port: Mapped, path: Path) -> None:
+        """Where the catalog has a number for outside and inside, this is where it goes."""
+        reading = self.reading
+        if port.protocol != "tcp":
+            reading.left_out(path, "ports", f"{port.inside}/{port.protocol}: ports are TCP here")
+            return
+        if port.outside not in (None, port.inside):
+            reading.changed(
+                path,
+                "ports",
+                f"is at {port.inside}, not at {port.outside}: a port has one number, the server's own",
+            )
+        if port.is_open_to_others:
+            reading.changed(path, "ports", f"listens on loopback only, not on {port.host}")
+        name = port.name if re.fullmatch(PORT_NAME_PATTERN, port.name) else ""
+        self.draft.add_port(port.inside, name)
+
+    def _expose(self, value: object, where: Path) -> None:
+        for index, each in enumerate(self.reading.items(value, where)):
+            path = (*where, index)
+            word = (self.reading.evaluated(each, path) or "").removesuffix("/tcp")
+            if word.isdecimal() and 0 < int(word) <= LARGEST_PORT:
+                self.draft.add_port(int(word))
+            elif word:
+                self.reading.left_out(path, "expose", f"`{word}` is no single TCP port")
+
+    # Where it keeps things.
+
+    def _volumes(self, value: object, where: Path) -> None:
+        mounts = []
+        for index, each in enumerate(self.reading.items(value, where)):
+            path = (*where, index)
+            mount = (
+                self._long_mount(each, path) if isinstance(each, dict) else self._mount(each, path)
+            )
+            if mount is not None:
+                mounts.append((*mount, path))
+        named = {source for source, _, _ in mounts if not source.startswith(_BIND)}
+        for source, rest, path in mounts:
+            if source in named:
+                self.draft.named_volumes.setdefault(source, self.reading.place(path))
+                self.draft.volumes.append(f"{self._own_directory(source, len(named))}:{rest}")
+                if self._is_external(source):
+                    words = f"volume `{source}` belongs to another project; the service gets an empty one"
+                    self.reading.left_out(path, "volumes", words)
+            else:
+                self.draft.volumes.append(f"{self._locate(source)}:{rest}")
+
+    def _mount(self, value: object, path: Path) -> tuple[str, str] | None:
+        """Source and the rest of the short form."""
+        text = self.reading.text(value, path)
+        source, colon, rest = _split_volume(text)
+        if not text:
+            return None
+        if not colon:
+            # A place of its own, without a name.
+            return text.strip("/").replace("/", "-") or "volume", text
+        return source, rest
+
+    def _long_mount(self, form: dict[Any, Any], path: Path) -> tuple[str, str] | None:
+        reading = self.reading
+        kind = form.get("type", "volume")
+        target = reading.text(form.get("target"), (*path, "target"))
+        if not target:
+            reading.problem(path, "a volume has no `target`")
+            return None
+        if kind not in {"bind", "volume"}:
+            reading.left_out(
+                path, "volumes", f"a volume of type {kind}: only directories are mounted"
+            )
+            return None
+        source = reading.text(form.get("source"), (*path, "source"))
+        if kind == "bind" and not source:
+            reading.problem(path, "a volume of type bind has no `source`")
+            return None
+        source = source or target.strip("/").replace("/", "-")
+        if kind == "bind" and not source.startswith(_BIND):
+            source = f"./{source}"
+        for key in ("bind", "volume"):
+            if form.get(key):
+                reading.left_out((*path, key), "volumes", f"{key}: the catalog has nothing for it")
+        return source, f"{target}:ro" if form.get("read_only") is True else target
+
+    def _own_directory(self, source: str, count: int) -> str:
+        """The directory of a named volume, below the service's own; it is that one itself for a single volume."""
+        return "${self.data}" if count == 1 else "${self.data}/" + source
+
+    def _is_external(self, source: str) -> bool:
+        tree: Any = self.reading.document.tree
+        volumes = tree.get("volumes")
+        form = volumes.get(source) if isinstance(volumes, dict) else None
+        return isinstance(form, dict) and bool(form.get("external"))
+
+    def _locate(self, source: str) -> str:
+        """A path of the file, as the catalog writes it."""
+        around, directory = self.reading.around, self.reading.document.directory
+        if not source.startswith("."):
+            return source
+        return write_path(posixpath.join(directory, source), around.catalog_directory)
+
+    # What it needs.
+
+    def _depends_on(self, value: object, where: Path) -> None:
+        reading = self.reading
+        if not isinstance(value, dict):
+            for index, each in enumerate(reading.items(value, where)):
+                self._need(reading.scalar(each, (*where, index)), (*where, index))
+            return
+        for target, form in value.items():
+            path = (*where, target)
+            self._need(str(target), path)
+            conditions = reading.mapping(form, path)
+            condition = conditions.get("condition", "service_started")
+            if condition == "service_started":
+                words = f"waits until {target} is healthy, not only started"
+                reading.changed(path, "depends_on", words)
+            elif condition == "service_completed_successfully":
+                self.draft.awaited_ends.append(str(target))
+            elif condition != "service_healthy":
+                reading.problem((*path, "condition"), f"unknown condition `{condition}`")
+            if conditions.get("required") is False:
+                words = f"{target} is needed; `required: false` has no counterpart"
+                reading.left_out(path, "depends_on", words)
+            if conditions.get("restart") is True:
+                words = f"is not restarted with {target}"
+                reading.left_out(path, "depends_on", words)
+
+    def _need(self, target: str | None, path: Path) -> None:
+        if target == self.draft.source_name:
+            self.reading.problem(path, "depends on itself")
+        elif target:
+            self.draft.depends_on.setdefault(target, self.reading.place(path))
+
+    def _links(self, value: object, where: Path) -> None:
+        for index, each in enumerate(self.reading.items(value, where)):
+            path = (*where, index)
+            target, _, alias = (self.reading.scalar(each, path) or "").partition(":")
+            self._need(target, path)
+            if alias and alias != target:
+                words = f"`{alias}` is `{target}` here: write its reference where the alias stands"
+                self.reading.left_out(path, "links", words)
+
+    def _healthcheck(self, value: object, where: Path) -> None:
+        reading = self.reading
+        form = reading.mapping(value, where)
+
+        def text(each: object, key: str | int) -> str:
+            path = (*where, "test", key) if isinstance(key, int) else (*where, key)
+            return reading.text(each, path)
+
+        self.draft.check_place = self.reading.place(where)
+        self.draft.health_check = translate_check(
+            form,
+            text=text,
+            problem=lambda key, words: reading.problem((*where, key), f"healthcheck {words}"),
+            changed=lambda key, words: reading.changed((*where, key), f"healthcheck {key}", words),
+        )
+
+    # How much, how many, how long.
+
+    def _deploy(self, value: object, where: Path) -> None:
+        for key, form in self.reading.mapping(value, where).items():
+            path = (*where, key)
+            if key == "replicas":
+                self._replicas(form, path)
+            elif key == "resources":
+                self._resources(form, path)
+            elif key == "restart_policy":
+                self._restart(self.reading.mapping(form, path).get("condition", "any"), path)
+            else:
+                why = DEPLOY.get(str(key), "the catalog has nothing for it")
+                self.reading.left_out(path, f"deploy.{key}", why)
+
+    def _resources(self, value: object, where: Path) -> None:
+        resources = self.reading.mapping(value, where)
+        for kind in ("limits", "reservations"):
+            form = self.reading.mapping(resources.get(kind), (*where, kind))
+            for key, each in form.items():
+                path = (*where, kind, key)
+                if key == "memory" and kind == "limits":
+                    self._memory_limit(each, path)
+                elif key == "memory":
+                    self._memory_reservation(each, path)
+                elif key == "cpus":
+                    self._cpus(each, path)
+                else:
+                    words = f"{kind}.{key}: the catalog has nothing for it"
+                    self.reading.left_out(path, "deploy.resources", words)
+
+    def _memory_limit(self, value: object, where: Path) -> None:
+        """Where the catalog has a limit, this is where it goes; until then it says how much is needed."""
+        megabytes = self._megabytes(value, where)
+        if megabytes is None:
+            return
+        self.reading.left_out(
+            where, "memory limit", f"{megabytes} MB: memory is reserved, and limited by nothing"
+        )
+        if self.draft.memory_mb is None:
+            self.draft.memory_mb = megabytes
+
+    def _memory_reservation(self, value: object, where: Path) -> None:
+        self.draft.memory_mb = self._megabytes(value, where) or self.draft.memory_mb
+
+    def _megabytes(self, value: object, where: Path) -> int | None:
+        word = self.reading.evaluated(value, where)
+        size = parse_size(word) if word else None
+        if size is None:
+            if word is not None:
+                self.reading.problem(where, f"`{word}` is no size; write `512m`")
+            return None
+        return min(_MAX_MEMORY_MB, max(1, size >> 20)) if size else None
+
+    def _cpus(self, value: object, where: Path) -> None:
+        word = self.reading.evaluated(value, where) or ""
+        try:
+            cores = float(word)
+        except ValueError:
+            self.reading.problem(where, f"cpus `{word}` is no number")
+            return
+        if not 0 <= cores <= _MHZ_OF_A_CORE:
+            self.reading.problem(where, f"cpus `{word}` is no number of cores")
+        elif cores and self.draft.cpu_mhz is None:
+            self.draft.cpu_mhz = max(1, round(cores * _MHZ_OF_A_CORE))
+            words = (
+                f"{word} cores are {self.draft.cpu_mhz} MHz that a scheduler reserves, not a limit"
+            )
+            self.reading.changed(where, "cpus", words)
+
+    def _replicas(self, value: object, where: Path) -> None:
+        word = self.reading.evaluated(value, where) or ""
+        if not word.isdecimal():
+            self.reading.problem(where, f"`{word}` is no number of replicas")
+        elif int(word) > _MAX_REPLICAS:
+            self.reading.left_out(
+                where, "replicas", f"{word}: at most {_MAX_REPLICAS} are possible"
+            )
+        elif int(word) != 1:
+            self.draft.replicas = int(word)
+
+    def _profiles(self, value: object, where: Path) -> None:
+        names = [self.reading.written(each, where) for each in self.reading.items(value, where)]
+        if names:
+            words = (
+                f"{', '.join(names)}: a service runs when it is chosen; `--with {self.draft.name}`, "
+                "or a profile of prismctl that names it"
+            )
+            self.reading.changed(where, "profiles", words)
+
+    def _restart(self, value: object, where: Path) -> None:
+        word = (self.reading.scalar(value, where) or "no").partition(":")[0]
+        if value is False or word in {"no", "none"}:
+            self.reading.changed(
+                where,
+                "restart",
+                "a service that ends is started again; `one_shot: true` lets it end",
+            )
+        elif word not in {*_RESTARTS, "any"}:
+            self.reading.problem(where, f"unknown restart policy `{word}`")
+        else:
+            words = f"{word}: a service that ends is started again, a bounded number of times"
+            self.reading.changed(where, "restart", words)
+
+    def _stop_grace(self, value: object, where: Path) -> None:
+        word = self.reading.evaluated(value, where) or ""
+        seconds = parse_go_duration(word)
+        if seconds is None or seconds > 24 * 3600:
+            self.reading.problem(where, f"stop_grace_period `{word}` is no duration")
+        else:
+            self.draft.stop_grace = write_duration(seconds)
+
+    # What others call it.
+
+    def _alias(self, value: object, where: Path) -> None:
+        word = self.reading.evaluated(value, where)
+        if word and word != self.draft.source_name:
+            self.draft.aliases.append(word)
+            words = f"`{word}`: it is known as `{self.draft.name}`"
+            self.reading.changed(where, str(where[-1]), words)
+
+    def _networks(self, value: object, where: Path) -> None:
+        if isinstance(value, dict):
+            for name, form in value.items():
+                path = (*where, name, "aliases")
+                aliases = form.get("aliases") if isinstance(form, dict) else None
+                for each in self.reading.items(aliases, path):
+                    word = self.reading.written(each, path)
+                    if word != self.draft.source_name:
+                        self.draft.aliases.append(word)
+        self.reading.changed(where, "networks", "all services reach each other over loopback")
+
+
+def _split_volume(text: str) -> tuple[str, str, str]:
+    """Source, colon and the rest; a colon in a reference is none."""
+    depth = 0
+    for index, letter in enumerate(text):
+        depth += (letter == "{") - (letter == "}")
+        if letter == ":" and depth == 0:
+            return text[:index], ":", text[index + 1 :]
+    return text, "", ""

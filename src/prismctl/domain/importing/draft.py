@@ -1,0 +1,108 @@
+"""A service while it is translated: what is known of it before it is known what the others say about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from prismctl.domain.problems import NOWHERE, Place
+
+if TYPE_CHECKING:
+    from prismctl.domain.service import ServiceName
+
+
+@dataclass(frozen=True, slots=True)
+class DraftPort:
+    """A port that the service listens on."""
+
+    number: int
+    name: str = ""
+    """What the file calls it; empty: nothing."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Draft:
+    """What one service of a foreign file comes to."""
+
+    source_name: str
+    name: ServiceName
+    place: Place = NOWHERE
+    type: str = "application"
+    container: str = ""
+    command: list[str] = field(default_factory=list)
+    """A program of this machine."""
+    args: list[str] | None = None
+    """``None``: the image's own."""
+    args_place: Place = NOWHERE
+    working_directory: str = ""
+    ports: list[DraftPort] = field(default_factory=list)
+    env: dict[str, str] = field(default_factory=dict)
+    env_places: dict[str, Place] = field(default_factory=dict)
+    """Where the file says each of them."""
+    secrets: list[str] = field(default_factory=list)
+    volumes: list[str] = field(default_factory=list)
+    named_volumes: dict[str, Place] = field(default_factory=dict)
+    """Those that the file calls by a name, by which others could mean the same one."""
+    depends_on: dict[str, Place] = field(default_factory=dict)
+    """Names in the file, with where it says so."""
+    awaited_ends: list[str] = field(default_factory=list)
+    """Those of them that have to be completed rather than healthy."""
+    health_check: dict[str, Any] = field(default_factory=dict)
+    check_place: Place = NOWHERE
+    one_shot: bool = False
+    replicas: int | None = None
+    cpu_mhz: int | None = None
+    memory_mb: int | None = None
+    stop_grace: str = ""
+    aliases: list[str] = field(default_factory=list)
+    """Further names that others know it by."""
+
+    def port_name(self, index: int) -> str:
+        """What one of its ports is called in the catalog."""
+        port = self.ports[index]
+        if port.name and all(each.name != port.name for each in self.ports[:index]):
+            return port.name
+        return "main" if index == 0 else f"p{port.number}"
+
+    def add_port(self, number: int, name: str = "") -> bool:
+        """Take note of a port; whether it was not there yet."""
+        if any(port.number == number for port in self.ports):
+            return False
+        self.ports.append(DraftPort(number, name))
+        return True
+
+    def entry(self, names: dict[str, ServiceName]) -> dict[str, Any]:
+        """The entry of the catalog: only what has something to say, in the order in which people write it."""
+        resources = {"cpu": self.cpu_mhz, "memory": self.memory_mb}
+        keys: dict[str, Any] = {
+            "name": self.name,
+            "type": self.type,
+            **self._ports_entry(),
+            "container": self.container,
+            "command": self.command,
+            "args": self.args,
+            "working_directory": self.working_directory,
+            "depends_on": [names[each] for each in self.depends_on],
+            "env": self.env,
+            "secrets": [each for each in self.secrets if each in self.env],
+            "volumes": self.volumes,
+            "health_check": self.health_check,
+            "one_shot": self.one_shot,
+            "replicas": self.replicas,
+            "resources": {key: value for key, value in resources.items() if value is not None},
+            "stop_grace": self.stop_grace,
+        }
+        return {
+            key: value
+            for key, value in keys.items()
+            if value not in (None, "", [], {}, False) or (key == "args" and value == [])
+        }
+
+    def _ports_entry(self) -> dict[str, Any]:
+        if not self.ports:
+            return {}
+        if len(self.ports) == 1:
+            return {"port": self.ports[0].number}
+        return {
+            "ports": {self.port_name(index): port.number for index, port in enumerate(self.ports)}
+        }

@@ -1,0 +1,230 @@
+"""`catalog import` and `init --project`: what they write, ask, tell and end with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from prismctl.files.catalog import load_catalog
+from prismctl.files.project import load_project
+from tests.desk import ended_with, read_to_end, words
+
+if TYPE_CHECKING:
+    from prismctl.files.paths import Home
+    from tests.desk import Desk
+
+COMPOSE = """\
+services:
+  web:
+    image: example/web
+    ports: ["8080:8080"]
+    environment: {CACHE: "cache:6379", API_TOKEN: hush}
+  cache:
+    image: redis:7
+"""
+LOSSY = f"{COMPOSE}    privileged: true\n"
+
+
+@pytest.fixture
+def compose(home: Home) -> Path:
+    del home
+    file = Path("compose.yaml")
+    file.write_text(COMPOSE)
+    return file
+
+
+def test_services_come_into_the_catalog_of_home(prismctl: Any, home: Home, compose: Path) -> None:
+    answer = prismctl("dev", "catalog", "import", str(compose))
+    assert answer.code == 0, answer.err
+    assert "added    web" in answer.out
+    assert "`cache:6379` is `${cache.host}:${cache.port}`" in answer.err
+    assert "`prismctl dev start --with web --with cache` starts them" in answer.err
+    catalog = load_catalog(home)
+    assert {"web", "cache", "redis", "prism-admin"} <= set(catalog.names)
+    # What was there stays, comments included.
+    assert "# Core (always required)" in home.catalog.read_text()
+    assert home.catalog.stat().st_mode & 0o777 == 0o600
+    assert prismctl("dev", "catalog", "validate").code == 0
+
+
+def test_a_dry_run_shows_the_entries_and_touches_nothing(
+    prismctl: Any, home: Home, compose: Path
+) -> None:
+    answer = prismctl("dev", "catalog", "import", str(compose), "--dry-run")
+    assert answer.code == 0
+    assert answer.out.startswith("  - name: web\n")
+    assert "hush" not in answer.out
+    assert "nothing was written" in answer.err
+    assert not home.directory.exists()
+
+
+def test_what_is_left_out_ends_with_partial_and_is_listed_even_quietly(
+    prismctl: Any, compose: Path
+) -> None:
+    compose.write_text(LOSSY)
+    answer = prismctl("dev", "catalog", "import", str(compose), "--into", "own.yaml", "-q")
+    assert answer.code == 7
+    assert "cache privileged" in answer.err
+    assert "compose.yaml:8:5" in answer.err
+    assert "1 thing of compose.yaml could not be taken over; all else was" in answer.err
+    assert prismctl("dev", "catalog", "validate", "own.yaml").code == 0
+
+
+def test_the_document_has_entries_and_remarks_with_places(prismctl: Any, compose: Path) -> None:
+    compose.write_text(LOSSY)
+    answer = prismctl("dev", "catalog", "import", str(compose), "--into", "own.yaml", "-o", "json")
+    assert answer.code == 7
+    assert answer.err == ""
+    document = answer.document
+    assert set(document) == {
+        "schema", "file", "kind", "into", "written", "services", "remarks", "summary",
+    }  # fmt: skip
+    assert (document["kind"], document["written"]) == ("compose", True)
+    assert [each["action"] for each in document["services"]] == ["added", "added"]
+    assert document["services"][0]["entry"]["env"]["API_TOKEN"] == "(secret)"
+    (left_out,) = [each for each in document["remarks"] if each["kind"] == "left-out"]
+    assert (left_out["service"], left_out["subject"], left_out["line"]) == (
+        "cache",
+        "privileged",
+        8,
+    )
+    assert document["summary"]["left-out"] == 1
+
+
+def test_services_that_are_there_already_are_refused_and_replaced_with_yes(
+    prismctl: Any, compose: Path
+) -> None:
+    own = Path("own.yaml")
+    text = "# mine\nservices:\n  - name: cache\n    container: old/cache\n"
+    own.write_text(text)
+    arguments = ("dev", "catalog", "import", str(compose), "--into", "own.yaml")
+    answer = prismctl(*arguments)
+    assert answer.code == 2
+    assert "compose.yaml:6:3: cache: own.yaml has a service of this name" in answer.err
+    assert own.read_text() == text
+    answer = prismctl(*arguments, "--yes")
+    assert answer.code == 0
+    assert "replaced cache" in answer.out
+    assert own.read_text().startswith("# mine\n")
+    assert "old/cache" not in own.read_text()
+
+
+@pytest.mark.parametrize(("key", "code", "kept"), [("r", 0, False), ("k", 7, True), ("q", 1, True)])
+def test_on_a_terminal_somebody_is_asked_about_what_is_there(
+    desk: Desk, key: str, code: int, *, kept: bool
+) -> None:
+    own = desk.directory / "own.yaml"
+    own.write_text("services:\n  - name: cache\n    container: old/cache\n    port: 6379\n")
+    (desk.directory / "compose.yaml").write_text(COMPOSE)
+    child = desk.terminal(["dev", "catalog", "import", "compose.yaml", "--into", "own.yaml"])
+    child.expect("own.yaml has cache already")
+    child.expect("write nothing")
+    child.send(key)
+    shown = words(read_to_end(child))
+    assert ended_with(child) == code, shown
+    assert ("old/cache" in own.read_text()) is kept
+    assert ("name: web" in own.read_text()) is (key != "q")
+
+
+def test_mistakes_of_the_file_are_listed_and_nothing_is_written(
+    prismctl: Any, home: Home, compose: Path
+) -> None:
+    compose.write_text("services:\n  web: {image: x, depends_on: [gone]}\n  odd: 7\n")
+    answer = prismctl("dev", "catalog", "import", str(compose))
+    assert answer.code == 2
+    assert "compose.yaml:2:32" in answer.err
+    assert "compose.yaml:3:3" in answer.err
+    assert not home.directory.exists()
+    assert prismctl("dev", "catalog", "import", "not-there.yaml").code == 2
+
+
+def test_a_procfile_is_imported_too(prismctl: Any, home: Home) -> None:
+    del home
+    Path("Procfile").write_text("web: ./serve --port $PORT\n")
+    answer = prismctl("dev", "catalog", "import", "Procfile", "--into", "own.yaml", "-o", "json")
+    assert answer.code == 0
+    assert answer.document["kind"] == "procfile"
+    assert prismctl("dev", "catalog", "validate", "own.yaml").code == 0
+
+
+# A project.
+
+
+def test_a_project_file_is_written_and_valid(prismctl: Any, home: Home) -> None:
+    Path("build/binaries").mkdir(parents=True)
+    Path("build/binaries/prism-proxy").touch()
+    answer = prismctl("dev", "init", "--project")
+    assert answer.code == 0, answer.err
+    text = Path("prism.yaml").read_text()
+    assert "of their names: prism-proxy" in text
+    project = load_project(Path.cwd())
+    assert project is not None
+    assert (project.stack, project.preset) == ("work", "minimal")
+    assert not home.directory.exists()
+    assert prismctl("dev", "start", "--dry-run", "--engine", "local").code == 0
+
+
+def test_every_commented_key_of_a_project_file_is_one_that_there_is(
+    prismctl: Any, home: Home
+) -> None:
+    del home
+    prismctl("dev", "init", "--project")
+    file = Path("prism.yaml")
+    begins = ("# stack:", "# with:", "# without:", "# settings:", "#   ", "# services:")
+    kept = [
+        line
+        for line in file.read_text().splitlines()
+        if not line.startswith("# ") or line.startswith(begins)
+    ]
+    file.write_text("\n".join(line.removeprefix("# ") for line in kept) + "\n")
+    project = load_project(Path.cwd())
+    assert project is not None
+    assert project.settings is not None
+    assert project.has_services
+    assert project.with_services == ("redis",)
+
+
+def test_a_compose_file_beside_it_is_named_or_with_yes_imported(
+    prismctl: Any, compose: Path
+) -> None:
+    assert prismctl("dev", "init", "--project").code == 0
+    text = Path("prism.yaml").read_text()
+    assert "prismctl dev catalog import compose.yaml --into prism.yaml" in text
+    answer = prismctl("dev", "init", "--project", "--yes", "-o", "json")
+    assert answer.code == 0
+    assert answer.document["import"]["summary"]["services"] == 2
+    project = load_project(Path.cwd())
+    assert project is not None
+    assert project.with_services == ("web", "cache")
+    # Into the file that is there, with a question about neither.
+    prismctl("dev", "init", "--project", "--dry-run")
+    assert load_project(Path.cwd()) == project
+    compose.write_text(COMPOSE.replace("cache", "other"))
+    assert prismctl("dev", "catalog", "import", "compose.yaml", "--into", "prism.yaml").code == 2
+
+
+def test_a_project_file_that_is_there_is_kept(prismctl: Any, home: Home) -> None:
+    del home
+    Path("prism.yaml").write_text("stack: mine\n")
+    answer = prismctl("dev", "init", "--project")
+    assert answer.code == 2
+    assert "prism.yaml: is there already" in answer.err
+    assert Path("prism.yaml").read_text() == "stack: mine\n"
+    assert prismctl("dev", "init", "--project", "--yes").code == 0
+    assert "preset: minimal" in Path("prism.yaml").read_text()
+
+
+def test_no_project_is_made_of_a_home_or_of_everything(
+    prismctl: Any, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(Path.cwd()))
+    answer = prismctl("dev", "init", "--project")
+    assert answer.code == 2
+    assert "is a home directory" in answer.err
+    assert "is the top of everything" in prismctl("dev", "init", "--project", "/").err
+    home.directory.mkdir()
+    assert "is prismctl's own" in prismctl("dev", "init", "--project", str(home.directory)).err
+    assert prismctl("dev", "init", "--project", "gone").code == 2
+    assert not Path("prism.yaml").exists()
