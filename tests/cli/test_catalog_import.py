@@ -205,6 +205,22 @@ def test_a_compose_file_beside_it_is_named_or_with_yes_imported(
     assert prismctl("dev", "catalog", "import", "compose.yaml", "--into", "prism.yaml").code == 2
 
 
+@pytest.mark.parametrize(("key", "code"), [("y", 0), ("n", 0), ("q", 1)])
+def test_on_a_terminal_a_compose_file_is_offered(desk: Desk, key: str, code: int) -> None:
+    (desk.directory / "repository").mkdir()
+    (desk.directory / "repository" / "compose.yaml").write_text(COMPOSE)
+    child = desk.terminal(["dev", "init", "--project", "repository"])
+    child.expect("compose.yaml describes 2 services")
+    child.expect("write nothing")
+    child.send(key)
+    shown = words(read_to_end(child))
+    assert ended_with(child) == code, shown
+    file = desk.directory / "repository" / "prism.yaml"
+    assert file.exists() is (key != "q")
+    if file.exists():
+        assert ("  - name: web" in file.read_text()) is (key == "y")
+
+
 def test_a_project_file_that_is_there_is_kept(prismctl: Any, home: Home) -> None:
     del home
     Path("prism.yaml").write_text("stack: mine\n")

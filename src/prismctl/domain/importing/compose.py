@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from prismctl.domain.service import ServiceName
 
 _HINT: Final = "`docker compose config` says what compose itself makes of the file"
+_NAMED: Final = 5
 _SILENT: Final = frozenset(
     {"version", "name", "services", "volumes", "networks", "secrets", "configs"}
 )
@@ -50,7 +51,6 @@ def translate_compose(document: Document, around: Around) -> Imported:
     reading.report.problems.raise_if_any(hint=_HINT)
     _tell_shared_volumes(reading, drafts)
     connect(reading, drafts)
-    reading.remarks.sort(key=lambda each: (each.place.line, each.place.column))
     return Imported(
         kind=SourceKind.COMPOSE,
         file=document.file,
@@ -63,7 +63,7 @@ def translate_compose(document: Document, around: Around) -> Imported:
             )
             for name, draft in drafts.items()
         ),
-        remarks=tuple(reading.remarks),
+        remarks=reading.remarks,
     )
 
 
@@ -109,13 +109,14 @@ def _read_services(
 
 
 def _tell_shared_volumes(reading: Reading, drafts: dict[str, Draft]) -> None:
+    users: dict[str, list[str]] = {}
+    for name, draft in drafts.items():
+        for volume in draft.named_volumes:
+            users.setdefault(volume, []).append(name)
     for name, draft in drafts.items():
         for volume, place in draft.named_volumes.items():
-            others = [
-                other
-                for other, each in drafts.items()
-                if other != name and volume in each.named_volumes
-            ]
+            # Of many, the first few say what is meant.
+            others = [each for each in users[volume][: _NAMED + 1] if each != name][:_NAMED]
             if others:
                 words = f"`{volume}` is shared with {', '.join(others)}; here each has a directory of its own"
                 reading.left_out_at(place, name, "volumes", words)

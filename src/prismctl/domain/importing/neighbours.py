@@ -71,6 +71,8 @@ class _Neighbours:
             for word in (name, *draft.aliases):
                 self.owners.setdefault(word, name)
         self.finder = Finder(tuple(self.owners))
+        self.needs = {name: list(draft.depends_on) for name, draft in drafts.items()}
+        """Who waits for whom, kept up with what is added."""
 
     def give_ports(self, name: str) -> None:
         """Give the others the ports that a service reaches them at."""
@@ -172,6 +174,6 @@ class _Neighbours:
 
     def _wait_for(self, name: str, owner: str) -> None:
         """Depend on a service that is referred to, unless that one waits already: one of them has to begin alone."""
-        edges = {each: tuple(draft.depends_on) for each, draft in self.drafts.items()}
-        if owner not in edges[name] and name not in close_over([owner], edges):
+        if owner not in self.needs[name] and name not in close_over([owner], self.needs):
+            self.needs[name].append(owner)
             self.drafts[name].depends_on[owner] = self.drafts[name].place

@@ -36,7 +36,7 @@ class Reading:
         self.document = document
         self.around = around
         self.report = Report(document)
-        self.remarks: list[Remark] = []
+        self._remarks: dict[Remark, None] = {}
         self.service = ""
         """The one that is being read."""
         self._merged: dict[Path, Path] | None = None
@@ -93,8 +93,12 @@ class Reading:
         )
 
     def _add(self, remark: Remark) -> None:
-        if remark not in self.remarks:
-            self.remarks.append(remark)
+        self._remarks.setdefault(remark)
+
+    @property
+    def remarks(self) -> tuple[Remark, ...]:
+        """Everything there is to say, in the order of the file, each once."""
+        return tuple(sorted(self._remarks, key=lambda each: (each.place.line, each.place.column)))
 
     def place(self, path: Path) -> Place:
         """Where a key or a value stands, also one that was merged from an anchor."""

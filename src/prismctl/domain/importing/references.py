@@ -17,6 +17,13 @@ _HOST_KEY: Final = re.compile(
     re.IGNORECASE,
 )
 _PORT_KEY: Final = re.compile(r"^(?P<stem>.*?)_?PORT$", re.IGNORECASE)
+# Neither part of a longer name nor of a path; behind two slashes a host begins.
+_BEGIN: Final = r"(?:(?<=//)|(?<![\w.$/{\\-]))"
+_WORD: Final = r"[A-Za-z0-9_][\w.-]*"
+_WITH_PORT: Final = re.compile(rf"{_BEGIN}(?P<word>{_WORD}):(?P<port>\d{{1,5}})(?![\w@])")
+_HOST: Final = re.compile(
+    rf"(?:(?<=//)|(?<=@))(?P<word>{_WORD})(?=[/?#\s,;\"')\]]|$)|{_BEGIN}(?P<other>{_WORD})(?=:\$\{{)"
+)
 _SCHEME: Final = re.compile(r"([a-z][a-z0-9+.-]*)://[^\s,;\"']*$", re.IGNORECASE)
 _USUAL_PORTS: Final = {
     "http": 80, "https": 443, "redis": 6379, "postgres": 5432, "postgresql": 5432, "mysql": 3306, "mariadb": 3306,
@@ -39,14 +46,7 @@ class Finder:
     """Finds the mentions of some names."""
 
     def __init__(self, words: Collection[str]) -> None:
-        names = "|".join(re.escape(each) for each in sorted(words, key=len, reverse=True))
-        # Neither part of a longer name nor of a path; behind two slashes a host begins.
-        begin = r"(?:(?<=//)|(?<![\w.$/{\\-]))"
         self._words = frozenset(words)
-        self._with_port = re.compile(rf"{begin}(?P<word>{names}):(?P<port>\d{{1,5}})(?![\w@])")
-        self._host = re.compile(
-            rf"(?:(?<=//)|(?<=@))(?P<word>{names})(?=[/?#\s,;\"')\]]|$)|{begin}(?P<other>{names})(?=:\$\{{)"
-        )
 
     def rewrite(self, text: str, write: Callable[[Mention], str | None], *, key: str = "") -> str:
         """The text with each mention replaced by what is written for it; ``None`` leaves it as it is.
@@ -64,17 +64,21 @@ class Finder:
             return write(Mention(text, None)) or text
 
         def with_port(match: re.Match[str]) -> str:
+            if match["word"] not in self._words:
+                return match[0]
             return write(Mention(match["word"], int(match["port"]))) or match[0]
 
         def host(match: re.Match[str]) -> str:
-            word = match["word"]
-            if word is None:
-                return write(Mention(match["other"], None)) or match[0]
+            word = match["word"] or match["other"]
+            if word not in self._words:
+                return match[0]
+            if match["word"] is None:
+                return write(Mention(word, None)) or match[0]
             scheme = _SCHEME.search(text, 0, match.start())
             usual = _USUAL_PORTS.get(scheme[1].lower().partition("+")[0]) if scheme else None
             return write(Mention(word, usual, is_implied=usual is not None)) or match[0]
 
-        return self._host.sub(host, self._with_port.sub(with_port, text))
+        return _HOST.sub(host, _WITH_PORT.sub(with_port, text))
 
 
 def host_keys_of_port(key: str) -> tuple[str, ...]:
