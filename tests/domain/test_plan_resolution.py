@@ -417,3 +417,38 @@ def test_every_instance_has_the_password_of_its_service() -> None:
     assert other.env["SECRET"] == "pass"
     assert other.env["AT"] == "2"
     assert "SECRET" in other.secrets
+
+
+def mapped(**fields: Any) -> ServiceDefinition:
+    web = PortDefinition(name="http", number=8080, is_explicit=True, target=80)
+    return own("web", **{"command": (), "container": "web:1", "ports": (web,), **fields})
+
+
+def test_a_written_number_inside_a_container_is_what_its_server_is_told() -> None:
+    check = HealthCheck(type=CheckType.TCP, port=80)
+    web = mapped(env={"LISTEN": "${self.port}"}, health_check=check)
+    client = own("client", env={"URL": "http://${web.host}:${web.port}"})
+    facts = replace(FACTS, look_for_containers=lambda: WORKING)
+
+    plan = resolve("web", "client", own=(web, client), facts=facts).plan
+
+    assert plan.service("web").ports == (Port(name="http", number=8080, target=80),)
+    assert plan.service("web").env["LISTEN"] == "80"
+    assert plan.service("web").check == replace(check, port=8080)
+    assert plan.service("client").env["URL"] == "http://127.0.0.1:8080"
+
+
+def test_a_mapped_port_that_is_taken_moves_outside_alone() -> None:
+    facts = replace(FACTS, look_for_containers=lambda: WORKING)
+    taken = frozenset({8080})
+    plan = resolve("web", own=(mapped(),), facts=facts, taken=taken, replaces_taken_ports=True).plan
+    (port,) = plan.service("web").ports
+    assert port.number != 8080
+    assert port.target == 80
+
+
+def test_a_container_on_the_machines_network_cannot_have_its_ports_mapped() -> None:
+    web = mapped(env={"DB": "${redis.port}"})
+    facts = replace(FACTS, look_for_containers=lambda: WORKING)
+    with pytest.raises(ConfigError, match="web: port http cannot be 80 inside: the service refers"):
+        resolve("web", "redis", own=(web,), facts=facts)

@@ -15,6 +15,7 @@ import pytest
 from prismctl.client import StackCondition, find_condition
 from prismctl.errors import ExitCode
 from tests.container_images import ImageShop, running_docker
+from tests.free_ports import take_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -136,6 +137,17 @@ def test_a_container_answers_on_its_port_and_its_figures_are_its_own(
     assert ask_redis(shell.address("redis-box"), b"PING") == b"+PONG\r\n"
     # The client alone needs several times that.
     wait_until(lambda: 0 < service(shell, "redis-box")["memory_bytes"] < 25 << 20)
+
+
+@pytest.mark.usefixtures("containers")
+def test_a_port_may_have_another_number_inside_the_container_and_memory_a_limit(
+    shell: Shell, engine: str, redis_image: str
+) -> None:
+    outside = take_port()
+    box = redis(redis_image, port=f"127.0.0.1:{outside}:6379", memory_mb=64)
+    start(shell, engine, box)
+    assert shell.address("redis-box") == f"127.0.0.1:{outside}"
+    assert ask_redis(shell.address("redis-box"), b"PING") == b"+PONG\r\n"
 
 
 def test_a_killed_container_comes_back(

@@ -425,7 +425,27 @@ def test_many_mistakes_are_counted_under_the_files_name_with_a_hint() -> None:
     ("entry", "message"),
     [
         ("port: 0", "port 0 is not between 1 and 65535"),
-        ("port: '80'", "port is `80`, not a number"),
+        ("port: 'eighty'", "port is `eighty`, not a number"),
+        ("port: '8080:80'", "names a port inside a container, and there is no `container`"),
+        ("ports: {http: '8080:80'}", "port `8080:80` names a port inside a container"),
+        ("{container: i, port: '8080:'}", "port `8080:` is not `HOST:INSIDE`, as `8080:80`"),
+        ("{container: i, port: '8000-8010:80'}", "port `8000-8010:80` is not `HOST:INSIDE`"),
+        ("{container: i, port: '8080:80/udp'}", "port `8080:80/udp` is not `HOST:INSIDE`"),
+        ("{container: i, port: '99999:80'}", "port 99999 is not between 1 and 65535"),
+        ("{container: i, port: '8080:0'}", "port 0 is not between 1 and 65535"),
+        ("{container: i, port: '0.0.0.0:8080:80'}", "asks for the address 0.0.0.0; a stack is"),
+        ("{container: i, port: '[::]:8080:80'}", "asks for the address [::]"),
+        ("{container: i, ports: ['80:80', 80]}", "port 80 is there twice"),
+        ("memory_mb: -1", "memory_mb -1 is not between 6 and 1048576"),
+        ("memory_mb: 0", "memory_mb 0 is not between 6 and 1048576"),
+        ("memory_mb: 1e99", "memory_mb is `1e+99`, not a whole number"),
+        ("memory_mb: a lot", "memory_mb is `a lot`, not a whole number"),
+        ("memory_mb: 1.5", "memory_mb is `1.5`, not a whole number"),
+        ("cpu: -1", "cpu -1 is not between 1 and 1000000"),
+        ("cpu: 0", "cpu 0 is not between 1 and 1000000"),
+        ("cpu: a lot", "cpu is `a lot`, not a whole number"),
+        ("{cpu: 5, resources: {cpu: 6}}", "both `cpu` and `resources.cpu` are given"),
+        ("{memory_mb: 64, resources: {memory: 65}}", "memory 65 is more than memory_mb 64"),
         ("port: 80.5", "port is `80.5`, not a number"),
         ("port: [80]", "port is a list, not a number"),
         ("ports: 80", "ports is `80`; write a list of numbers or a mapping of names"),
@@ -528,6 +548,43 @@ def test_a_service_named_like_an_agent_of_the_engine_is_refused_at_its_place(nam
         f"services.yaml:2:12: {name}: name `{name}` belongs to the engine's agent, "
         f"whose log and page are found by it; `my-{name}` is free"
     )
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("port: 8080", [("main", 8080, None)]),
+        ("port: '8080'", [("main", 8080, None)]),
+        ("port: '8080:80'", [("main", 8080, 80)]),
+        ("port: 8080:80", [("main", 8080, 80)]),
+        ("port: '127.0.0.1:8080:80'", [("main", 8080, 80)]),
+        ("port: 'localhost:8080:80'", [("main", 8080, 80)]),
+        ("port: auto:80", [("main", None, 80)]),
+        (
+            "ports: ['8080:80', 9000, auto]",
+            [("main", 8080, 80), ("port2", 9000, None), ("port3", None, None)],
+        ),
+        ("ports: {http: '8080:80', metrics: 80}", [("http", 8080, 80), ("metrics", 80, None)]),
+    ],
+)
+def test_a_port_of_a_container_may_have_another_number_inside(
+    written: str, expected: list[tuple[str, int | None, int | None]]
+) -> None:
+    web = service(f"services: [{{name: web, container: nginx, {written}}}]", "web")
+    assert [(port.name, port.number, port.target) for port in web.ports] == expected
+
+
+def test_a_port_that_clients_are_told_cannot_have_another_number_inside() -> None:
+    found = problems("services: [{name: kafka, port: '9092:19092'}]")
+    assert len(found) == 1
+    assert "kafka: port `9092:19092`: the server tells its clients the number" in found[0]
+
+
+def test_a_limit_of_memory_is_also_what_is_reserved() -> None:
+    web = service("services: [{name: web, container: i, memory_mb: 512, cpu: 300}]", "web")
+    assert web.resources == Resources(cpu_mhz=300, memory_mb=512, memory_limit_mb=512)
+    text = "services: [{name: web, container: i, memory_mb: 512, resources: {memory: 64}}]"
+    assert service(text, "web").resources == Resources(memory_mb=64, memory_limit_mb=512)
 
 
 def test_runtime_native_needs_a_command() -> None:

@@ -24,7 +24,6 @@ from prismctl.domain.service import (
 from prismctl.domain.shape import (
     INVALID,
     NAME_PATTERN,
-    PORT_NAME_PATTERN,
     VARIABLE_PATTERN,
     Duration,
     Fields,
@@ -33,7 +32,6 @@ from prismctl.domain.shape import (
     ListOf,
     MapOf,
     OneOf,
-    PortNumber,
     Text,
     Whole,
     Words,
@@ -41,6 +39,7 @@ from prismctl.domain.shape import (
     describe,
 )
 from prismctl.domain.version_range import RANGE_PATTERN
+from prismctl.domain.written_ports import OnePort, PortReference, SeveralPorts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,74 +52,10 @@ VALIDATE_HINT: Final = "`prismctl dev catalog validate {file}` checks without st
 
 MAX_REPLICAS: Final = 100
 _MAX_MEMORY_MB: Final = 1 << 20
+_MIN_MEMORY_LIMIT_MB: Final = 6
+"""Under less no container can be started."""
 _MAX_CPU_MHZ: Final = 1_000_000
 _RUNTIMES: Final = ("auto", *(runtime.value for runtime in Runtime))
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class _AutoPort:
-    """A port's number, or ``auto`` for a free one."""
-
-    def read(self, value: object, path: Path, report: Report) -> Any:
-        """The number, or ``None`` for ``auto``."""
-        return None if value in ("auto", None) else PortNumber().read(value, path, report)
-
-    def schema(self) -> dict[str, Any]:
-        """A port or the word."""
-        return {"anyOf": [PortNumber().schema(), {"const": "auto"}]}
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Ports:
-    """A list of numbers, or a mapping of names to numbers; in both, ``auto`` takes a free one."""
-
-    named: MapOf = dataclasses.field(
-        default_factory=lambda: MapOf(
-            PORT_NAME_PATTERN, "a port name (lower case letters, digits, `-`, `_`)", _AutoPort()
-        )
-    )
-    listed: ListOf = dataclasses.field(default_factory=lambda: ListOf(_AutoPort()))
-
-    def read(self, value: object, path: Path, report: Report) -> Any:
-        """A tuple of numbers, or a dict."""
-        if isinstance(value, list):
-            read = self.listed.read(value, path, report)
-            numbers = list(enumerate(value))
-        elif isinstance(value, dict):
-            read = self.named.read(value, path, report)
-            numbers = list(value.items())
-        else:
-            report.value(
-                path, f"ports is {describe(value)}; write a list of numbers or a mapping of names"
-            )
-            return INVALID
-        seen: dict[int, object] = {}
-        for where, number in numbers:
-            if isinstance(number, int) and not isinstance(number, bool):
-                if number in seen:
-                    report.value((*path, where), f"port {number} is there twice")
-                seen[number] = where
-        if not value:
-            report.value(path, "ports is empty")
-            return INVALID
-        return read
-
-    def schema(self) -> dict[str, Any]:
-        """Either form."""
-        return {"anyOf": [self.listed.schema(), self.named.schema()]}
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class _PortReference:
-    """The number or the name of a port."""
-
-    def read(self, value: object, path: Path, report: Report) -> Any:
-        """A number or a name."""
-        return value if isinstance(value, str) else PortNumber().read(value, path, report)
-
-    def schema(self) -> dict[str, Any]:
-        """Either."""
-        return {"anyOf": [PortNumber().schema(), {"type": "string", "pattern": PORT_NAME_PATTERN}]}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -158,7 +93,7 @@ HEALTH_CHECK: Final = Fields(
             OneOf("check type", tuple(CheckType)),
             "how to ask; without it, what the other keys suggest, else tcp",
         ),
-        "port": Key(_PortReference(), "number or name of the port to ask; the first one otherwise"),
+        "port": Key(PortReference(), "number or name of the port to ask; the first one otherwise"),
         "path": Key(Text(r"^/.*", "a path that begins with `/`"), "for http; any 2xx is healthy"),
         "command": Key(Words(), "for exec: healthy when it exits with 0"),
         "pattern": Key(Text(), "for log: healthy once a line matches this regular expression"),
@@ -253,8 +188,11 @@ SERVICE: Final = Fields(
         "depends_on": Key(
             ListOf(Text(), is_single_allowed=True), "services that have to be healthy first"
         ),
-        "port": Key(_AutoPort(), "the port it listens on, or `auto` for a free one"),
-        "ports": Key(_Ports(), "several ports: a list of numbers, or names with numbers"),
+        "port": Key(
+            OnePort(),
+            "the port it listens on, `auto` for a free one; for a container also `HOST:INSIDE`, as `8080:80`",
+        ),
+        "ports": Key(SeveralPorts(), "several ports: a list of them, or names with them"),
         "runtime": Key(
             OneOf("runtime", _RUNTIMES), "what runs it; `auto` decides by what is there"
         ),
@@ -285,6 +223,11 @@ SERVICE: Final = Fields(
         "one_shot": Key(Flag(), "it ends by itself; exit code 0 completes it"),
         "persist": Key(Flag(), "keep its data from one start to the next"),
         "replicas": Key(Whole(0, MAX_REPLICAS), "how many instances (1)"),
+        "memory_mb": Key(
+            Whole(_MIN_MEMORY_LIMIT_MB, _MAX_MEMORY_MB),
+            "for a container: MB beyond which it is killed; for any other: what a scheduler reserves, and no limit",
+        ),
+        "cpu": Key(Whole(1, _MAX_CPU_MHZ), "the same as `cpu` of `resources`"),
         "resources": Key(RESOURCES, "what a scheduler is told"),
         "stop_grace": Key(Duration(is_zero_allowed=True), "how long each stage of a stop has (3s)"),
     }

@@ -24,11 +24,13 @@ from prismctl.domain.service import (
     ServiceName,
     ServiceType,
 )
+from prismctl.domain.written_ports import AUTO
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from prismctl.domain.document import Document, Path, Report
+    from prismctl.domain.written_ports import WrittenPort
 
 MAIN_PORT: Final = "main"
 """The name of a port that was given without one."""
@@ -112,11 +114,7 @@ def complete_definition(
         changes["config"] = {**base.config, **config}
         if "persist" in config:
             changes["persist"] = config["persist"]
-    resources = given.get("resources", {})
-    changes["resources"] = Resources(
-        cpu_mhz=resources.get("cpu", base.resources.cpu_mhz),
-        memory_mb=resources.get("memory", base.resources.memory_mb),
-    )
+    changes["resources"] = _read_resources(base.resources, given, path, report)
     native = given.get("native", {})
     changes |= {_NATIVE_FIELDS[key]: value for key, value in native.items()}
     ports = _read_ports(base, given, path, report)
@@ -126,7 +124,10 @@ def complete_definition(
     else:
         check = _keep_check(base.health_check, ports)
         changes["health_check"] = _without_jetstream(check) if "args" in given else check
-    return dataclasses.replace(base, **changes)
+    definition = dataclasses.replace(base, **changes)
+    if {"port", "ports", "container"} & set(given):
+        _check_mappings(definition, given, path, report)
+    return definition
 
 
 def _locate_all(given: Mapping[str, Any], path: Path, report: Report) -> dict[str, Any]:
@@ -229,6 +230,27 @@ def _read_secrets(
     return frozenset(given["secrets"])
 
 
+def _read_resources(
+    base: Resources, given: Mapping[str, Any], path: Path, report: Report
+) -> Resources:
+    """What a scheduler is told; a limit of memory is also what is reserved, unless that is said apart."""
+    resources = given.get("resources", {})
+    if "cpu" in given and "cpu" in resources:
+        report.key((*path, "cpu"), "both `cpu` and `resources.cpu` are given; one of them says it")
+    limit = given.get("memory_mb")
+    reserved = resources.get("memory", limit)
+    if limit is not None and reserved > limit:
+        report.value(
+            (*path, "resources", "memory"),
+            f"memory {reserved} is more than memory_mb {limit}, beyond which a container is killed",
+        )
+    return Resources(
+        cpu_mhz=resources.get("cpu", given.get("cpu", base.cpu_mhz)),
+        memory_mb=base.memory_mb if reserved is None else reserved,
+        memory_limit_mb=base.memory_limit_mb if limit is None else limit,
+    )
+
+
 def _read_ports(
     base: ServiceDefinition, given: Mapping[str, Any], path: Path, report: Report
 ) -> tuple[PortDefinition, ...]:
@@ -237,30 +259,57 @@ def _read_ports(
     if "ports" in given:
         ports = given["ports"]
         if isinstance(ports, dict):
-            return tuple(_define_port(base, name, number) for name, number in ports.items())
+            return tuple(_define_port(base, name, written) for name, written in ports.items())
         names = [port.name for port in base.ports]
         names += [
             f"port{position}" if position > 1 else MAIN_PORT
             for position in range(len(names) + 1, len(ports) + 1)
         ]
         return tuple(
-            _define_port(base, name, number) for name, number in zip(names, ports, strict=False)
+            _define_port(base, name, written) for name, written in zip(names, ports, strict=False)
         ) + tuple(base.ports[len(ports) :])
     if "port" in given:
         name = base.ports[0].name if base.ports else MAIN_PORT
         rest = base.ports[1:]
-        if any(port.number == given["port"] is not None for port in rest):
-            report.value((*path, "port"), f"port {given['port']} is there twice")
+        number = given["port"].number
+        if any(port.number == number is not None for port in rest):
+            report.value((*path, "port"), f"port {number} is there twice")
         return (_define_port(base, name, given["port"]), *rest)
     return base.ports
 
 
-def _define_port(base: ServiceDefinition, name: str, number: int | None) -> PortDefinition:
+def _define_port(base: ServiceDefinition, name: str, written: WrittenPort) -> PortDefinition:
+    number, target = written
     for port in base.ports:
         if port.name == name:
             is_explicit = number is not None and (port.is_explicit or port.number != number)
-            return dataclasses.replace(port, number=number, is_explicit=is_explicit)
-    return PortDefinition(name=name, number=number, is_explicit=number is not None)
+            return dataclasses.replace(port, number=number, is_explicit=is_explicit, target=target)
+    return PortDefinition(name=name, number=number, is_explicit=number is not None, target=target)
+
+
+def _check_mappings(
+    definition: ServiceDefinition, given: Mapping[str, Any], path: Path, report: Report
+) -> None:
+    """A number inside has a meaning for a container alone, and for a server that does not tell its own to clients."""
+    for index, port in enumerate(definition.ports):
+        if port.target is None:
+            continue
+        where = (*path, "port")
+        if "ports" in given:
+            where = (*path, "ports", port.name if isinstance(given["ports"], dict) else index)
+        shown = f"{AUTO if port.number is None else port.number}:{port.target}"
+        if not definition.container:
+            report.value(
+                where,
+                f"port `{shown}` names a port inside a container, and there is no `container`; "
+                f"`{shown.partition(':')[0]}` alone is a port",
+            )
+        elif port.is_advertised and port.number != port.target:
+            report.value(
+                where,
+                f"port `{shown}`: the server tells its clients the number of port {port.name}, "
+                "so it is the same inside",
+            )
 
 
 def _keep_check(check: HealthCheck | None, ports: Sequence[PortDefinition]) -> HealthCheck | None:

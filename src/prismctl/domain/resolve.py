@@ -222,6 +222,17 @@ class _Planner(NamedTuple):
             return RuntimeChoice(Runtime.BUILTIN, definition.name, "")
         return choice
 
+    def refuse_mappings(self, definition: ServiceDefinition) -> None:
+        """Take note of ports that cannot be mapped, because the container has the machine's network."""
+        for port in definition.ports:
+            if port.target not in {None, port.number}:
+                self.problems.add(
+                    f"{definition.name}: port {port.name} cannot be {port.target} inside: the service refers to "
+                    "others by `${…}`, for which its container shares this machine's network; "
+                    "let its server listen on `${self.port}`",
+                    self.catalog.place(definition.name, "ports"),
+                )
+
     def plan(self, definition: ServiceDefinition) -> ServicePlan:
         """One service, decided."""
         name = definition.name
@@ -247,6 +258,8 @@ class _Planner(NamedTuple):
         has_host_network = runtime is Runtime.CONTAINER and refers_to_others(
             _used_part(definition, runtime, ports)
         )
+        if has_host_network:
+            self.refuse_mappings(definition)
         if runtime is Runtime.CONTAINER and not has_host_network:
             ports = _map_ports(definition, ports)
             texts.look_from_inside(ports)
@@ -296,7 +309,8 @@ class _Planner(NamedTuple):
 def _map_ports(definition: ServiceDefinition, ports: Sequence[Port]) -> tuple[Port, ...]:
     """The ports of a container with a network of its own: inside, its server keeps the numbers that it was built with."""
     built_with = {
-        each.name: None if each.is_advertised else each.number for each in definition.ports
+        each.name: None if each.is_advertised else each.target or each.number
+        for each in definition.ports
     }
     return tuple(
         replace(
@@ -349,7 +363,8 @@ def _settle_check(
     if check is None or check.type in {CheckType.EXEC, CheckType.LOG}:
         return check if check is None else replace(check, port=None)
     by_name = {port.name: port.number for port in ports}
-    asked_for = {each.number: each.name for each in definition.ports if each.number is not None}
+    asked_for = {each.target: each.name for each in definition.ports if each.target is not None}
+    asked_for |= {each.number: each.name for each in definition.ports if each.number is not None}
     if check.port is None:
         number = ports[0].number
     elif isinstance(check.port, str):

@@ -111,6 +111,8 @@ class PortDefinition:
     """Somebody wrote this number: a packaged number yields to it when both are in one plan."""
     is_advertised: bool = False
     """The server tells its clients this number: it is the same inside a container."""
+    target: int | None = None
+    """The number inside a container, where somebody wrote it; ``None``: the one that is asked for, or that it gets."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -274,8 +274,10 @@ def _change(
         if short in change:
             resources[key] = change[short]
     settings = _take_settings(definition, change, path, report)
+    # In a profile this is what is reserved, or the server's own setting; never a container's limit.
+    rest = {key: value for key, value in change.items() if key != "memory_mb"}
     changed = complete_definition(
-        definition, {**change, "resources": resources, **settings}, path, report
+        definition, {**rest, "resources": resources, **settings}, path, report
     )
     report.subject = ""
     return changed

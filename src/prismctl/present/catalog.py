@@ -68,8 +68,12 @@ def service_lines(definition: ServiceDefinition, *, width: int) -> list[Line]:
         "arguments": shlex.join(definition.args),
         "ports": ", ".join(
             f"{port.name} {port.number if port.number is not None else '(a free one)'}"
+            + (f" to {port.target} inside" if port.target is not None else "")
             for port in definition.ports
         ),
+        "memory": f"at most {definition.resources.memory_limit_mb} MB as a container"
+        if definition.resources.memory_limit_mb is not None
+        else "",
         "depends on": ", ".join(definition.depends_on),
         "health check": ""
         if check is None

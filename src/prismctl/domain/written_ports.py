@@ -1,0 +1,135 @@
+"""Ports as people write them: a number, ``auto``, or for a container ``HOST:INSIDE``; alone, in a list, by name."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from prismctl.domain.shape import (
+    INVALID,
+    LARGEST_PORT,
+    PORT_NAME_PATTERN,
+    ListOf,
+    MapOf,
+    PortNumber,
+    describe,
+)
+
+if TYPE_CHECKING:
+    from prismctl.domain.document import Path, Report
+
+AUTO: Final = "auto"
+_LOOPBACK: Final = ("127.0.0.1", "localhost")
+_MAPPING: Final = re.compile(
+    r"(?:(?P<address>[^:\s]+|\[[^\]\s]*\]):)?(?P<host>auto|\d+):(?P<inside>\d+)"
+)
+_NUMBER: Final = re.compile(r"\d{1,9}")
+_TEXT_PATTERN: Final = r"^((127\.0\.0\.1|localhost):)?(auto|[0-9]+):[0-9]+$|^[0-9]+$"
+
+
+class WrittenPort(NamedTuple):
+    """One port of an entry."""
+
+    number: int | None
+    """On this machine; ``None``: a free one."""
+    target: int | None = None
+    """Inside the container; ``None``: nothing is said of it."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class OnePort:
+    """A number, ``auto`` for a free one, or a number on this machine with the one inside the container."""
+
+    def read(self, value: object, path: Path, report: Report) -> Any:
+        """The `WrittenPort`."""
+        if value is None or value == AUTO:
+            return WrittenPort(None)
+        if isinstance(value, str) and ":" in value:
+            return _read_mapping(value, path, report)
+        if isinstance(value, str) and _NUMBER.fullmatch(value):
+            value = int(value)
+        number = PortNumber().read(value, path, report)
+        return INVALID if number is INVALID else WrittenPort(number)
+
+    def schema(self) -> dict[str, Any]:
+        """A port, the word, or both numbers in a text."""
+        text = {"type": "string", "pattern": _TEXT_PATTERN}
+        return {"anyOf": [PortNumber().schema(), {"const": AUTO}, text]}
+
+
+def _read_mapping(text: str, path: Path, report: Report) -> Any:
+    match = _MAPPING.fullmatch(text)
+    if match is None:
+        report.value(path, f"port {describe(text)} is not `HOST:INSIDE`, as `8080:80`")
+        return INVALID
+    if match["address"] not in {None, *_LOOPBACK}:
+        report.value(
+            path,
+            f"port {describe(text)} asks for the address {match['address']}; a stack is reached on this machine alone, "
+            f"at 127.0.0.1: `{match['host']}:{match['inside']}` says it",
+        )
+        return INVALID
+    numbers = [int(each[:9]) for each in (match["host"], match["inside"]) if each != AUTO]
+    for number in numbers:
+        if not 1 <= number <= LARGEST_PORT:
+            report.value(path, f"port {number} is not between 1 and {LARGEST_PORT}")
+            return INVALID
+    return WrittenPort(None if match["host"] == AUTO else numbers[0], numbers[-1])
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SeveralPorts:
+    """A list of ports, or a mapping of names to ports."""
+
+    named: MapOf = dataclasses.field(
+        default_factory=lambda: MapOf(
+            PORT_NAME_PATTERN, "a port name (lower case letters, digits, `-`, `_`)", OnePort()
+        )
+    )
+    listed: ListOf = dataclasses.field(default_factory=lambda: ListOf(OnePort()))
+
+    def read(self, value: object, path: Path, report: Report) -> Any:
+        """A tuple of `WrittenPort`, or a dict of them."""
+        if isinstance(value, list):
+            read = [
+                (index, OnePort().read(each, (*path, index), report))
+                for index, each in enumerate(value)
+            ]
+            read = [(index, port) for index, port in read if port is not INVALID]
+            result: Any = tuple(port for _, port in read)
+        elif isinstance(value, dict):
+            result = self.named.read(value, path, report)
+            read = list(result.items())
+        else:
+            report.value(
+                path, f"ports is {describe(value)}; write a list of numbers or a mapping of names"
+            )
+            return INVALID
+        seen: set[int] = set()
+        for where, port in read:
+            if port.number is not None and port.number in seen:
+                report.value((*path, where), f"port {port.number} is there twice")
+            elif port.number is not None:
+                seen.add(port.number)
+        if not value:
+            report.value(path, "ports is empty")
+            return INVALID
+        return result
+
+    def schema(self) -> dict[str, Any]:
+        """Either form."""
+        return {"anyOf": [self.listed.schema(), self.named.schema()]}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class PortReference:
+    """The number or the name of a port."""
+
+    def read(self, value: object, path: Path, report: Report) -> Any:
+        """A number or a name."""
+        return value if isinstance(value, str) else PortNumber().read(value, path, report)
+
+    def schema(self) -> dict[str, Any]:
+        """Either."""
+        return {"anyOf": [PortNumber().schema(), {"type": "string", "pattern": PORT_NAME_PATTERN}]}
