@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from prismctl import machine
 from prismctl.domain.containers import no_containers
 from prismctl.machine import (
     find_program,
     find_tool,
     gather_facts,
+    holders,
     is_own_script,
     is_port_free,
+    memory,
+    programs,
     release_ports,
     reserve_port,
     who_holds,
@@ -96,11 +98,11 @@ def test_a_holder_has_a_command_a_user_and_a_start_time() -> None:
 
 def test_without_proc_a_holder_is_found_too() -> None:
     with listening("127.0.0.1") as (port, pid):
-        holder = machine._holder_from_psutil(port)
+        holder = holders._holder_from_psutil(port)
         assert holder is not None
         assert (holder.pid, holder.user) == (pid, pwd.getpwuid(os.getuid()).pw_name)
         assert holder.command == getattr(who_holds(port), "command", "")
-    assert machine._holder_from_psutil(port) is None
+    assert holders._holder_from_psutil(port) is None
 
 
 def test_a_connection_that_has_ended_does_not_hold_its_port() -> None:
@@ -112,7 +114,7 @@ def test_a_connection_that_has_ended_does_not_hold_its_port() -> None:
     served.close()
     assert client.recv(1) == b""
     client.close()
-    rows = [row.state for row in machine._socket_rows(port)]
+    rows = [row.state for row in holders._socket_rows(port)]
     assert "06" in rows, rows
     assert is_port_free(port)
     assert who_holds(port) is None
@@ -148,8 +150,10 @@ def test_a_tool_of_the_home_goes_before_the_cache_and_that_before_path(tmp_path:
 
 
 def test_the_cache_is_in_the_users_cache_directory(tmp_path: Path) -> None:
-    assert machine.tools_directory({"HOME": "/home/ana"}) == Path("/home/ana/.cache/prismctl/tools")
-    assert machine.tools_directory({"XDG_CACHE_HOME": str(tmp_path)}) == (
+    assert programs.tools_directory({"HOME": "/home/ana"}) == Path(
+        "/home/ana/.cache/prismctl/tools"
+    )
+    assert programs.tools_directory({"XDG_CACHE_HOME": str(tmp_path)}) == (
         tmp_path / "prismctl" / "tools"
     )
 
@@ -270,7 +274,7 @@ def test_a_server_that_packages_hide_is_found_the_newest_first(
 ) -> None:
     for version in ("9.6", "15", "16"):
         make_program(tmp_path / version / "bin" / "postgres")
-    monkeypatch.setitem(machine.SERVER_PLACES, "postgres", (f"{tmp_path}/*/bin",))
+    monkeypatch.setitem(programs.SERVER_PLACES, "postgres", (f"{tmp_path}/*/bin",))
     environment = {"PATH": "/nowhere", "HOME": str(tmp_path)}
     assert find_program("postgres", environment) == f"{tmp_path}/16/bin/postgres"
 
@@ -304,9 +308,9 @@ def make_program(path: Path) -> None:
 
 
 def test_what_is_available_is_no_more_than_the_machine_has() -> None:
-    available, limit = machine.read_available_memory()
+    available, limit = memory.read_available_memory()
     assert available is not None
-    assert 0 < available <= machine.read_memory_bytes()
+    assert 0 < available <= memory.read_memory_bytes()
     assert limit in {"", "the limit of this control group"}
 
 
@@ -321,5 +325,5 @@ def test_the_lowest_limit_of_all_groups_around_a_process_counts(tmp_path: Path) 
         (group / "memory.max").write_text(f"{limit}\n")
         (group / "memory.current").write_text(f"{used}\n")
         (group / "memory.stat").write_text("anon 1\ninactive_file 100\n")
-    found = machine._read_allowances(tmp_path, "/user/shell", machine._GROUP_FILES)
+    found = memory._read_allowances(tmp_path, "/user/shell", memory._GROUP_FILES)
     assert found == [700, 4600]

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from prismctl import machine
 from prismctl.domain.addressing import PortConflict, PortHolder
 from prismctl.domain.plan import EngineName, StackPlan, compare_plans
 from prismctl.domain.service import Runtime, ServiceName
 from prismctl.errors import ConfigError, MissingToolError
 from prismctl.files.paths import Home
+from prismctl.machine import programs
 from prismctl.planning import PlanRequest, PortTakenError, make_plan, render_conflict
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Desk:
 @pytest.fixture
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
     # What packages have put onto this machine is not on the desk.
-    monkeypatch.setattr(machine, "SERVER_PLACES", {})
+    monkeypatch.setattr(programs, "SERVER_PLACES", {})
     return Desk(tmp_path)
 
 

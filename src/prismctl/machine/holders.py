@@ -1,0 +1,188 @@
+"""Who has a port, and whether that is who should have it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from prismctl.domain.addressing import PortHolder
+from prismctl.domain.problems import shorten
+from prismctl.machine.accounts import user_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import psutil
+
+
+_COMMAND_LENGTH: Final = 60
+
+
+_LISTENING: Final = "0A"
+
+
+_TIME_WAIT: Final = "06"
+
+
+def find_stranger(number: int, *, pid: int, started_at: float, mark: str) -> PortHolder | None:
+    """Who answers on a port in place of a process that should; ``None`` when nobody says so (Linux).
+
+    A listener that descends from the process, or carries the mark of its keeper, is the service itself, however
+    it detached. One that is neither is a stranger when it is older than the process or has another
+    keeper's mark; otherwise it may be what the process had started for it (a container, a system service).
+
+    Args:
+        number: of the port.
+        pid: of the service's own process.
+        started_at: when its run began, in seconds since the epoch.
+        mark: how an environment says that it is ours, ``NAME=VALUE``.
+    """
+    if not Path("/proc/net/tcp").exists():
+        return None
+    wanted = {f"socket:[{row.inode}]" for row in _socket_rows(number) if row.state == _LISTENING}
+    if not wanted or any(_holds_any(each, wanted) for each in _descendants(pid)):
+        return None
+    holder = next((found for inode in wanted if (found := _find_socket_owner(inode[8:-1]))), None)
+    if holder is None:
+        return None
+    name = mark.partition("=")[0].encode() + b"="
+    try:
+        marks = Path("/proc", str(holder), "environ").read_bytes().split(b"\0")
+    except OSError:
+        return None
+    theirs = [each for each in marks if each.startswith(name)]
+    if mark.encode() in theirs:
+        return None
+    described = _describe_process(holder)
+    is_older = described.since is not None and described.since < started_at - 1
+    return described if theirs or is_older else None
+
+
+def _descendants(pid: int) -> Iterator[int]:
+    """The process and all that it and its children started and did not let go of."""
+    waiting = [pid]
+    while waiting:
+        each = waiting.pop()
+        yield each
+        with contextlib.suppress(OSError):
+            for thread in Path("/proc", str(each), "task").iterdir():
+                waiting += [int(word) for word in (thread / "children").read_text().split()]
+
+
+def _holds_any(pid: int, names: set[str]) -> bool:
+    with contextlib.suppress(OSError):
+        for descriptor in Path("/proc", str(pid), "fd").iterdir():
+            with contextlib.suppress(OSError):
+                if os.readlink(descriptor) in names:  # noqa: PTH115 - not a path, a name
+                    return True
+    return False
+
+
+def who_holds(number: int) -> PortHolder | None:
+    """Who listens on a port, as far as it can be seen; ``None`` when nobody seems to."""
+    if Path("/proc/net/tcp").exists():
+        return _holder_from_proc(number)
+    return _holder_from_psutil(number)
+
+
+class _SocketRow(NamedTuple):
+    state: str
+    user_id: int
+    inode: str
+
+
+def _holder_from_proc(number: int) -> PortHolder | None:
+    rows = [row for row in _socket_rows(number) if row.state != _TIME_WAIT]
+    rows.sort(key=lambda row: row.state != _LISTENING)
+    if not rows:
+        return None
+    for row in rows:
+        pid = _find_socket_owner(row.inode)
+        if pid is not None:
+            return _describe_process(pid)
+    return PortHolder(user=user_name(rows[0].user_id))
+
+
+def _socket_rows(number: int) -> Iterator[_SocketRow]:
+    wanted = f":{number:04X}"
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        try:
+            lines = Path(table).read_text(encoding="ascii").splitlines()[1:]
+        except OSError:
+            continue
+        for line in lines:
+            words = line.split()
+            if words[1].endswith(wanted):
+                yield _SocketRow(words[3], int(words[7]), words[9])
+
+
+def _find_socket_owner(inode: str) -> int | None:
+    wanted = f"socket:[{inode}]"
+    for process in Path("/proc").iterdir():
+        if not process.name.isdigit():
+            continue
+        # Processes end while we look, and those of others are closed to us.
+        with contextlib.suppress(OSError):
+            for descriptor in (process / "fd").iterdir():
+                with contextlib.suppress(OSError):
+                    if os.readlink(descriptor) == wanted:  # noqa: PTH115 - not a path, a name
+                        return int(process.name)
+    return None
+
+
+def _describe_process(pid: int) -> PortHolder:
+    process = Path("/proc", str(pid))
+    command, user, since = "", "", None
+    with contextlib.suppress(OSError):
+        words = process.joinpath("cmdline").read_bytes().decode(errors="replace").split("\0")
+        command = _shorten_command([word for word in words if word])
+        command = command or process.joinpath("comm").read_text(errors="replace").strip()
+    with contextlib.suppress(OSError):
+        user = user_name(process.stat().st_uid)
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        since = _start_time(process)
+    return PortHolder(pid=pid, command=command, user=user, since=since)
+
+
+def _start_time(process: Path) -> float:
+    # The name in parentheses may itself have spaces and parentheses in it.
+    fields = process.joinpath("stat").read_text(errors="replace").rpartition(")")[2].split()
+    ticks = int(fields[19])
+    boot = next(
+        int(line.split()[1])
+        for line in Path("/proc/stat").read_text(encoding="ascii").splitlines()
+        if line.startswith("btime ")
+    )
+    return boot + ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _shorten_command(words: list[str]) -> str:
+    if not words:
+        return ""
+    return shorten(" ".join([os.path.basename(words[0]), *words[1:]]), _COMMAND_LENGTH)  # noqa: PTH119
+
+
+def _holder_from_psutil(number: int) -> PortHolder | None:
+    import psutil
+
+    # Process by process: macOS tells about all connections at once only to root.
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            for connection in process.net_connections("tcp"):
+                is_listening = connection.status == psutil.CONN_LISTEN
+                if is_listening and connection.laddr[1] == number:
+                    return _describe_psutil(process)
+    return None
+
+
+def _describe_psutil(process: psutil.Process) -> PortHolder:
+    import psutil
+
+    command, user, since = "", "", None
+    with contextlib.suppress(psutil.Error):
+        since = process.create_time()
+        user = process.username()
+        command = _shorten_command(process.cmdline()) or process.name()
+    return PortHolder(pid=process.pid, command=command, user=user, since=since)
