@@ -66,12 +66,18 @@ def test_wordpress_finds_its_database_by_reference() -> None:
     assert found["db"]["volumes"] == ["${self.data}:/var/lib/mysql"]
 
 
-def test_a_port_that_has_another_number_outside_is_told() -> None:
+def test_a_port_that_cannot_have_another_number_outside_is_told() -> None:
     (told,) = [
         each for each in remarks("wordpress-mysql.yaml", RemarkKind.CHANGED) if "ports" in each
     ]
     assert told.startswith("wordpress ports: ")
     assert "8080" in told
+
+
+def test_a_port_has_another_number_outside_where_the_container_has_a_network_of_its_own() -> None:
+    found = entries("postgres-health.yaml")
+    assert found["database"]["port"] == "5433:5432"
+    assert found["api"]["port"] == 8000
 
 
 def test_urls_are_written_with_references_also_where_they_name_no_port() -> None:
@@ -123,7 +129,11 @@ def test_limits_are_told_and_paths_are_those_of_the_file() -> None:
         "${self.data}/clickhouse-data:/var/lib/clickhouse",
         "${self.data}/clickhouse-logs:/var/log/clickhouse-server",
     ]
-    assert found["resources"] == {"cpu": 1500, "memory": 2048}
+    assert found["memory_mb"] == 2048
+    assert found["resources"] == {"cpu": 1500}
+    elastic = entries("elastic.yaml")["elasticsearch"]
+    assert elastic["memory_mb"] == 1024
+    assert elastic["resources"] == {"cpu": 500, "memory": 512}
     left_out = remarks("clickhouse.yaml", RemarkKind.LEFT_OUT)
     assert any(each.startswith("clickhouse ulimits: ") for each in left_out)
 
@@ -167,7 +177,7 @@ def test_names_that_the_catalog_does_not_allow_are_mapped_and_told() -> None:
 
 def test_ranges_are_told_and_long_ones_left_out() -> None:
     ports = entries("ranges.yaml")["ftp"]["ports"]
-    assert {21, 30000, 30009, 8021, 8022, 8080, 9999} <= set(ports.values())
+    assert {21, 30000, 30009, 8021, 8022, "8000:8080", 9999} <= set(ports.values())
     left_out = remarks("ranges.yaml", RemarkKind.LEFT_OUT)
     assert left_out == [
         "ftp ports: a range of 101 ports; at most 20 are taken over",

@@ -11,6 +11,7 @@ from prismctl.domain.importing.names import choose_names
 from prismctl.domain.importing.neighbours import connect
 from prismctl.domain.importing.reading import Around, Reading
 from prismctl.domain.importing.unsupported import TOP_LEVEL
+from prismctl.domain.interpolation import find_services
 from prismctl.domain.packaged import PACKAGED
 from prismctl.domain.problems import nearest_name
 from prismctl.domain.shape import describe
@@ -51,6 +52,8 @@ def translate_compose(document: Document, around: Around) -> Imported:
     reading.report.problems.raise_if_any(hint=_HINT)
     _tell_shared_volumes(reading, drafts)
     connect(reading, drafts)
+    for draft in drafts.values():
+        _settle_mapping(reading, draft)
     return Imported(
         kind=SourceKind.COMPOSE,
         file=document.file,
@@ -106,6 +109,21 @@ def _read_services(
             reading.changed(path, "name", words)
     reading.service = ""
     return drafts
+
+
+def _settle_mapping(reading: Reading, draft: Draft) -> None:
+    """Decide whether ports can have other numbers outside, and tell where they cannot."""
+    texts = [*draft.env.values(), *(draft.args or ()), *draft.health_check.get("command", ())]
+    packaged = PACKAGED.get(draft.name)
+    why = ""
+    if any(name != "self" for text in texts for name in find_services(text)):
+        why = "it refers to others, and shares the machine's network for that"
+    elif packaged is not None and any(port.is_advertised for port in packaged.ports):
+        why = "its server tells its clients the number"
+    draft.maps_ports = not why
+    for port in draft.mapped_ports if why else ():
+        words = f"is at {port.number}, not at {port.outside}: {why}"
+        reading.changed_at(port.place, draft.source_name, "ports", words)
 
 
 def _tell_shared_volumes(reading: Reading, drafts: dict[str, Draft]) -> None:

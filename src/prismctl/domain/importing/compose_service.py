@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _MAX_REPLICAS: Final = 100
 _MAX_MEMORY_MB: Final = 1 << 20
+_LEAST_LIMIT_MB: Final = 6
 _MHZ_OF_A_CORE: Final = 1000
 _BIND: Final = (".", "/", "~", "$")
 """How the source of a volume begins that is a path; anything else is a name."""
@@ -251,21 +252,14 @@ class ComposeService:
         return parse_port(word) if word else []
 
     def _place_port(self, port: Mapped, path: Path) -> None:
-        """Where the catalog has a number for outside and inside, this is where it goes."""
         reading = self.reading
         if port.protocol != "tcp":
             reading.left_out(path, "ports", f"{port.inside}/{port.protocol}: ports are TCP here")
             return
-        if port.outside not in (None, port.inside):
-            reading.changed(
-                path,
-                "ports",
-                f"is at {port.inside}, not at {port.outside}: a port has one number, the server's own",
-            )
         if port.is_open_to_others:
             reading.changed(path, "ports", f"listens on loopback only, not on {port.host}")
         name = port.name if re.fullmatch(PORT_NAME_PATTERN, port.name) else ""
-        self.draft.add_port(port.inside, name)
+        self.draft.add_port(port.inside, name, outside=port.outside, place=reading.place(path))
 
     def _expose(self, value: object, where: Path) -> None:
         for index, each in enumerate(self.reading.items(value, where)):
@@ -440,15 +434,14 @@ class ComposeService:
                     self.reading.left_out(path, "deploy.resources", words)
 
     def _memory_limit(self, value: object, where: Path) -> None:
-        """Where the catalog has a limit, this is where it goes; until then it says how much is needed."""
         megabytes = self._megabytes(value, where)
         if megabytes is None:
             return
-        self.reading.left_out(
-            where, "memory limit", f"{megabytes} MB: memory is reserved, and limited by nothing"
-        )
-        if self.draft.memory_mb is None:
-            self.draft.memory_mb = megabytes
+        if megabytes < _LEAST_LIMIT_MB:
+            words = f"{megabytes} MB: no container starts with less than {_LEAST_LIMIT_MB} MB"
+            self.reading.left_out(where, "memory limit", words)
+        else:
+            self.draft.memory_limit_mb = megabytes
 
     def _memory_reservation(self, value: object, where: Path) -> None:
         self.draft.memory_mb = self._megabytes(value, where) or self.draft.memory_mb

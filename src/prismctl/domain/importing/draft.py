@@ -16,8 +16,13 @@ class DraftPort:
     """A port that the service listens on."""
 
     number: int
+    """Inside, where its server listens."""
     name: str = ""
     """What the file calls it; empty: nothing."""
+    outside: int | None = None
+    """What it is published as, where that is another number."""
+    place: Place = NOWHERE
+    """Where the file says so."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -53,6 +58,9 @@ class Draft:
     replicas: int | None = None
     cpu_mhz: int | None = None
     memory_mb: int | None = None
+    memory_limit_mb: int | None = None
+    maps_ports: bool = False
+    """Whether its ports can have other numbers outside."""
     stop_grace: str = ""
     aliases: list[str] = field(default_factory=list)
     """Further names that others know it by."""
@@ -64,16 +72,23 @@ class Draft:
             return port.name
         return "main" if index == 0 else f"p{port.number}"
 
-    def add_port(self, number: int, name: str = "") -> bool:
+    def add_port(
+        self, number: int, name: str = "", *, outside: int | None = None, place: Place = NOWHERE
+    ) -> bool:
         """Take note of a port; whether it was not there yet."""
         if any(port.number == number for port in self.ports):
             return False
-        self.ports.append(DraftPort(number, name))
+        self.ports.append(DraftPort(number, name, None if outside == number else outside, place))
         return True
+
+    @property
+    def mapped_ports(self) -> tuple[DraftPort, ...]:
+        """Those that have another number outside."""
+        return tuple(port for port in self.ports if port.outside is not None)
 
     def entry(self, names: dict[str, ServiceName]) -> dict[str, Any]:
         """The entry of the catalog: only what has something to say, in the order in which people write it."""
-        resources = {"cpu": self.cpu_mhz, "memory": self.memory_mb}
+        resources = {"cpu": self.cpu_mhz, "memory": self._reserved_memory()}
         keys: dict[str, Any] = {
             "name": self.name,
             "type": self.type,
@@ -89,6 +104,7 @@ class Draft:
             "health_check": self.health_check,
             "one_shot": self.one_shot,
             "replicas": self.replicas,
+            "memory_mb": self.memory_limit_mb,
             "resources": {key: value for key, value in resources.items() if value is not None},
             "stop_grace": self.stop_grace,
         }
@@ -98,11 +114,25 @@ class Draft:
             if value not in (None, "", [], {}, False) or (key == "args" and value == [])
         }
 
+    def _reserved_memory(self) -> int | None:
+        """What is reserved, where that is not just the limit; it cannot be more."""
+        if self.memory_mb is None or self.memory_limit_mb is None:
+            return self.memory_mb
+        return min(self.memory_mb, self.memory_limit_mb)
+
     def _ports_entry(self) -> dict[str, Any]:
         if not self.ports:
             return {}
         if len(self.ports) == 1:
-            return {"port": self.ports[0].number}
+            return {"port": self._write_port(self.ports[0])}
         return {
-            "ports": {self.port_name(index): port.number for index, port in enumerate(self.ports)}
+            "ports": {
+                self.port_name(index): self._write_port(port)
+                for index, port in enumerate(self.ports)
+            }
         }
+
+    def _write_port(self, port: DraftPort) -> int | str:
+        if port.outside is None or not self.maps_ports:
+            return port.number
+        return f"{port.outside}:{port.number}"

@@ -59,40 +59,28 @@ class Reading:
 
     def left_out_at(self, place: Place, service: str, subject: str, message: str) -> None:
         """Take note of something that the entry of a service lacks, once all of them are read."""
-        self._add(
-            Remark(
-                kind=RemarkKind.LEFT_OUT,
-                service=service,
-                subject=subject,
-                message=message,
-                place=place,
-            )
-        )
+        self._tell(RemarkKind.LEFT_OUT, place, service, subject, message)
+
+    def changed_at(self, place: Place, service: str, subject: str, message: str) -> None:
+        """Take note of something that is worth knowing, once all services are read."""
+        self._tell(RemarkKind.CHANGED, place, service, subject, message)
 
     def proposed(self, place: Place, service: str, subject: str, message: str) -> None:
         """Take note of a reference that stands for an address."""
-        self._add(
-            Remark(
-                kind=RemarkKind.PROPOSED,
-                service=service,
-                subject=subject,
-                message=message,
-                place=place,
-            )
-        )
+        self._tell(RemarkKind.PROPOSED, place, service, subject, message)
 
     def _remark(self, kind: RemarkKind, path: Path, subject: str, message: str) -> None:
-        self._add(
-            Remark(
-                kind=kind,
-                service=self.service,
-                subject=subject,
-                message=" ".join(message.split()),
-                place=self.place(path),
-            )
-        )
+        self._tell(kind, self.place(path), self.service, subject, message)
 
-    def _add(self, remark: Remark) -> None:
+    def _tell(self, kind: RemarkKind, place: Place, *words: str) -> None:
+        service, subject, message = words
+        remark = Remark(
+            kind=kind,
+            service=service,
+            subject=subject,
+            message=" ".join(message.split()),
+            place=place,
+        )
         self._remarks.setdefault(remark)
 
     @property
