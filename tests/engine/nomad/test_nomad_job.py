@@ -83,8 +83,11 @@ def render(plan: StackPlan, **options: Any) -> dict[str, dict[str, Any]]:
 
 
 def test_the_job_is_the_golden_one() -> None:
-    rendered = render(make_plan(ADMIN, LAUNCHER, MIGRATE))
-    assert rendered == json.loads(GOLDEN.read_text(encoding="utf-8"))
+    text = json.dumps(render(make_plan(ADMIN, LAUNCHER, MIGRATE)))
+    # What a digest is does not matter here; it changes with every field that plans get.
+    for service in (ADMIN, LAUNCHER, MIGRATE):
+        text = text.replace(service.digest, f"digest of {service.name}")
+    assert json.loads(text) == json.loads(GOLDEN.read_text(encoding="utf-8"))
 
 
 def test_no_environment_is_in_a_job() -> None:
