@@ -42,6 +42,34 @@ Replaced in commands, arguments, `env`, volumes, and in a check's `command`, `pa
 A reference to a service or a port that the catalog doesn't have is a mistake of the catalog, found before anything starts. A service that
 the catalog has and the start leaves out, and a variable that is not set, are mistakes of that start.
 
+## What a service waits for
+
+```yaml
+depends_on: [redis, kafka]     # both healthy, or as one-shots completed
+depends_on:
+  migrate: {condition: completed}
+  redis: {condition: started}
+  kafka: {required: false}
+```
+
+| condition | waits until the other service |
+| --- | --- |
+| `healthy` (when nothing is said) | is healthy, or as a one-shot completed |
+| `started` | has begun; whether it answers does not count |
+| `completed` | has ended with exit code 0; only for a one-shot |
+
+What is required comes along with whoever depends on it, and when it fails for good, so does that. With `required: false` nothing comes
+along: where the other service is in the stack it is waited for, and when it fails for good, the start goes on without it.
+Stops go the other way round, whatever the condition.
+
+## Ports and memory of containers
+
+`port: "8080:80"` is port 8080 of this machine and 80 inside the container; `auto:80` takes a free one. The address is always 127.0.0.1.
+Without a number inside, the server is expected at the number that is written, also when the port outside has to move. A container that
+refers to other services (`${redis.port}`) shares the machine's network, and its ports cannot be mapped: let it listen on `${self.port}`.
+
+`memory_mb` is a limit for containers: who needs more is killed. For programs of this machine it is only what a scheduler reserves.
+
 ## When a service is healthy
 
 | type of check | healthy when |

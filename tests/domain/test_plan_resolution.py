@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from prismctl.domain.choice import MachineFacts
 from prismctl.domain.containers import PODMAN, ContainerFacts, ContainerTool, ImageFacts
 from prismctl.domain.environment import choose_base_environment
+from prismctl.domain.needs import Condition, Need
 from prismctl.domain.offering import Catalog
 from prismctl.domain.packaged import PACKAGED
 from prismctl.domain.plan import (
@@ -452,3 +453,22 @@ def test_a_container_on_the_machines_network_cannot_have_its_ports_mapped() -> N
     facts = replace(FACTS, look_for_containers=lambda: WORKING)
     with pytest.raises(ConfigError, match="web: port http cannot be 80 inside: the service refers"):
         resolve("web", "redis", own=(web,), facts=facts)
+
+
+def test_what_can_be_done_without_is_not_brought_along_and_not_missed() -> None:
+    redis = ServiceName("redis")
+    optional = {redis: Need(Condition.STARTED, is_required=False)}
+    web = own("web", depends_on=(redis,), needs=optional)
+
+    alone = resolve("web", own=(web,)).plan
+    assert "redis" not in alone.names
+    assert alone.service("web").depends_on == ()
+    assert alone.service("web").needs == {}
+
+    both = resolve("web", "redis", own=(web,)).plan
+    assert both.service("web").depends_on == ("redis",)
+    assert both.service("web").needs == optional
+    assert both.names.index(redis) < both.names.index(ServiceName("web"))
+    assert plan_from_json(json.loads(json.dumps(plan_to_json(both)))) == both
+    # It comes and goes beside the service, which runs on.
+    assert compare_plans(alone, both).changed == ()

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prismctl.domain.fold import StackHistory, fold_snapshot
+from prismctl.domain.needs import Condition, Need
 from prismctl.domain.observation import (
     ComponentObservation,
     ComponentState,
@@ -366,3 +367,37 @@ def test_every_phase_folds(phase: Phase) -> None:
 def test_a_replica_count_of_zero_is_nothing_to_wait_for() -> None:
     stack = plan(replace(service(ADMIN), replicas=0))
     assert fold(world(), stack).state is StackState.RUNNING
+
+
+def needing(condition: Condition, *, is_required: bool = True) -> StackPlan:
+    need = Need(condition, is_required)
+    return plan(service(ADMIN), service(LAUNCHER, depends_on=(ADMIN,), needs={ADMIN: need}))
+
+
+def judge_dependent(stack: StackPlan, dependency: InstanceObservation) -> tuple[ServiceState, str]:
+    waiting = seen(LAUNCHER, Phase.WAITING)
+    world = WorldView(instances={each.key: each for each in (dependency, waiting)})
+    folded = fold_snapshot(stack, world, NOW, StackHistory()).services[1]
+    return folded.state, folded.reason
+
+
+def test_what_needs_another_only_begun_does_not_wait_until_it_is_healthy() -> None:
+    running, waiting = seen(ADMIN), seen(ADMIN, Phase.WAITING)
+    said = (ServiceState.WAITING, "waits for prism-admin")
+    assert judge_dependent(needing(Condition.STARTED), waiting) == said
+    assert judge_dependent(needing(Condition.STARTED), running) == (ServiceState.WAITING, "")
+    assert judge_dependent(needing(Condition.HEALTHY), running) == said
+
+
+def test_a_service_that_failed_takes_with_it_only_who_cannot_do_without() -> None:
+    never = seen(ADMIN, Phase.FAILED, message="no such program")
+    ended = seen(ADMIN, Phase.FAILED, exit_code=1)
+    hopeless = (ServiceState.FAILED, "prism-admin can never be ready: no such program")
+    assert judge_dependent(needing(Condition.STARTED), never) == hopeless
+    assert judge_dependent(needing(Condition.STARTED), ended) == (ServiceState.WAITING, "")
+    assert judge_dependent(needing(Condition.HEALTHY), ended)[0] is ServiceState.FAILED
+    for condition in (Condition.STARTED, Condition.HEALTHY):
+        assert judge_dependent(needing(condition, is_required=False), never) == (
+            ServiceState.WAITING,
+            "",
+        )

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prismctl.domain.catalog import catalog_schema
+from prismctl.domain.needs import Condition, Need
 from prismctl.domain.packaged import CORE, PACKAGED, render_catalog
 from prismctl.domain.service import (
     CheckType,
@@ -464,7 +465,20 @@ def test_many_mistakes_are_counted_under_the_files_name_with_a_hint() -> None:
         ("stop_grace: -1", "stop_grace `-1` is no duration"),
         ("stop_grace: true", "stop_grace `true` is no duration"),
         ("depends_on: [web]", "depends on itself"),
-        ("depends_on: {a: b}", "depends_on is a mapping, not a list"),
+        ("depends_on: 5", "depends_on is `5`, not a list"),
+        ("depends_on: {redsi: }", "depends on `redsi`, which is not in the file"),
+        ("depends_on: {web: {required: false}}", "depends on itself"),
+        ("depends_on: {admin: b}", "admin is `b`, not a mapping"),
+        (
+            "depends_on: {admin: {condition: helthy}}",
+            "unknown condition `helthy`; did you mean `healthy`?",
+        ),
+        ("depends_on: {admin: {conditon: healthy}}", "unknown key `conditon`; did you mean"),
+        ("depends_on: {admin: {required: 1}}", "required is `1`; write true or false"),
+        (
+            "depends_on: {admin: {condition: completed}}",
+            "1:56: web: prism-admin never completes: it has no `one_shot: true`",
+        ),
         ("command: 'a \"b'", "command cannot be split into words: no closing quotation"),
         ("command: ''", "command is empty"),
         ("command: 5", "command is `5`; write a list of words or one text"),
@@ -585,6 +599,40 @@ def test_a_limit_of_memory_is_also_what_is_reserved() -> None:
     assert web.resources == Resources(cpu_mhz=300, memory_mb=512, memory_limit_mb=512)
     text = "services: [{name: web, container: i, memory_mb: 512, resources: {memory: 64}}]"
     assert service(text, "web").resources == Resources(memory_mb=64, memory_limit_mb=512)
+
+
+def test_what_is_needed_of_a_dependency_is_kept_with_its_name() -> None:
+    catalog = parse(
+        """
+        services:
+          - {name: migrate, command: x, one_shot: true}
+          - {name: redis}
+          - name: web
+            command: x
+            depends_on:
+              migrate: {condition: completed}
+              redis: {condition: started, required: false}
+              admin:
+        """
+    )
+    web = catalog.services[ServiceName("web")]
+    assert web.depends_on == ("migrate", "redis", "prism-admin")
+    assert web.needs == {
+        "migrate": Need(Condition.COMPLETED),
+        "redis": Need(Condition.STARTED, is_required=False),
+    }
+    assert web.requires == ("migrate", "prism-admin")
+
+
+def test_a_circle_of_dependencies_that_can_be_done_without_is_one_all_the_same() -> None:
+    found = problems(
+        """
+        services:
+          - {name: a, command: x, depends_on: {b: {required: false}}}
+          - {name: b, command: x, depends_on: [a]}
+        """
+    )
+    assert found == ["services.yaml:3:39: services depend on each other in a circle: a → b → a"]
 
 
 def test_runtime_native_needs_a_command() -> None:

@@ -218,9 +218,7 @@ class Monitor:
     def was_tried(self, service: ServiceName) -> bool:
         """Whether a process of the service has ever run, as far as the newest facts tell."""
         return any(
-            seen.pid is not None or seen.exit_code is not None or seen.exit_signal is not None
-            for key, seen in self._world.instances.items()
-            if key.service == service
+            seen.has_begun for key, seen in self._world.instances.items() if key.service == service
         )
 
     # Readiness, and waiting for it.
@@ -231,6 +229,17 @@ class Monitor:
         async for snapshot in self.snapshots.watch():
             found = [each for each in snapshot.services if each.name == service]
             if found and found[0].state.is_good:
+                return True
+            if not found or found[0].state is ServiceState.FAILED:
+                return False
+        raise AssertionError("a watch has no end")
+
+    async def wait_until_started(self, service: ServiceName) -> bool:
+        """Return ``True`` once a process of the service has begun, ``False`` as soon as none ever can."""
+        self.refresh()
+        async for snapshot in self.snapshots.watch():
+            found = [each for each in snapshot.services if each.name == service]
+            if found and (found[0].state.is_good or self.was_tried(service)):
                 return True
             if not found or found[0].state is ServiceState.FAILED:
                 return False

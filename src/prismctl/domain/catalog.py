@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from prismctl.domain.definition import define_service
 from prismctl.domain.dependencies import find_cycle, render_cycle
 from prismctl.domain.document import Document, Report
+from prismctl.domain.needs import Condition
 from prismctl.domain.offering import Catalog
 from prismctl.domain.packaged import BUILTIN, CORE
 from prismctl.domain.problems import nearest_name, shorten
@@ -15,6 +16,7 @@ from prismctl.domain.references import find_misreferences
 from prismctl.domain.servers.registry import all_settings
 from prismctl.domain.service import (
     AGENT_NAMES,
+    SHORT_NAMES,
     CheckType,
     Runtime,
     ServiceName,
@@ -39,12 +41,14 @@ from prismctl.domain.shape import (
     describe,
 )
 from prismctl.domain.version_range import RANGE_PATTERN
+from prismctl.domain.written_dependencies import Dependencies
 from prismctl.domain.written_ports import OnePort, PortReference, SeveralPorts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from prismctl.domain.document import Path
+    from prismctl.domain.problems import Place
     from prismctl.domain.service import ServiceDefinition
 
 SCHEMA_DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -186,7 +190,8 @@ SERVICE: Final = Fields(
         "required": Key(Flag(), "part of every stack"),
         "default": Key(Flag(), "part of a stack for which nothing else is chosen"),
         "depends_on": Key(
-            ListOf(Text(), is_single_allowed=True), "services that have to be healthy first"
+            Dependencies(),
+            "services that have to be healthy first; as a mapping, with what is needed of each",
         ),
         "port": Key(
             OnePort(),
@@ -351,6 +356,7 @@ class _CatalogReader:
             # A changed service keeps its place; new ones follow.
             definitions = {name: definitions[name] for name in (*foundation, *self.definitions)}
         self._check_cycles(definitions)
+        self._check_conditions(definitions)
         return definitions
 
     def _foundation(self, tree: dict[Any, Any]) -> dict[ServiceName, ServiceDefinition]:
@@ -390,17 +396,41 @@ class _CatalogReader:
         report = self.report
         for index, word in enumerate(given.get("depends_on", ())):
             target = full_name(word, self.named)
-            where = (*path, "depends_on", index)
-            where = where if where in report.document.values else (*path, "depends_on")
+            place = self._place_of_dependency(path, word, index)
             if target == given["name"]:
-                report.value(where, "depends on itself")
+                report.problems.add(f"{report.subject}: depends on itself", place)
             elif target not in self.named:
                 others = [name for name in self.named if name != given["name"]]
                 report.problems.add(
                     f"{report.subject}: depends on `{word}`, which is not in the file",
-                    report.document.place_of_value(where),
+                    place,
                     suggestion=nearest_name(word, others),
                 )
+
+    def _place_of_dependency(self, path: Path, word: str, index: int) -> Place:
+        """Where a name among the dependencies stands: a key of a mapping, or an item of a list."""
+        document = self.report.document
+        if (*path, "depends_on", word) in document.keys:
+            return document.place_of_key((*path, "depends_on", word))
+        return document.place_of_value((*path, "depends_on", index))
+
+    def _check_conditions(self, definitions: Mapping[ServiceName, ServiceDefinition]) -> None:
+        """Only what ends by itself can be waited for to its end."""
+        for name, index in self.entries.items():
+            for target, need in definitions[name].needs.items():
+                if need.condition is not Condition.COMPLETED or str(target) in self.flawed:
+                    continue
+                if target in definitions and not definitions[target].one_shot:
+                    path = ("services", index, "depends_on")
+                    words = (
+                        target,
+                        *(short for short, full in SHORT_NAMES.items() if full == target),
+                    )
+                    written = [word for word in words if (*path, word) in self.report.document.keys]
+                    self.report.value(
+                        (*path, *written[:1], "condition"),
+                        f"{name}: {target} never completes: it has no `one_shot: true`",
+                    )
 
     def _check_packaged_dependencies(self, definition: ServiceDefinition, path: Path) -> None:
         for target in definition.depends_on:

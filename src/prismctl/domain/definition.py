@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from prismctl.domain.containers import parse_image_name
 from prismctl.domain.interpolation import MARK
+from prismctl.domain.needs import PLAIN_NEED
 from prismctl.domain.packaged import BUILTIN, PACKAGED
 from prismctl.domain.problems import nearest_name
 from prismctl.domain.servers.registry import read_config
@@ -98,6 +99,11 @@ def complete_definition(
         changes["type"] = ServiceType(given["type"])
     if "depends_on" in given:
         changes["depends_on"] = _full_names(given["depends_on"])
+        changes["needs"] = {
+            SHORT_NAMES.get(word, ServiceName(word)): need
+            for word, need in given["depends_on"].items()
+            if need != PLAIN_NEED
+        }
     if "runtime" in given:
         runtime = given["runtime"]
         changes["runtime"] = None if runtime == "auto" else Runtime(runtime)

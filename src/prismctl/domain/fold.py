@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from prismctl.domain.needs import Condition
 from prismctl.domain.observation import (
     ComponentState,
     InstanceKey,
@@ -27,6 +28,7 @@ from prismctl.domain.snapshot import (
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from prismctl.domain.needs import Need
     from prismctl.domain.observation import InstanceObservation, WorldView
     from prismctl.domain.plan import ServicePlan, StackPlan
     from prismctl.domain.service import ServiceName
@@ -274,19 +276,32 @@ def _judge_absent(service: ServicePlan, moment: _Moment) -> tuple[ServiceState, 
     """An instance of which there is no process yet, or none any more."""
     if moment.history.is_stopping:
         return ServiceState.STOPPED, ""
-    folded = moment.folded
-    needed = [folded[name] for name in service.depends_on if name in folded]
-    for dependency in needed:
+    missing = [
+        moment.folded[name]
+        for name in service.depends_on
+        if name in moment.folded and not _is_met(name, service.need_of(name), moment)
+    ]
+    for dependency in missing:
         if dependency.state is ServiceState.FAILED:
             reason = dependency.reason
             # The root is what has to be put right, however long the chain down from it is.
             if not is_about_hopeless(reason):
                 reason = describe_hopeless(dependency.name, reason=reason)
             return ServiceState.FAILED, reason
-    waits_for = [dependency.name for dependency in needed if not dependency.state.is_good]
+    waits_for = [dependency.name for dependency in missing]
     if waits_for:
         return ServiceState.WAITING, f"waits for {', '.join(waits_for)}"
     return ServiceState.WAITING, ""
+
+
+def _is_met(name: ServiceName, need: Need, moment: _Moment) -> bool:
+    """Whether what is needed of a service is so, or is not waited for any more."""
+    state = moment.folded[name].state
+    if state.is_good or (state is ServiceState.FAILED and not need.is_required):
+        return True
+    if need.condition is not Condition.STARTED:
+        return False
+    return any(moment.world.instances[key].has_begun for key in moment.present.get(name, ()))
 
 
 def _judge_backoff(

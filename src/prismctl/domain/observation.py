@@ -68,6 +68,12 @@ class InstanceObservation:
     """Changes with every run of the instance (PID and start time, allocation and restart count)."""
 
     @property
+    def has_begun(self) -> bool:
+        """Whether a process of it runs or has run since it was last told to wait."""
+        has_ended = self.exit_code is not None or self.exit_signal is not None
+        return self.pid is not None or has_ended or self.phase is Phase.COMPLETED
+
+    @property
     def ending(self) -> str:
         """How its last run ended, in words."""
         return self.explanation or describe_exit(self.exit_code, self.exit_signal)

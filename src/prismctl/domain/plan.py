@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from prismctl.domain.containers import ContainerTool
+from prismctl.domain.needs import PLAIN_NEED, Condition, Need
 from prismctl.domain.service import (
     GROUP_NAMES,
     CheckType,
@@ -96,6 +97,8 @@ class ServicePlan:
     """What the catalog gives it; the base environment and PORT… are added when the command is made."""
     secrets: frozenset[str] = frozenset()
     depends_on: tuple[ServiceName, ...] = ()
+    needs: dict[ServiceName, Need] = field(default_factory=dict)
+    """What is needed of those among ``depends_on`` of which more is said than the name."""
     ports: tuple[Port, ...] = ()
     """In the catalog's order; the first is the service's main port."""
     check: HealthCheck | None = None
@@ -126,6 +129,10 @@ class ServicePlan:
         """Its Nomad group."""
         return GROUP_NAMES.get(self.name, self.name)
 
+    def need_of(self, name: ServiceName) -> Need:
+        """What is needed of a service that this one depends on."""
+        return self.needs.get(name, PLAIN_NEED)
+
     @property
     def digest(self) -> str:
         """Changes exactly when what would run changes; why it is there does not count."""
@@ -135,6 +142,12 @@ class ServicePlan:
         relevant = service_to_json(self)
         for descriptive in ("source", "runtime_reason", "replicas"):
             del relevant[descriptive]
+        # What it can do without may come and go beside it.
+        required = {name for name in self.depends_on if self.need_of(name).is_required}
+        relevant["depends_on"] = [name for name in self.depends_on if name in required]
+        needs = {name: need for name, need in relevant.pop("needs").items() if name in required}
+        if needs:
+            relevant["needs"] = needs
         text = json.dumps(relevant, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -254,6 +267,10 @@ def _service_from_json(data: dict[str, Any]) -> ServicePlan:
     fields["resources"] = Resources(**fields["resources"])
     for name in ("command", "args", "depends_on", "volumes", "init"):
         fields[name] = tuple(fields.get(name, ()))
+    fields["needs"] = {
+        name: Need(Condition(need["condition"]), need["is_required"])
+        for name, need in fields.get("needs", {}).items()
+    }
     template = fields.get("template")
     if template is not None:
         texts = {name: tuple(value) for name, value in template.items() if isinstance(value, list)}

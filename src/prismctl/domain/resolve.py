@@ -290,6 +290,11 @@ class _Planner(NamedTuple):
             depends_on=tuple(
                 each for each in definition.depends_on if each in self.selection.sources
             ),
+            needs={
+                each: need
+                for each, need in definition.needs.items()
+                if each in self.selection.sources
+            },
             ports=ports,
             check=settled.health_check,
             min_uptime_seconds=definition.min_uptime_seconds,

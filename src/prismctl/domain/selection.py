@@ -128,7 +128,7 @@ def _complete(
     problems: Problems,
 ) -> dict[ServiceName, str]:
     """What is chosen with all it needs, in the catalog's order."""
-    depends_on = {name: each.depends_on for name, each in catalog.services.items()}
+    depends_on = {name: each.requires for name, each in catalog.services.items()}
     in_order = [name for name in catalog.services if name in chosen]
     needed_by = close_over(in_order, depends_on)
     for name, needing in needed_by.items():

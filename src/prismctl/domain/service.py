@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, NewType
 
+from prismctl.domain.needs import PLAIN_NEED, Need
+
 if TYPE_CHECKING:
     from collections.abc import Collection
 
@@ -137,6 +139,8 @@ class ServiceDefinition:
     required: bool = False
     default: bool = False
     depends_on: tuple[ServiceName, ...] = ()
+    needs: dict[ServiceName, Need] = field(default_factory=dict)
+    """What is needed of those among ``depends_on`` of which more is said than the name."""
     ports: tuple[PortDefinition, ...] = ()
     runtime: Runtime | None = None
     """``None``: decided by ``choice.choose_runtime``."""
@@ -171,6 +175,13 @@ class ServiceDefinition:
     """What the server is told beside its command line, by the keys that its ``driver`` knows."""
     files: dict[str, str] = field(default_factory=dict)
     """For native: texts that are written before each start, by absolute path."""
+
+    @property
+    def requires(self) -> tuple[ServiceName, ...]:
+        """What of ``depends_on`` it cannot do without, and so brings along."""
+        return tuple(
+            name for name in self.depends_on if self.needs.get(name, PLAIN_NEED).is_required
+        )
 
     @property
     def group(self) -> str:

@@ -25,6 +25,9 @@ class Readiness(Protocol):
     async def wait_until_good(self, service: ServiceName) -> bool:
         """Return ``True`` once the service is healthy or completed, ``False`` as soon as it can never be."""
 
+    async def wait_until_started(self, service: ServiceName) -> bool:
+        """Return ``True`` once a process of the service has begun, ``False`` as soon as none ever can."""
+
 
 class Engine(Protocol):
     """Runs the services of a plan."""

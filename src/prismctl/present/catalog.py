@@ -6,13 +6,14 @@ import shlex
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
+from prismctl.domain.needs import PLAIN_NEED
 from prismctl.present.listing import table_lines
 from prismctl.present.text import Line, Span, Tone, clean, fold, line, pad
 from prismctl.present.units import UNKNOWN, render_duration
 
 if TYPE_CHECKING:
     from prismctl.domain.offering import Catalog
-    from prismctl.domain.service import ServiceDefinition
+    from prismctl.domain.service import ServiceDefinition, ServiceName
 
 SCHEMA_VERSION: Final = 1
 HIDDEN: Final = "(secret)"
@@ -74,7 +75,7 @@ def service_lines(definition: ServiceDefinition, *, width: int) -> list[Line]:
         "memory": f"at most {definition.resources.memory_limit_mb} MB as a container"
         if definition.resources.memory_limit_mb is not None
         else "",
-        "depends on": ", ".join(definition.depends_on),
+        "depends on": ", ".join(_dependency(definition, name) for name in definition.depends_on),
         "health check": ""
         if check is None
         else " ".join(
@@ -101,6 +102,16 @@ def service_lines(definition: ServiceDefinition, *, width: int) -> list[Line]:
             shown = label if index == 0 else ""
             lines.append(line(Span(f"  {pad(shown, _LABEL_WIDTH)}", Tone.MUTED), words))
     return lines
+
+
+def _dependency(definition: ServiceDefinition, name: ServiceName) -> str:
+    need = definition.needs.get(name, PLAIN_NEED)
+    words = [
+        "" if need.condition is PLAIN_NEED.condition else need.condition.value,
+        "" if need.is_required else "where it is in the stack",
+    ]
+    said = ", ".join(word for word in words if word)
+    return f"{name} ({said})" if said else name
 
 
 def _ports(definition: ServiceDefinition) -> str:

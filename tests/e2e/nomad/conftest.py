@@ -157,6 +157,16 @@ class PortReadiness:
                 return True
             await asyncio.sleep(0.05)
 
+    async def wait_until_started(self, service: ServiceName) -> bool:
+        key = f"{service}#0"
+
+        def is_settled() -> bool:
+            seen = self.recorder.instances.get(key)
+            return seen is not None and (seen.has_begun or seen.phase is Phase.FAILED)
+
+        await self.recorder.wait_for(is_settled, f"{key} begun", 60.0)
+        return self.recorder.instances[key].has_begun
+
 
 def accepts(port: int) -> bool:
     with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 0.5):

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from prismctl.domain.needs import PLAIN_NEED
 from prismctl.domain.observation import InstanceKey, Phase
 from prismctl.domain.plan import ServicePlan
 from prismctl.domain.service import Runtime, ServiceName, ServiceType
@@ -167,7 +168,10 @@ def test_the_shim_knows_before_nomad_does() -> None:
 
 def test_a_waiting_instance_fails_with_what_it_needs() -> None:
     seen = fold(
-        make_allocation(), run=make_run("waiting", "below"), is_alive=True, hopeless={"below"}
+        make_allocation(),
+        run=make_run("waiting", "below"),
+        is_alive=True,
+        hopeless={("below", PLAIN_NEED)},
     )
     assert seen == (Phase.FAILED, "below can never be ready")
 

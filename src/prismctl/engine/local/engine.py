@@ -17,6 +17,7 @@ from prismctl.engine.local.processes import (
     parse_key,
     render_process,
 )
+from prismctl.engine.needs import wait_until_met
 from prismctl.engine.replica_ports import ReplicaPorts
 from prismctl.errors import PrismError, RejectedError, UnavailableError
 from prismctl.keeper.protocol import KeeperEvent, ProcessStatus
@@ -177,9 +178,12 @@ class LocalEngine:
         await _finish(self._spawn(key) for key in at_once)
 
     async def _spawn_when_possible(self, key: str) -> None:
-        depends_on = self._wanted[key].service.depends_on
+        service = self._wanted[key].service
         answers = await asyncio.gather(
-            *(self._readiness.wait_until_good(name) for name in depends_on)
+            *(
+                wait_until_met(self._readiness, name, service.need_of(name))
+                for name in service.depends_on
+            )
         )
         if all(answers):
             await self._spawn(key)

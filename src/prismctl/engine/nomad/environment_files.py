@@ -6,6 +6,7 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from prismctl.domain.needs import PLAIN_NEED
 from prismctl.domain.plan import LOOPBACK
 from prismctl.engine.nomad.job import can_consul_ask, consul_name
 from prismctl.engine.nomad.processes import ProcessId, is_alive
@@ -15,13 +16,14 @@ from prismctl.files.atomic import write_atomically
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from prismctl.domain.needs import Need
     from prismctl.domain.plan import ServicePlan, StackPlan
     from prismctl.runtime.command import ProcessCommand
 
 
-def ready_key(plan: StackPlan, service: ServicePlan) -> str:
-    """Where Consul's key-value store says that a service is good which Consul cannot check by itself."""
-    return f"prism/{plan.stack}/good/{service.name}"
+def ready_key(plan: StackPlan, service: ServicePlan, need: Need = PLAIN_NEED) -> str:
+    """Where Consul's key-value store says that what is needed of a service is so, where Consul cannot see it itself."""
+    return f"prism/{plan.stack}/{need.word}/{service.name}"
 
 
 def is_checked_by_consul(service: ServicePlan) -> bool:
@@ -29,9 +31,11 @@ def is_checked_by_consul(service: ServicePlan) -> bool:
     return not service.one_shot and bool(service.ports) and can_consul_ask(service.check)
 
 
-def render_wait(plan: StackPlan, dependency: ServicePlan) -> str:
+def render_wait(plan: StackPlan, dependency: ServicePlan, need: Need = PLAIN_NEED) -> str:
     """What the shim of a dependent has to wait for: ``KIND NAME HOST PORT PATH``."""
     name = consul_name(dependency.name)
+    if not need.is_told_by_health:
+        return f"key {name} - 0 {ready_key(plan, dependency, need)}"
     check = dependency.check
     is_asked_at_port = check is not None and check.type.is_asked_at_port
     if dependency.one_shot or not dependency.ports or not (check is None or is_asked_at_port):
@@ -60,7 +64,10 @@ def render_environment_file(
     entries = [f"C{LOOPBACK}:{consul_port}", f"D{command.cwd}"]
     entries += [f"A{argument}" for argument in command.argv]
     entries += [f"E{name}={value}" for name, value in command.env.items()]
-    entries += [f"W{render_wait(plan, plan.service(name))}" for name in service.depends_on]
+    entries += [
+        f"W{render_wait(plan, plan.service(name), service.need_of(name))}"
+        for name in service.depends_on
+    ]
     if any("\0" in entry for entry in entries):
         raise PrismError(f"{service.name}: its command or environment contains a zero byte")
     return b"".join(entry.encode(errors="surrogateescape") + b"\0" for entry in entries)

@@ -15,6 +15,7 @@ from prismctl.domain.observation import (
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
+    from prismctl.domain.needs import Need
     from prismctl.domain.plan import Port, ServicePlan
     from prismctl.domain.service import ServiceName
     from prismctl.engine.nomad.decode import Allocation, TaskState
@@ -33,12 +34,12 @@ def fold_instance(
     is_run_alive: bool,
     ports: tuple[Port, ...] = (),
     refusal: str = "",
-    hopeless: Collection[ServiceName] = (),
+    hopeless: Collection[tuple[ServiceName, Need]] = (),
 ) -> InstanceObservation:
     """One instance as it is now.
 
-    ``allocations`` are those of its group; ``refusal`` says why the scheduler found no place; ``hopeless`` are
-    services that can never become good.
+    ``allocations`` are those of its group; ``refusal`` says why the scheduler found no place; ``hopeless`` is
+    what is needed of services and can never be.
     """
     allocation = choose_allocation(allocations)
     task = allocation.tasks.get(service.name) if allocation else None
@@ -48,7 +49,7 @@ def fold_instance(
             state = owner.tasks.get(service.name) if owner else None
             return _fold_living(key, service, owner, state, run=run, ports=ports, hopeless=hopeless)
     phase, message = _judge(service, allocation, task, run, refusal)
-    hopeless_needs = [name for name in service.depends_on if name in hopeless]
+    hopeless_needs = _find_hopeless(service, hopeless)
     if phase is Phase.WAITING and hopeless_needs:
         phase, message = Phase.FAILED, describe_hopeless(*hopeless_needs)
     return _observation(key, phase, allocation, task, message=message, ports=ports)
@@ -61,6 +62,12 @@ def choose_allocation(allocations: Sequence[Allocation]) -> Allocation | None:
     )
 
 
+def _find_hopeless(
+    service: ServicePlan, hopeless: Collection[tuple[ServiceName, Need]]
+) -> list[ServiceName]:
+    return [name for name in service.depends_on if (name, service.need_of(name)) in hopeless]
+
+
 def _fold_living(
     key: InstanceKey,
     service: ServicePlan,
@@ -69,7 +76,7 @@ def _fold_living(
     *,
     run: Run,
     ports: tuple[Port, ...],
-    hopeless: Collection[ServiceName],
+    hopeless: Collection[tuple[ServiceName, Need]],
 ) -> InstanceObservation:
     if owner is not None and owner.desired != "run":
         phase, message = Phase.STOPPING, ""
@@ -79,7 +86,7 @@ def _fold_living(
         phase, message = Phase.BACKOFF, run.detail
     else:
         phase, message = Phase.WAITING, f"waits for {run.detail} in Consul"
-        hopeless_needs = [name for name in service.depends_on if name in hopeless]
+        hopeless_needs = _find_hopeless(service, hopeless)
         if hopeless_needs:
             phase, message = Phase.FAILED, describe_hopeless(*hopeless_needs)
     is_service = phase in {Phase.RUNNING, Phase.STOPPING} and run.doing == "running"
