@@ -13,6 +13,9 @@ command -v redis-server >/dev/null || missing="$missing redis-server"
 command -v nats-server >/dev/null || missing="$missing nats-server"
 command -v postgres >/dev/null || missing="$missing postgresql"
 command -v mvn >/dev/null || missing="$missing maven"
+# Shells that `dev env` writes for.
+command -v zsh >/dev/null || missing="$missing zsh"
+command -v fish >/dev/null || missing="$missing fish"
 
 [ -n "$missing" ] || exit 0
 command -v apt-get >/dev/null && [ "$(id -u)" = 0 ] || exit 0
@@ -33,6 +36,7 @@ DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $mi
 
 if [ -d /run/systemd/system ]; then
 	for package in $missing; do
-		[ "$package" = maven ] || systemctl disable --quiet "$package"
+		case $package in maven | zsh | fish) continue ;; esac
+		systemctl disable --quiet "$package"
 	done
 fi

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from prismctl.domain.service import CheckType, HealthCheck
 from prismctl.errors import RejectedError
 from prismctl.files.service_data import ServiceData
 from prismctl.files.snapshots import Snapshots
@@ -41,11 +42,13 @@ def outcome(stream: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def counting(lab: StackLab, wait_until: Callable[..., None]) -> StackLab:
+def counting(lab: StackLab) -> StackLab:
     """A stack with a service that keeps data, one that needs it, and one that has nothing to do with it."""
-    counter = lab.python("counter", COUNTER)
+    # It is ready once it has counted, not once it lives.
+    has_counted = HealthCheck(type=CheckType.LOG, pattern="count")
+    counter = lab.python("counter", COUNTER, check=has_counted)
     lab.start_with(counter, lab.service("user", needs=("counter",)), lab.service("bystander"))
-    wait_until(lambda: (lab.paths.data / "counter/count").exists() and count_of(lab) == 1)
+    assert count_of(lab) == 1
     return lab
 
 
