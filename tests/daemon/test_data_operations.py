@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from prismctl.domain.plan import ServicePlan
     from tests.conftest import StackLab
 
 COUNTER = """
@@ -27,6 +28,12 @@ print("count", number, flush=True)
 time.sleep(1000)
 """
 """Counts its own starts, as long as its data is there."""
+
+
+def make_counter(lab: StackLab, name: str, **fields: Any) -> ServicePlan:
+    """A service that counts; it is ready once it has, not once it lives."""
+    has_counted = HealthCheck(type=CheckType.LOG, pattern="count")
+    return lab.python(name, COUNTER, check=has_counted, **fields)
 
 
 def count_of(lab: StackLab, name: str = "counter") -> int:
@@ -44,9 +51,7 @@ def outcome(stream: Any) -> dict[str, Any]:
 @pytest.fixture
 def counting(lab: StackLab) -> StackLab:
     """A stack with a service that keeps data, one that needs it, and one that has nothing to do with it."""
-    # It is ready once it has counted, not once it lives.
-    has_counted = HealthCheck(type=CheckType.LOG, pattern="count")
-    counter = lab.python("counter", COUNTER, check=has_counted)
+    counter = make_counter(lab, "counter")
     lab.start_with(counter, lab.service("user", needs=("counter",)), lab.service("bystander"))
     assert count_of(lab) == 1
     return lab
@@ -92,7 +97,7 @@ def test_a_snapshot_is_what_the_data_was_when_it_was_taken(counting: StackLab) -
 
 
 def test_a_start_says_whose_data_is_fresh_and_whose_was_kept(lab: StackLab) -> None:
-    plan = lab.plan(lab.python("fleeting", COUNTER), lab.python("lasting", COUNTER, persist=True))
+    plan = lab.plan(make_counter(lab, "fleeting"), make_counter(lab, "lasting", persist=True))
     lab.start()
     lab.apply(plan)
     list(lab.client.stop())
@@ -110,7 +115,7 @@ def test_a_start_says_whose_data_is_fresh_and_whose_was_kept(lab: StackLab) -> N
 def test_data_that_a_fresh_start_put_aside_comes_back(
     lab: StackLab, wait_until: Callable[..., None]
 ) -> None:
-    plan = lab.plan(lab.python("counter", COUNTER))
+    plan = lab.plan(make_counter(lab, "counter"))
     for _ in range(2):
         lab.start()
         lab.apply(plan)
