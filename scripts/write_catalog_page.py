@@ -23,6 +23,9 @@ from which this page is made.
   ships with prismctl, or a program of its name in `build/binaries` or on PATH.
 - A catalog that doesn't name the core services gets the packaged ones; `core: false` leaves them out. An entry with the name of a packaged
   service completes it: what the entry doesn't say stays as packaged.
+- `services.local.yaml` beside it (`NAME.local.yaml` beside a `NAME.yaml`) lies over it: its entries complete those of the same name, as
+  an entry completes a packaged one, and others are added. `catalog list` and `catalog validate` name both. Wherever a catalog is read,
+  the one over it is: home's, a project's, and one given with `--services`.
 - Relative paths are relative to the catalog's file. Durations are `500ms`, `10s`, `2m`, or seconds.
 
 ## Values from elsewhere

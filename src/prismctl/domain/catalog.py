@@ -45,7 +45,7 @@ from prismctl.domain.written_dependencies import Dependencies
 from prismctl.domain.written_ports import OnePort, PortReference, SeveralPorts
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from prismctl.domain.document import Path
     from prismctl.domain.problems import Place
@@ -255,18 +255,33 @@ def catalog_schema() -> dict[str, Any]:
     }
 
 
-def read_catalog(document: Document, *, base: Catalog | None = None) -> Catalog:
+def read_overlay(document: Document, base: Catalog) -> Catalog:
+    """A catalog with another file over it, which is there for nothing else.
+
+    Raises:
+        ConfigError: the overlay has mistakes; all of them, each with its place.
+    """
+    catalog = read_catalog(document, base=base, keys=("services",))
+    sources = (base.file, document.file)
+    name = document.file.rpartition("/")[2]
+    return dataclasses.replace(catalog, file=f"{base.file} + {name}", sources=sources)
+
+
+def read_catalog(
+    document: Document, *, base: Catalog | None = None, keys: Sequence[str] = ()
+) -> Catalog:
     """The catalog that a document describes.
 
     Args:
         document: has a list of services.
         base: a catalog that the document adds to and changes, rather than standing for itself.
+        keys: the only ones that the document may have, where there is a base; without them, others have read it.
 
     Raises:
         ConfigError: it has mistakes; all of them, each with its place.
     """
     report = Report(document)
-    reader = _CatalogReader(report, base)
+    reader = _CatalogReader(report, base, keys)
     definitions = reader.read(document.tree)
     entries = {name: (document, index) for name, index in reader.entries.items()}
     if base is not None:
@@ -282,7 +297,8 @@ def read_catalog(document: Document, *, base: Catalog | None = None) -> Catalog:
         )
     _check_references(catalog, reader)
     report.problems.found.sort(key=lambda problem: (problem.line, problem.column))
-    report.problems.raise_if_any(hint=VALIDATE_HINT.format(file=document.file))
+    whole = base.file if base is not None and keys else document.file
+    report.problems.raise_if_any(hint=VALIDATE_HINT.format(file=whole))
     return catalog
 
 
@@ -314,9 +330,10 @@ def _is_written(catalog: Catalog, service: ServiceName, path: Path) -> bool:
 class _CatalogReader:
     """Reads the services of one document, and then checks them against each other."""
 
-    def __init__(self, report: Report, base: Catalog | None) -> None:
+    def __init__(self, report: Report, base: Catalog | None, keys: Sequence[str] = ()) -> None:
         self.report = report
         self.base = base
+        self.keys = keys
         self.definitions: dict[ServiceName, ServiceDefinition] = {}
         self.entries: dict[ServiceName, int] = {}
         self.flawed: set[str] = set()
@@ -361,11 +378,12 @@ class _CatalogReader:
 
     def _foundation(self, tree: dict[Any, Any]) -> dict[ServiceName, ServiceDefinition]:
         """The services that are there without being named in the document."""
+        known = tuple(CATALOG.keys) if self.base is None else self.keys
+        for key in tree if known else ():
+            if key not in known and not str(key).startswith("x-"):
+                self.report.unknown_key((key,), known)
         if self.base is not None:
             return dict(self.base.services)
-        for key in tree:
-            if key not in CATALOG.keys and not str(key).startswith("x-"):
-                self.report.unknown_key((key,), CATALOG.keys)
         core = tree.get("core")
         if core is None or CATALOG.keys["core"].shape.read(core, ("core",), self.report) is True:
             return {definition.name: definition for definition in CORE}

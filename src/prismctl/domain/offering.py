@@ -22,7 +22,9 @@ class Catalog:
     services: Mapping[ServiceName, ServiceDefinition]
     """In the file's order."""
     file: str
-    """As the user would name it."""
+    """As the user would name it; with an overlay, both."""
+    sources: tuple[str, ...] = ()
+    """The catalog's file and the overlay over it, each as the user would name it; empty without an overlay."""
     directory: str = ""
     """Absolute; relative paths in the catalog start here."""
     is_generated: bool = False
@@ -52,6 +54,6 @@ class Catalog:
     def place(self, name: str, *path: str | int) -> Place:
         """Where a part of a service's entry stands; the file alone where that is not known."""
         if name not in self.entries:
-            return NOWHERE if self.is_generated else Place(self.file)
+            return NOWHERE if self.is_generated else Place((*self.sources, self.file)[0])
         document, index = self.entries[ServiceName(name)]
         return document.place_of_value(("services", index, *path))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from prismctl.domain.offering import Catalog
 from prismctl.domain.packaged import PACKAGED, render_catalog
 from prismctl.errors import PrismError
-from prismctl.files.catalog_names import catalog_stamp, remember_names
+from prismctl.files.catalog_names import catalog_stamp, find_overlay, remember_names
 from prismctl.files.text import name_for_people, read_text
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ SCHEMA_FILE_NAME: Final = "services.schema.json"
 
 
 def load_catalog(home: Home, path: Path | None = None, *, creates: bool = True) -> Catalog:
-    """The catalog of a home, or that of a file given for one call.
+    """The catalog of a home, or that of a file given for one call; with what lies over it in a file beside it.
 
     With ``creates`` off, a home that has none stays as it is, and the packaged one is taken.
 
@@ -32,18 +32,34 @@ def load_catalog(home: Home, path: Path | None = None, *, creates: bool = True) 
         ensure_catalog(home)
     if path is not None:
         return _read(path)
-    if not home.catalog.exists():
-        return _untouched(home.catalog)
     stamp = catalog_stamp(home.catalog)
-    catalog = _read(home.catalog)
+    if not stamp:
+        return _untouched(home.catalog)
+    catalog = _read(home.catalog, is_missing=not home.catalog.exists())
     remember_names(home, catalog.names, stamp=stamp)
     return catalog
 
 
-def _read(path: Path) -> Catalog:
-    text = read_text(path)
+def _read(path: Path, *, is_missing: bool = False) -> Catalog:
+    """The catalog of a file, or the one that the file would be made with, and what lies over it."""
+    packaged = render_catalog()
+    text = packaged if is_missing else read_text(path)
     # Where nobody has edited it, what it says is known, and no YAML has to be parsed.
-    return _untouched(path) if text == render_catalog() else parse_catalog(text, path)
+    catalog = _untouched(path) if text == packaged else parse_catalog(text, path)
+    overlay = find_overlay(path)
+    return _put_over(catalog, overlay) if overlay.exists() else catalog
+
+
+def _put_over(catalog: Catalog, overlay: Path) -> Catalog:
+    """The catalog with a file over it; one in which nothing is written changes nothing."""
+    from prismctl.domain.catalog import read_overlay
+    from prismctl.files.yaml import parse_document
+
+    text = read_text(overlay)
+    lines = (line.strip() for line in text.splitlines())
+    if all(not line or line.startswith("#") for line in lines):
+        return catalog
+    return read_overlay(parse_document(text, overlay), catalog)
 
 
 def _untouched(path: Path) -> Catalog:

@@ -19,13 +19,25 @@ if TYPE_CHECKING:
 FILE_NAME: Final = "catalog-names"
 
 
+def find_overlay(path: Path) -> Path:
+    """Where the file is looked for that lies over a catalog: ``services.local.yaml`` beside ``services.yaml``."""
+    return path.with_name(f"{path.stem}.local{path.suffix}")
+
+
 def catalog_stamp(path: Path) -> str:
-    """What changes whenever the file, or the way it is read, does; empty where there is no file."""
+    """What changes whenever the catalog, or the way it is read, does; empty where there is none, nor an overlay."""
+    stamps = [_file_stamp(each) for each in (path, find_overlay(path))]
+    if not any(stamps):
+        return ""
+    return " + ".join([f"{__version__} {stamps[0]}", *stamps[1:]]).removesuffix(" + ")
+
+
+def _file_stamp(path: Path) -> str:
     try:
         found = os.stat(path)  # noqa: PTH116 - the same, without another layer on the way to the tab key
     except OSError:
         return ""
-    return f"{__version__} {found.st_ino} {found.st_size} {found.st_mtime_ns}"
+    return f"{found.st_ino} {found.st_size} {found.st_mtime_ns}"
 
 
 def recall_names(home: Home) -> list[str] | None:

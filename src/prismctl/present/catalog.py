@@ -38,6 +38,7 @@ def render_catalog_list(catalog: Catalog) -> dict[str, Any]:
     return {
         "schema": SCHEMA_VERSION,
         "file": catalog.file,
+        "sources": list(catalog.sources or (catalog.file,)),
         "services": [render_service(each) for each in catalog.services.values()],
     }
 
@@ -54,7 +55,11 @@ def catalog_lines(catalog: Catalog, *, width: int) -> list[Line]:
         )
         for each in catalog.services.values()
     ]
-    return table_lines(("SERVICE", "TYPE", "PORT", "ALWAYS", "WHAT IT IS"), rows, width=width)
+    lines = table_lines(("SERVICE", "TYPE", "PORT", "ALWAYS", "WHAT IT IS"), rows, width=width)
+    if catalog.sources:
+        # An overlay is easily forgotten, and nothing else of a list says where it comes from.
+        lines += [(), line(Span(f"from {clean(catalog.file)}", Tone.MUTED))]
+    return lines
 
 
 def service_lines(definition: ServiceDefinition, *, width: int) -> list[Line]:
