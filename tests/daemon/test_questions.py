@@ -20,6 +20,8 @@ from prismctl.files.paths import StackPaths
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from prismctl.probes.question import Question
+
 
 @pytest.mark.parametrize("type_", [CheckType.EXEC, CheckType.HTTP, CheckType.LOG, CheckType.REDIS])
 @pytest.mark.parametrize("password", ["", "unsaid"])
@@ -37,6 +39,39 @@ def test_a_question_knows_what_its_answer_must_not_contain(
         secrets=frozenset({"KEY"}),
         check=HealthCheck(type=type_, command=("true",), pattern="x", password=password),
     )
+    question = ask_of(tmp_path, service)
+
+    assert question.secrets == {"hidden", password} - {""}
+    assert question.password == password
+
+
+@pytest.mark.parametrize(
+    ("check", "user"),
+    [
+        (HealthCheck(type=CheckType.POSTGRES, password="unsaid"), "app"),
+        (HealthCheck(type=CheckType.POSTGRES, password="unsaid", user="me"), "me"),
+        (HealthCheck(type=CheckType.POSTGRES), ""),
+        (HealthCheck(type=CheckType.NATS, password="token"), ""),
+    ],
+)
+def test_postgres_is_asked_with_a_password_as_whom_it_lets_in(
+    tmp_path: Path, check: HealthCheck, user: str
+) -> None:
+    service = ServicePlan(
+        name=ServiceName("db"),
+        type=ServiceType.BACKEND,
+        source="--with",
+        runtime=Runtime.NATIVE,
+        runtime_reason="",
+        command=("sleep", "1"),
+        env={"POSTGRES_USER": "app", "NATS_USER": "app"},
+        check=check,
+    )
+    assert ask_of(tmp_path, service).user == user
+
+
+def ask_of(tmp_path: Path, service: ServicePlan) -> Question:
+    """What the only instance of a service is to be asked."""
     plan = StackPlan(
         stack=StackName("default"),
         engine=EngineName.LOCAL,
@@ -45,9 +80,6 @@ def test_a_question_knows_what_its_answer_must_not_contain(
         services=(service,),
     )
     seen = InstanceObservation(key=InstanceKey(service.name, 0), phase=Phase.RUNNING, run="1")
-
     question = find_question(seen, service, plan, StackPaths(tmp_path, "default"))
-
     assert question is not None
-    assert question.secrets == {"hidden", password} - {""}
-    assert question.password == password
+    return question

@@ -54,6 +54,7 @@ def plan(
         runtime=runtime,
         replaces_taken_ports=True,
         persist=persist,
+        password_of="made for {}".format,
     )
     found = resolve_plan(
         selection,
@@ -92,6 +93,24 @@ def test_postgres_waits_for_the_disk_only_where_data_persists(runtime: Runtime) 
 def test_nothing_is_said_of_a_postgres_that_waits_for_the_disk_by_itself() -> None:
     own = plan("postgres", Runtime.NATIVE, command=("postgres", "-D", "${self.data}"))
     assert describe_durability([own]) == ()
+
+
+@pytest.mark.parametrize("runtime", [Runtime.NATIVE, Runtime.CONTAINER])
+def test_postgres_asks_for_the_password_of_its_stack(runtime: Runtime) -> None:
+    postgres = plan("postgres", runtime)
+    assert postgres.env == {"POSTGRES_PASSWORD": "made for postgres"}
+    assert postgres.secrets == {"POSTGRES_PASSWORD"}
+    assert postgres.check is not None
+    assert postgres.check.password == "made for postgres"
+
+
+@pytest.mark.parametrize("env", [{}, {"POSTGRES_PASSWORD": "${WORD:-own}"}])
+def test_a_postgres_without_a_password_of_the_stack_is_asked_without_one(
+    env: dict[str, str],
+) -> None:
+    check = plan("postgres", Runtime.NATIVE, env=env).check
+    assert check is not None
+    assert check.password == ""
 
 
 def test_a_postgres_for_few_clients_keeps_none_of_them_for_superusers() -> None:

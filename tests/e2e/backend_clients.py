@@ -32,19 +32,29 @@ def redis(address: str, *words: str) -> list[str]:
     return [line.lstrip("+:") for line in lines[:-2] if line[:1] not in {"$", "*"}]
 
 
-def postgres(address: str, sql: str) -> str:
-    """What a statement answers, as plain text."""
-    host, port = _split(address)
+def postgres(server: str, sql: str) -> str:
+    """What a statement answers, as plain text.
+
+    Args:
+        server: its URL, or the address of one that lets everybody in.
+        sql: the statement.
+    """
+    done = run_psql(server, sql)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def run_psql(server: str, sql: str) -> subprocess.CompletedProcess[str]:
+    """Have the client execute a statement; it asks nobody for a password."""
+    url = server if "://" in server else f"postgresql://postgres@{server}/postgres"
     psql = Path(find_program("postgres")).resolve().with_name("psql")
-    done = subprocess.run(
-        (psql, "-h", host, "-p", str(port), "-U", "postgres", "-Atqc", sql),
+    return subprocess.run(
+        (psql, "-w", "-Atqc", sql, url),
         capture_output=True,
         text=True,
         timeout=SECONDS,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
 
 
 class Nats:

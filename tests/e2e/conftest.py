@@ -97,6 +97,10 @@ class Shell:
         port = next(s for s in self.status()["services"] if s["name"] == service)["ports"][0]
         return f"{port['host']}:{port['port']}"
 
+    def variable(self, name: str) -> str:
+        """One of those that `dev env` gives to programs."""
+        return self.type(f'printf %s "${name}"')
+
 
 @pytest.fixture(params=["local", "nomad"])
 def engine(request: pytest.FixtureRequest) -> str:

@@ -11,9 +11,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from prismctl.machine import find_program
+from tests.e2e.backend_clients import postgres, run_psql
 from tests.free_ports import take_port
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.e2e.conftest import Shell
 
 pytestmark = [
@@ -146,14 +150,103 @@ def test_passwords_are_in_no_command_line_job_log_or_document(store: Store) -> N
     assert lab.paths.secrets.stat().st_mode & 0o777 == 0o600
     assert password in store.shell.run("dev", "env")
 
-    shown = [said, *(store.shell.run("dev", *words.split()) for words in SHOWN)]
-    shown += [command for _, command in lab.own_processes()]
-    if store.engine == "nomad":
-        shown.append(store.shell.type("nomad job inspect prism-stack-" + lab.paths.name))
-    shown += [path.read_text(errors="replace") for path in lab.paths.logs.iterdir()]
-    shown += [lab.paths.daemon_log.read_text(), lab.paths.events.read_text()]
+    shown = [said, *all_that_is_shown(store.shell, store.engine)]
     assert not [text for text in shown if password in text]
     store.shell.run("dev", "stop")
 
 
+def all_that_is_shown(shell: Shell, engine: str) -> list[str]:
+    """What can be read of a stack that runs, by whoever looks."""
+    lab = shell.lab
+    shown = [shell.run("dev", *words.split()) for words in SHOWN]
+    shown += [command for _, command in lab.own_processes()]
+    if engine == "nomad":
+        shown.append(shell.type("nomad job inspect prism-stack-" + lab.paths.name))
+    shown += [path.read_text(errors="replace") for path in lab.paths.logs.iterdir()]
+    return [*shown, lab.paths.daemon_log.read_text(), lab.paths.events.read_text()]
+
+
 SHOWN = ("status", "status -o text", "events", "logs", "start --dry-run -o json", "data list")
+
+
+@pytest.fixture
+def start_postgres(shell: Shell, engine: str) -> Callable[..., str]:
+    """Starts the packaged PostgreSQL as a program of this machine, and says what the start said."""
+    if not find_program("postgres", shell.environment):
+        pytest.fail("postgres is not there: `make backends` installs it")
+    shell.lab.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (shell.lab.home / "config.yaml").write_text("runtime: native\n", encoding="utf-8")
+    file = shell.lab.home.parent / "services.yaml"
+    entry = {"name": "postgres", "default": True, "port": take_port()}
+    file.write_text(json.dumps({"core": False, "services": [entry]}))
+    words = ("dev", "start", "--engine", engine, "--services", str(file), "--no-dashboard")
+    return lambda *options: shell.run(*words, *options)
+
+
+@pytest.mark.timeout(300)
+def test_postgres_lets_in_who_knows_its_password_and_shows_it_to_nobody(
+    shell: Shell, engine: str, start_postgres: Callable[..., str]
+) -> None:
+    said = start_postgres()
+    password = json.loads(shell.lab.paths.secrets.read_text())["postgres"]
+    url = shell.variable("DATABASE_URL")
+    assert f":{password}@" in url
+
+    assert postgres(url, "select 1") == "1"
+    assert "no password supplied" in run_psql(url.replace(f":{password}", ""), "select 1").stderr
+    wrong = run_psql(url.replace(password, f"{password}x"), "select 1")
+    assert 'password authentication failed for user "postgres"' in wrong.stderr
+    assert wrong.returncode != 0
+    (service,) = shell.status()["services"]
+    assert service["state"] == "healthy"
+    catalog = shell.run("dev", "catalog", "show", "postgres")
+    shown = [said, catalog, *all_that_is_shown(shell, engine)]
+    assert not [text for text in shown if password in text]
+    assert url in shell.run("dev", "status", "--show-secrets")
+    shell.run("dev", "stop")
+
+
+@pytest.mark.timeout(300)
+def test_a_snapshot_of_postgres_brings_its_password_with_it(
+    shell: Shell, start_postgres: Callable[..., str]
+) -> None:
+    start_postgres()
+    first = shell.variable("DATABASE_URL")
+    postgres(first, "create table kept (value text); insert into kept values ('kept')")
+    shell.run("dev", "data", "snapshot", "--name", "first", "--yes")
+    shell.run("dev", "stop")
+    shell.lab.paths.secrets.unlink()
+    start_postgres()
+    second = shell.variable("DATABASE_URL")
+    assert second != first
+    shell.run("dev", "stop")
+
+    shell.run("dev", "data", "restore", "--name", "first")
+    start_postgres()
+
+    assert shell.variable("DATABASE_URL") == first
+    assert postgres(first, "select value from kept") == "kept"
+    shell.run("dev", "stop")
+
+
+@pytest.mark.timeout(300)
+def test_postgres_data_with_another_password_inside_is_given_that_of_the_stack(
+    shell: Shell, start_postgres: Callable[..., str]
+) -> None:
+    start_postgres("--persist")
+    first = shell.variable("DATABASE_URL")
+    postgres(first, "create table kept (value text); insert into kept values ('kept')")
+    shell.run("dev", "stop")
+    start_postgres("--persist")
+    assert shell.variable("DATABASE_URL") == first
+    assert postgres(first, "select value from kept") == "kept"
+    shell.run("dev", "stop")
+    shell.lab.paths.secrets.unlink()
+
+    start_postgres("--persist")
+
+    second = shell.variable("DATABASE_URL")
+    assert second != first
+    assert postgres(second, "select value from kept") == "kept"
+    assert run_psql(first, "select 1").returncode != 0
+    shell.run("dev", "stop")

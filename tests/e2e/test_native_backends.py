@@ -15,6 +15,7 @@ from prismctl.client import StackCondition, find_condition
 from prismctl.errors import ExitCode
 from prismctl.machine import find_program
 from tests.e2e.backend_clients import Kafka, Nats, postgres, redis
+from tests.free_ports import take_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -88,7 +89,7 @@ class Contents:
     def write(self) -> None:
         assert redis(self.shell.address("redis"), "SET", "key", "kept") == ["OK"]
         sql = "create table kept (value text); insert into kept values ('kept')"
-        postgres(self.shell.address("postgres"), sql)
+        postgres(self.shell.variable("DATABASE_URL"), sql)
         with Nats(self.shell.address("nats")) as nats:
             nats.ask("$JS.API.STREAM.CREATE.S", STREAM)
             assert nats.ask("s.1", b"kept")["seq"] == 1
@@ -98,8 +99,8 @@ class Contents:
 
     def read(self) -> None:
         assert redis(self.shell.address("redis"), "GET", "key") == ["kept"]
-        address = self.shell.address("postgres")
-        assert postgres(address, "select value from kept") == "kept"
+        url = self.shell.variable("DATABASE_URL")
+        assert postgres(url, "select value from kept") == "kept"
         with Nats(self.shell.address("nats")) as nats:
             assert nats.ask("$JS.API.STREAM.INFO.S")["state"]["messages"] == 1
         with Kafka(self.shell.address("kafka")) as kafka:
@@ -168,14 +169,14 @@ def test_a_cluster_is_made_once_a_home_and_copied(backends: Backends) -> None:
     backends.start("local", "--with=postgres")
     (template,) = (backends.home / "cache" / "servers").glob("postgres-*[0-9a-f]")
     made_at = template.stat().st_ctime_ns
-    postgres(backends.shell.address("postgres"), "create table gone (value text)")
+    postgres(backends.shell.variable("DATABASE_URL"), "create table gone (value text)")
     backends.shell.run("dev", "stop")
 
     backends.start("local", "--with=postgres")
 
     assert template.stat().st_ctime_ns == made_at
     tables = "select count(*) from pg_tables where tablename = 'gone'"
-    assert postgres(backends.shell.address("postgres"), tables) == "0"
+    assert postgres(backends.shell.variable("DATABASE_URL"), tables) == "0"
 
 
 def test_what_a_loss_of_power_could_take_is_said_and_what_persists_is_on_the_disk(
@@ -186,13 +187,13 @@ def test_what_a_loss_of_power_could_take_is_said_and_what_persists_is_on_the_dis
     backends.start("local", "--with=postgres")
     (note,) = backends.shell.status()["notes"]
     assert note.startswith("postgres: fsync is off, because its data ends with the stack")
-    assert postgres(backends.shell.address("postgres"), show) == "off on on"
+    assert postgres(backends.shell.variable("DATABASE_URL"), show) == "off on on"
     backends.shell.run("dev", "stop")
 
-    address = backends.start_with("postgres", persist=True)
+    backends.start_with("postgres", persist=True)
 
     assert backends.shell.status()["notes"] == []
-    assert postgres(address, show) == "on on on"
+    assert postgres(backends.shell.variable("DATABASE_URL"), show) == "on on on"
 
 
 def test_data_of_another_postgres_is_left_alone_with_a_sentence(backends: Backends) -> None:
@@ -232,10 +233,54 @@ def test_redis_logs_every_write_unless_told_otherwise_and_takes_no_snapshots(
 
 def test_postgres_is_told_what_is_set(backends: Backends) -> None:
     config = {"shared_buffers_mb": 24, "max_connections": 2}
-    address = backends.start_with("postgres", config=config)
+    backends.start_with("postgres", config=config)
 
-    assert postgres(address, "show shared_buffers") == "24MB"
-    assert postgres(address, "show max_connections") == "2"
+    url = backends.shell.variable("DATABASE_URL")
+    assert postgres(url, "show shared_buffers") == "24MB"
+    assert postgres(url, "show max_connections") == "2"
+
+
+def test_postgres_lets_everybody_in_where_the_catalog_says_so(backends: Backends) -> None:
+    address = backends.start_with("postgres", env={"POSTGRES_HOST_AUTH_METHOD": "trust"})
+
+    assert postgres(address, "select 1") == "1"
+    assert postgres(backends.shell.variable("DATABASE_URL"), "select 1") == "1"
+
+
+def test_a_postgres_of_ones_own_is_prepared_as_the_catalog_says(backends: Backends) -> None:
+    address = backends.start_with(
+        "database",
+        driver="postgres",
+        port=take_port(),
+        command=[
+            *("postgres", "-D", "${self.data}", "-p", "${self.port}"),
+            *("-c", "listen_addresses=${self.host}", "-c", "unix_socket_directories="),
+        ],
+        native={
+            "init": ["initdb", "-D", "${self.data}", "-U", "postgres", "--auth=trust"],
+            "user": "postgres",
+        },
+        health_check={"type": "postgres"},
+    )
+
+    assert postgres(address, "select 1") == "1"
+
+
+def test_postgres_makes_the_user_and_the_database_that_it_is_told(backends: Backends) -> None:
+    env = {"POSTGRES_USER": "o'Hara", "POSTGRES_PASSWORD": "p' w\\$$ü", "POSTGRES_DB": 'my "db"'}
+    for _ in range(2):
+        backends.start_with("postgres", env=env, persist=True)
+        url = backends.shell.variable("DATABASE_URL")
+        assert postgres(url, "select current_user, current_database()") == 'o\'Hara|my "db"'
+        assert backends.service("postgres")["state"] == "healthy"
+        backends.shell.run("dev", "stop")
+
+    user = {"POSTGRES_USER": "another"}
+    backends.start_with("postgres", env=user, persist=True)
+
+    url = backends.shell.variable("DATABASE_URL")
+    assert postgres(url, "select current_user, current_database()") == "another|another"
+    assert backends.service("postgres")["state"] == "healthy"
 
 
 def test_nats_is_told_what_is_set(backends: Backends) -> None:

@@ -12,7 +12,11 @@ from prismctl.domain.service import DEFAULT_STACK, Runtime, ServiceName, Service
 from prismctl.files.kafka_home import find_libs, read_kafka_version
 from prismctl.files.paths import Home
 from prismctl.runtime.command import render_command
-from prismctl.runtime.servers import kafka_archive_here, postgres_check_here
+from prismctl.runtime.servers import (
+    kafka_archive_here,
+    postgres_check_here,
+    postgres_password_here,
+)
 
 
 @pytest.fixture
@@ -117,6 +121,33 @@ def test_postgres_is_looked_at_first_and_its_data_is_a_copy(tmp_path: Path) -> N
     assert words[:4] == [sys.executable, "-I", "-S", postgres_check_here.__file__]
     assert words[-3:] == ["/bin/true", "-D", data]
     assert any(word.startswith(f"{tmp_path}/cache/servers/postgres-") for word in words)
+
+
+def test_postgres_is_given_its_password_by_the_environment_alone(tmp_path: Path) -> None:
+    data = str(Home(tmp_path).stack("default").data / "postgres")
+    command = ("/bin/true", "-D", data)
+    init = ("/bin/echo", "-D", data, "--auth-host=scram-sha-256")
+    env = {"POSTGRES_PASSWORD": "s3cret"}
+    words = render(tmp_path, "postgres", *command, init=init, env=env)
+    script = words.index(postgres_password_here.__file__)
+    assert words[script + 1 :] == [data, "0", "1", *command]
+    assert "s3cret" not in " ".join(words)
+    assert postgres_password_here.__file__ not in render(
+        tmp_path, "postgres", *command, init=init, env={}
+    )
+
+
+def test_a_postgres_that_lets_everybody_in_has_a_template_of_its_own(tmp_path: Path) -> None:
+    data = str(Home(tmp_path).stack("default").data / "postgres")
+    init = ("/bin/echo", "-D", data, "--auth-host=scram-sha-256")
+
+    def words(**env: str) -> list[str]:
+        return render(tmp_path, "postgres", "/bin/true", "-D", data, init=init, env=env)
+
+    trusting = words(POSTGRES_HOST_AUTH_METHOD="trust")
+    assert "--auth-host=trust" in trusting
+    template = next(word for word in trusting if "/cache/servers/postgres-" in word)
+    assert template not in words()
 
 
 def test_a_file_of_settings_is_written_before_the_start(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from prismctl.domain.endpoints import PROTOCOLS
 from prismctl.domain.observation import Phase
 from prismctl.domain.plan import LOOPBACK
 from prismctl.domain.replicas import plan_replica
@@ -64,7 +65,7 @@ def find_question(
         command=command,
         env=render_environment(own, seen.key.replica, plan) if is_exec else {},
         directory=str(data) if is_container else own.working_directory or str(data),
-        user=check.user,
+        user=_find_user(own, check),
         password=check.password,
         jetstream=check.jetstream,
         pattern=check.pattern,
@@ -84,6 +85,13 @@ def find_question(
 def _secrets_of(service: ServicePlan, check: HealthCheck) -> frozenset[str]:
     values = {service.env[name] for name in service.secrets & service.env.keys()}
     return frozenset(values | {check.password} if check.password else values)
+
+
+def _find_user(service: ServicePlan, check: HealthCheck) -> str:
+    """Who asks: with a password and no name, whom PostgreSQL was told to let in."""
+    if check.type is CheckType.POSTGRES and check.password and not check.user:
+        return service.env.get(PROTOCOLS[check.type].user_key, "")
+    return check.user
 
 
 def _host_of(service: ServicePlan, number: int | str | None) -> str:

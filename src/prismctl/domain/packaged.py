@@ -143,8 +143,8 @@ OTHERS: Final = (
         driver="postgres",
         ports=(PortDefinition(name="db", number=5432),),
         container="postgres:16-alpine",
-        # A random password would only be one more thing to look up: it listens on loopback and holds test data.
-        env={"POSTGRES_HOST_AUTH_METHOD": "trust"},
+        # Who is let in as a superuser can run programs.
+        env={"POSTGRES_PASSWORD": "${self.password}"},
         args=("postgres", "-c", "shared_buffers=16MB", "-c", "fsync=off"),
         volumes=("${self.data}:/var/lib/postgresql/data",),
         program_version=">=12",
@@ -169,7 +169,9 @@ OTHERS: Final = (
             "${self.data}",
             "-U",
             "postgres",
-            "--auth=trust",
+            # No password is in what is copied: each stack's own is put in before the server starts.
+            "--auth-local=peer",
+            "--auth-host=scram-sha-256",
             "--no-instructions",
             "--wal-segsize=1",
             "-E",
@@ -177,7 +179,12 @@ OTHERS: Final = (
             "--locale=C",
         ),
         user="postgres",
-        health_check=HealthCheck(type=CheckType.POSTGRES, port="db"),
+        # Empty where an entry gives the server a password of its own, or none.
+        health_check=HealthCheck(
+            type=CheckType.POSTGRES,
+            port="db",
+            password="${self.password:-}",  # noqa: S106 - a reference
+        ),
         resources=Resources(cpu_mhz=300, memory_mb=256),
     ),
     ServiceDefinition(
