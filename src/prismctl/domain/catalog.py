@@ -186,6 +186,13 @@ SERVICE: Final = Fields(
         ),
         "type": Key(OneOf("type", tuple(ServiceType)), "where it is listed"),
         "description": Key(Text(is_empty_allowed=True), "one line for the picker"),
+        "tags": Key(
+            ListOf(
+                Text(NAME_PATTERN, "a tag (lower case letters, digits and `-`, at most 63)"),
+                is_single_allowed=True,
+            ),
+            "words to find it by",
+        ),
         "driver": Key(Text(), "what a backend speaks; says which `config` there is"),
         "required": Key(Flag(), "part of every stack"),
         "default": Key(Flag(), "part of a stack for which nothing else is chosen"),
@@ -220,6 +227,10 @@ SERVICE: Final = Fields(
             ListOf(Text(), is_single_allowed=True), "keys of `env` whose values are shown nowhere"
         ),
         "volumes": Key(ListOf(Text()), "`HOST:CONTAINER`; relative to the catalog"),
+        "watch": Key(
+            ListOf(Text(), is_single_allowed=True),
+            "files and directories that it is made from; relative to the catalog",
+        ),
         "health_check": Key(HEALTH_CHECK, "how to find out whether it is ready"),
         "min_uptime": Key(
             Duration(is_zero_allowed=True),

@@ -53,6 +53,7 @@ _FIELDS: Final = {
         name: name
         for name in (
             "description",
+            "tags",
             "driver",
             "required",
             "default",
@@ -148,9 +149,30 @@ def _locate_all(given: Mapping[str, Any], path: Path, report: Report) -> dict[st
             report.value((*path, "command"), "command is empty")
     if "working_directory" in given:
         located["working_directory"] = locate(given["working_directory"], directory)
+    if "watch" in given:
+        located["watch"] = tuple(locate(each, directory) for each in given["watch"])
+        _check_watched(located["watch"], given, path, report)
     if "volumes" in given:
         located["volumes"] = tuple(_locate_volume(volume, directory) for volume in given["volumes"])
     return located
+
+
+def _check_watched(
+    located: Sequence[str], given: Mapping[str, Any], path: Path, report: Report
+) -> None:
+    """Watched paths are plain ones: nothing is replaced in them, and no pattern is understood."""
+    seen: set[str] = set()
+    for index, (place, written) in enumerate(zip(located, given["watch"], strict=True)):
+        where = (*path, "watch", index)
+        if MARK in written:
+            report.value(where, f"watch `{written}` has a reference; only paths are watched")
+        elif any(letter in written for letter in "*?["):
+            report.value(
+                where, f"watch `{written}` is a pattern; a directory is watched with all in it"
+            )
+        elif place in seen:
+            report.value(where, f"watch `{written}` is there twice")
+        seen.add(place)
 
 
 def _take_over(packaged: ServiceDefinition, given: Mapping[str, Any]) -> ServiceDefinition:

@@ -134,6 +134,8 @@ class ServiceDefinition:
     name: ServiceName
     type: ServiceType = ServiceType.APPLICATION
     description: str = ""
+    tags: tuple[str, ...] = ()
+    """Words to find it by."""
     driver: str = ""
     """What a backend speaks (memory, redis, postgres, nats, kafka); says which ``config`` it knows."""
     required: bool = False
@@ -154,6 +156,8 @@ class ServiceDefinition:
     secrets: frozenset[str] = frozenset()
     """Keys of ``env`` whose values are shown nowhere."""
     volumes: tuple[str, ...] = ()
+    watch: tuple[str, ...] = ()
+    """Files and directories that it is made from, absolute."""
     health_check: HealthCheck | None = None
     min_uptime_seconds: float = 0.1
     """A service without a check is healthy once it has lived this long."""

@@ -68,6 +68,7 @@ def service_lines(definition: ServiceDefinition, *, width: int) -> list[Line]:
     facts = {
         "what it is": definition.description,
         "type": definition.type.value,
+        "tags": ", ".join(definition.tags),
         "runtime": definition.runtime.value if definition.runtime else "auto",
         "command": shlex.join(definition.command),
         "container": definition.container,
@@ -97,6 +98,7 @@ def service_lines(definition: ServiceDefinition, *, width: int) -> list[Line]:
             for name, value in definition.env.items()
         ),
         "volumes": ", ".join(definition.volumes),
+        "made from": ", ".join(definition.watch),
         "keeps data": "yes" if definition.persist else "",
         "replicas": str(definition.replicas) if definition.replicas != 1 else "",
     }
