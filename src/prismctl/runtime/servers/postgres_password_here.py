@@ -88,6 +88,8 @@ def execute(statements: str, data: Path, program: list[str], *, syncs: bool) -> 
 
 def main(data: Path, count: int, command: list[str], *, syncs: bool) -> NoReturn:
     """Set the password, then execute the command in place of this process; never returns."""
+    # A stop may come at any moment, and has nothing to tell.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
         statements = find_statements(data, os.environ)
         fault = execute(statements, data, command[:count], syncs=syncs) if statements else ""
@@ -96,8 +98,8 @@ def main(data: Path, count: int, command: list[str], *, syncs: bool) -> NoReturn
     if fault:
         sys.stderr.write(f"cannot set the password in {data}: {fault}\n")
         sys.exit(EXIT_NO_PASSWORD)
-    # Python changes these, and a new program would inherit that.
-    for each in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT):
+    # Python ignores these two, and a new program would inherit that.
+    for each in (signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(each, signal.SIG_DFL)
     os.execv(command[0], command)  # noqa: S606 - the command is the whole point
 
