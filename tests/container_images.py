@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import os
 import random
 import re
@@ -37,6 +38,10 @@ class ImageShop:
         self._made.append(name)
         return name
 
+    def load(self, archive: bytes) -> None:
+        """Have an image here that is whole, with its name."""
+        self._call("load", data=archive)
+
     def clear(self) -> None:
         for name in self._made:
             self._call("rmi", "--force", name)
@@ -62,6 +67,55 @@ class ImageShop:
         )
         assert done.returncode == 0, done.stderr.decode()
         return done.stdout.decode().strip()
+
+
+@contextlib.contextmanager
+def separate_podman() -> Iterator[dict[str, str]]:
+    """A Podman that nobody else uses, with a storage, a network and locks of its own; its variables."""
+    number = random.randrange(1, 255)  # noqa: S311 - nobody has to be kept from guessing it
+    place = Path(tempfile.mkdtemp(prefix="prism-podman-"))
+    network = f"prism-test-{number}"
+    environment = {
+        "CONTAINERS_STORAGE_CONF": str(place / "storage.conf"),
+        "CONTAINERS_CONF": str(place / "containers.conf"),
+    }
+    (place / "storage.conf").write_text(
+        f'[storage]\ndriver = "overlay"\ngraphroot = "{place}/graph"\nrunroot = "{place}/run"\n'
+    )
+    (place / "containers.conf").write_text(
+        f'[engine]\nlock_type = "file"\ntmp_dir = "{place}/tmp"\n'
+        f'[network]\nnetwork_backend = "netavark"\nnetwork_config_dir = "{place}/networks"\n'
+        f'default_network = "{network}"\n'
+    )
+    described = {
+        "name": network,
+        "id": uuid.uuid4().hex * 2,
+        "driver": "bridge",
+        "network_interface": network,
+        "created": "2026-01-01T00:00:00Z",
+        "subnets": [{"subnet": f"10.214.{number}.0/24", "gateway": f"10.214.{number}.1"}],
+        "ipam_options": {"driver": "host-local"},
+    }
+    (place / "networks").mkdir()
+    (place / "networks" / f"{network}.json").write_text(json.dumps(described))
+    try:
+        yield environment
+    finally:
+        subprocess.run(
+            ("podman", "rm", "--all", "--force", "--time", "0"),
+            env={**os.environ, **environment},
+            check=True,
+            capture_output=True,
+        )
+        for mount in mounts_below(place):
+            subprocess.run(("umount", mount), check=True)
+        shutil.rmtree(place)
+
+
+def mounts_below(place: Path) -> list[str]:
+    """What is mounted somewhere in a directory, the innermost first."""
+    fields = (line.split() for line in Path("/proc/self/mountinfo").read_text().splitlines())
+    return [each[4] for each in fields if Path(each[4]).is_relative_to(place)][::-1]
 
 
 @contextlib.contextmanager

@@ -229,6 +229,22 @@ def test_a_dry_run_touches_nothing(prismctl: Any, home: Home) -> None:
     assert not home.directory.exists()
 
 
+def test_a_start_that_cannot_have_a_container_names_the_option_that_does_without(
+    prismctl: Any, tmp_path: Path
+) -> None:
+    box = {"name": "box", "default": True, "container": "localhost/nowhere:1", "command": ["sleep"]}
+    catalog = tmp_path / "mine.yaml"
+    catalog.write_text(json.dumps({"core": False, "services": [box]}), encoding="utf-8")
+    words = (*("dev", "start", "--engine=local", "--dry-run"), f"--services={catalog}")
+
+    refused = prismctl(*words, "--runtime=container")
+    assert refused.code == 3
+    assert "`--runtime native` runs `sleep` instead" in refused.err
+
+    (planned,) = prismctl(*words, "--runtime", "native", "-o", "json").document["services"]
+    assert (planned["runtime"], planned["runtime_reason"]) == ("native", "asked for")
+
+
 @pytest.mark.parametrize(
     ("typed", "meant"),
     [

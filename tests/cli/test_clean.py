@@ -206,22 +206,23 @@ def test_images_and_packages_go_by_the_programs_that_brought_them(
 ) -> None:
     programs = tmp_path / "programs"
     told = tmp_path / "told"
-    script(programs, "podman", f'echo "podman $*" >> {told}')
+    for tool in ("podman", "docker"):
+        script(programs, tool, f'echo "{tool} $*" >> {told}')
     script(programs, "dpkg", f'echo "dpkg $*" >> {told}')
     script(programs, "sudo", '[ "$1" = -n ] && shift; exec "$@"')
     monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
     home.directory.mkdir()
-    image = "a" * 64
+    image, other = "a" * 64, f"sha256:{'b' * 64}"
     packages = InstalledPackages(manager="apt", names=("podman", "crun"))
-    write_manifest(home, with_packages(Manifest(images=(image,)), packages))
+    write_manifest(home, with_packages(Manifest(images=(image, other)), packages))
     trial = prismctl("dev", "clean", "--all", "--dry-run")
     assert "dpkg --purge podman crun" in trial.out
     assert not told.exists()
     answer = prismctl("dev", "clean", "--all", "--yes", "-o", "json")
     assert answer.code == 0, answer.out
     assert told.read_text().splitlines() == [
-        f"podman image exists {image}",
         f"podman rmi {image}",
+        f"docker rmi {other}",
         "dpkg --purge podman crun",
     ]
     assert answer.document["removed_packages"] == ["podman", "crun"]

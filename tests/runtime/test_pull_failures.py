@@ -22,6 +22,16 @@ TOOL = ContainerTool(kind=PODMAN, program="/usr/bin/podman")
             "`podman login docker.io`",
         ),
         (
+            "Error: initializing source docker://x: reading manifest 1 in x: denied: denied",
+            "the registry has no such image, or shows it only to those who log in",
+            "`podman login docker.io`",
+        ),
+        (
+            "Error: reading manifest 1 in x: received unexpected HTTP status: 503 Service Unavailable",
+            "the registry has trouble of its own",
+            "try again",
+        ),
+        (
             "Error: toomanyrequests: You have reached your pull rate limit.",
             "the registry gives no more images to this address for a while",
             "raises the limit",

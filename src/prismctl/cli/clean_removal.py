@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 import shlex
 import subprocess
 from dataclasses import dataclass, field, replace
@@ -13,13 +14,14 @@ from typing import TYPE_CHECKING, Final
 from prismctl.cli.keypress import ask_for_key
 from prismctl.cli.stopping import describe_swept, stop_stack
 from prismctl.client import StackCondition, find_condition, sweep
+from prismctl.domain.containers import DOCKER, PODMAN
 from prismctl.errors import PrismError
 from prismctl.install.cleaning.by_manifest import what_remains
 from prismctl.install.cleaning.removing import Failure, remove, remove_empty, remove_lock
 from prismctl.install.cleaning.targets import CleaningPlan, Removal
 from prismctl.install.manifest import Manifest, write_manifest
 from prismctl.install.package_managers.removal import needs_root, removal_command
-from prismctl.machine import find_tool
+from prismctl.machine import find_program, find_tool
 from prismctl.present.question import Choice
 from prismctl.present.text import line
 
@@ -33,7 +35,9 @@ if TYPE_CHECKING:
     from prismctl.install.manifest import InstalledPackages
 
 _COMMAND_SECONDS: Final = 120.0
-"""How long Podman may take to remove one image."""
+"""How long the removal of one image may take."""
+_NO_IMAGE: Final = re.compile(r"[Nn]o such image|image not known")
+"""Somebody has removed it before."""
 _PACKAGES_SECONDS: Final = 600.0
 _PACKAGE_CHOICES: Final = (Choice("y", "run it"), Choice("n", "leave the packages"))
 _REMOVERS: Final = {
@@ -162,23 +166,30 @@ def _held(paths: StackPaths | None) -> Iterator[bool]:
 
 def _remove_images(home: Home, plan: CleaningPlan, done: Done) -> None:
     """Remove the images that were pulled for this home, unless something uses them."""
-    podman = find_tool("podman", home.tools) if plan.images else None
     for image in plan.images:
+        # As each of them says it: Docker with the kind of the digest, Podman without.
+        kind = DOCKER if image.startswith("sha256:") else PODMAN
+        program = _find_remover(kind, home)
         name = f"image {image}"
-        if podman is None:
-            reason = "there is no podman to remove it with"
-            done.failed.append(Left(what=name, reason=reason, fix=f"podman rmi {image}"))
+        if not program:
+            reason = f"there is no {kind} to remove it with"
+            done.failed.append(Left(what=name, reason=reason, fix=f"{kind} rmi {image}"))
             continue
-        if _run([podman.path, "image", "exists", image])[0] == 1:
-            done.images.append(image)
-            continue
-        code, said = _run([podman.path, "rmi", image])
-        if code == 0:
+        code, said = _run([program, "rmi", image])
+        if code == 0 or _NO_IMAGE.search(said):
             done.images.append(image)
         else:
             done.failed.append(
-                Left(what=name, reason=said, fix=f"podman ps -a --filter ancestor={image}")
+                Left(what=name, reason=said, fix=f"{kind} ps -a --filter ancestor={image}")
             )
+
+
+def _find_remover(kind: str, home: Home) -> str:
+    """The program that keeps an image; empty: it is not there."""
+    if kind == DOCKER:
+        return find_program(DOCKER)
+    podman = find_tool(PODMAN, home.tools)
+    return podman.path if podman else ""
 
 
 def _remove_packages(call: Invocation, plan: CleaningPlan, done: Done) -> None:

@@ -65,7 +65,7 @@ class Manifest:
     created: tuple[str, ...] = ()
     """Paths that were made for this home, relative to it or absolute; what they hold is ours too."""
     images: tuple[str, ...] = ()
-    """Container images that were pulled for this home, by ID."""
+    """Container images that were pulled for this home, by ID: Docker's begin with ``sha256:``, Podman's do not."""
 
 
 def read_manifest(home: Home) -> Manifest:

@@ -7,18 +7,28 @@ import os
 import re
 import signal
 import subprocess
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from prismctl.domain.containers import parse_image_name
+from prismctl.domain.containers import PODMAN, parse_image_name
 from prismctl.errors import PrismError
 
 if TYPE_CHECKING:
+    from asyncio.subprocess import Process
     from collections.abc import Callable
 
     from prismctl.domain.containers import ContainerTool
 
-STALL_SECONDS: Final = 60.0
-"""A pull that says nothing for so long has come to a halt."""
+STALL_SECONDS: Final = 90.0
+"""A client that says nothing and reads nothing for so long has come to a halt; Podman waits for over a minute where a
+registry puts it off."""
+SILENT_SECONDS: Final = 900.0
+"""The same where nobody sees what is read: one layer may take that long, and nothing is said meanwhile."""
+LOOK_SECONDS: Final = 5.0
+"""How often it is asked what it has read."""
+_IDLE_BYTES: Final = 1024
+"""What a client reads in that time that only waits is less."""
 _LONGEST_LINE: Final = 1 << 16
 
 
@@ -34,8 +44,8 @@ class _Reason(NamedTuple):
 
 _REASONS: Final = (
     _Reason(
-        pattern=r"manifest unknown|not found: manifest|name unknown|repository .* not found"
-        r"|pull access denied|requested access to the resource is denied",
+        pattern=r"manifest unknown|not found: manifest|manifest for .* not found|name unknown|repository .* not found"
+        r"|pull access denied|requested access to the resource is denied|\bdenied: ",
         meaning="the registry has no such image, or shows it only to those who log in",
         advice="check its name in the catalog, or `{kind} login {registry}`",
     ),
@@ -48,6 +58,12 @@ _REASONS: Final = (
         pattern=r"toomanyrequests|too many requests|rate limit",
         meaning="the registry gives no more images to this address for a while",
         advice="`{kind} login {registry}` raises the limit; or wait",
+    ),
+    _Reason(
+        pattern=r"unexpected HTTP status: 5\d\d|received unexpected HTTP status|internal server error"
+        r"|service unavailable|bad gateway",
+        meaning="the registry has trouble of its own",
+        advice="try again, or start with `--runtime native`",
     ),
     _Reason(
         pattern=r"no matching manifest for|no image found in (?:image index|manifest list) for architecture",
@@ -73,6 +89,10 @@ _REASONS: Final = (
 )
 
 
+_HOPELESS: Final = re.compile(r"toomanyrequests|too many requests", re.IGNORECASE)
+"""Said of a first try by a client that goes on for minutes, and fails all the same."""
+
+
 async def pull_image(
     tool: ContainerTool, image: str, report: Callable[[str], None] = lambda _: None
 ) -> None:
@@ -86,14 +106,14 @@ async def pull_image(
     Raises:
         PrismError: it cannot be had; the message says why, in one sentence.
     """
-    full = str(parse_image_name(image))
     process = await asyncio.create_subprocess_exec(
         tool.program,
         "pull",
-        full,
+        str(parse_image_name(image)),
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
+        # Docker tells there how far it is.
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         env={**os.environ, **tool.environment, "LC_ALL": "C"},
         cwd="/",
         limit=_LONGEST_LINE,
@@ -101,27 +121,59 @@ async def pull_image(
     )
     said: list[str] = []
     try:
-        assert process.stderr is not None  # noqa: S101 - a pipe was asked for
-        while True:
-            async with asyncio.timeout(STALL_SECONDS):
-                line = await process.stderr.readline()
-            if not line:
-                break
+        while line := await _next_line(process, image, is_seen=tool.kind == PODMAN):
             said.append(line.decode(errors="replace").strip())
             del said[:-20]
             report(said[-1])
+            if _HOPELESS.search(said[-1]):
+                raise explain_failure(tool, image, said)
         code = await process.wait()
-    except (TimeoutError, ValueError):
-        raise PrismError(
-            f"the pull of {image} came to a halt: nothing for {STALL_SECONDS:g} s",
-            hint="check the network, or start with `--runtime native`",
-        ) from None
     finally:
         if process.returncode is None:
             os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
     if code:
         raise explain_failure(tool, image, said)
+
+
+async def _next_line(process: Process, image: str, *, is_seen: bool) -> bytes:
+    """What the client says next; empty at its end.
+
+    Raises:
+        PrismError: it has come to a halt.
+    """
+    assert process.stdout is not None  # noqa: S101 - a pipe was asked for
+    read = _count_read(process.pid) if is_seen else None
+    bound = SILENT_SECONDS if read is None else STALL_SECONDS
+    began = time.monotonic()
+    while (quiet_seconds := time.monotonic() - began) < bound:
+        try:
+            async with asyncio.timeout(min(LOOK_SECONDS, bound - quiet_seconds)):
+                return await process.stdout.readline()
+        except TimeoutError:
+            now = _count_read(process.pid) if is_seen else None
+            if now is not None and now - (read or 0) > _IDLE_BYTES:
+                began = time.monotonic()
+            read = now
+        except ValueError:
+            # Longer than any line that means something, and dropped.
+            continue
+    raise PrismError(
+        f"the pull of {image} came to a halt: nothing for {bound:g} s",
+        hint="check the network, or start with `--runtime native`",
+    )
+
+
+def _count_read(pid: int) -> int | None:
+    """How many bytes a process and its descendants have read so far; ``None``: nobody can tell."""
+    try:
+        facts = Path(f"/proc/{pid}/io").read_text(encoding="ascii").split()
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+        total = int(facts[facts.index("rchar:") + 1])
+    except (OSError, ValueError):
+        return None
+    # A user's Podman goes on as a child that may do more.
+    return total + sum(_count_read(int(child)) or 0 for child in children)
 
 
 async def identify_image(tool: ContainerTool, image: str) -> str:

@@ -4,6 +4,9 @@ Run by path with the bare interpreter, so it imports nothing of ours. It runs th
 foreground, passes signals on exactly once, writes down which process is the container's, and takes the container away
 when the client has ended, however that came. Killed itself, it leaves the container to whoever sweeps by label.
 
+The first signal that asks it to end reaches the container as the one that its image names for that: PostgreSQL takes
+SIGTERM to mean "once all clients have left".
+
 Variables for the container come in this process's own environment, each name with `VARIABLE_PREFIX` before it: what
 the client itself reads (HOME, PATH) may be something else inside. They reach the client in a file that only its user
 can read, or, where a line of a file cannot hold them, in its environment; never in its arguments.
@@ -33,6 +36,9 @@ LOOK_SECONDS = 0.02
 OPEN_TO_ALL = 0o777
 """For a directory in a home that is closed to others: who comes through the container is another user."""
 ROOT = ("", "0", "root")
+ASK_SECONDS = 5.0
+"""A client that does not say so soon what it knows of a container is not waited for."""
+ASKS_TO_END = (signal.SIGINT, signal.SIGTERM)
 PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 
 
@@ -82,8 +88,21 @@ class Client:
         """A fact about an image; empty when there is none."""
         return self._inspect("image", image, template)
 
+    def find_stop_signal(self) -> int:
+        """How the container wants to be asked to end: with SIGTERM unless its image says otherwise."""
+        text = self.ask("{{.Config.StopSignal}}").upper().removeprefix("SIG")
+        if text.isdigit():
+            return int(text)
+        name, _, more = text.partition("+")
+        found = getattr(signal, f"SIG{name}", None)
+        return found + int(more or 0) if isinstance(found, signal.Signals) else signal.SIGTERM
+
     def _inspect(self, what: str, name: str, template: str) -> str:
-        done = self._call(what, "inspect", "--format", template, name)
+        words = (what, "inspect", "--format", template, name)
+        try:
+            done = self._call(*words, bound_seconds=ASK_SECONDS)
+        except subprocess.TimeoutExpired:
+            return ""
         return done.stdout.decode(errors="replace").strip() if done.returncode == 0 else ""
 
     def remove(self) -> None:
@@ -91,13 +110,16 @@ class Client:
         at_once = ("--time", "0", "--ignore") if self.kind == "podman" else ()
         self._call("rm", "--force", "--volumes", *at_once, self.name)
 
-    def _call(self, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+    def _call(
+        self, *arguments: str, bound_seconds: float | None = None
+    ) -> subprocess.CompletedProcess[bytes]:
         return subprocess.run(
             [self._program, *arguments],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             env=self._environment,
             process_group=0,
+            timeout=bound_seconds,
             check=False,
         )
 
@@ -175,6 +197,15 @@ def explain_end(client: Client, code: int) -> str:
     return "was killed because it needed more memory than its limit"
 
 
+def note_end(records: Records, ending: str) -> None:
+    """Write down and say why it ended, where there is something to say."""
+    if ending:
+        records.ending.write_text(json.dumps({"reason": ending}), encoding="utf-8")
+        sys.stderr.write(f"the container {ending}\n")
+    else:
+        records.ending.unlink(missing_ok=True)
+
+
 def main(words: list[str]) -> int:
     """Run the container to its end; the exit code is the container's."""
     kind, program, name, directory, data, count, *rest = words
@@ -187,9 +218,12 @@ def main(words: list[str]) -> int:
 
     def pass_on(signum: int, _frame: object) -> None:
         asked.append(signum)
-        if child is not None:
-            with contextlib.suppress(ProcessLookupError):
-                child.send_signal(signum)
+        if child is None:
+            return
+        if asked == [signum] and signum in ASKS_TO_END:
+            signum = client.find_stop_signal()
+        with contextlib.suppress(ProcessLookupError):
+            child.send_signal(signum)
 
     os.umask(0o077)
     for each in PASSED_ON:
@@ -213,12 +247,7 @@ def main(words: list[str]) -> int:
             note_process(client, records, child)
         code = child.wait()
         code = code if code >= 0 else 128 - code
-        ending = "" if asked else explain_end(client, code)
-        if ending:
-            records.ending.write_text(json.dumps({"reason": ending}), encoding="utf-8")
-            sys.stderr.write(f"the container {ending}\n")
-        else:
-            records.ending.unlink(missing_ok=True)
+        note_end(records, "" if asked else explain_end(client, code))
     except OSError as error:
         where = f" {error.filename}" if error.filename else ""
         sys.stderr.write(f"Error: cannot run {program}{where}: {error.strerror}\n")

@@ -1,0 +1,180 @@
+"""Images from a registry: brought before anything starts, noted, taken away again; or refused, each time in a sentence."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import shutil
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from prismctl.client import StackCondition, find_condition
+from prismctl.domain.containers import ContainerTool
+from prismctl.errors import ExitCode, PrismError
+from prismctl.runtime.image_pull import pull_image
+from tests.backend_images import make_image
+from tests.container_images import ImageShop, running_docker, separate_podman
+from tests.image_registry import Registry, serving
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.e2e.conftest import Shell
+
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.timeout(240),
+    pytest.mark.xdist_group("backend-images"),
+]
+
+NO_SUCH = "the registry has no such image, or shows it only to those who log in"
+
+
+@pytest.fixture(scope="module", params=["podman", "docker"])
+def shop(request: pytest.FixtureRequest) -> Iterator[ImageShop]:
+    """What pulls, into a storage of its own in which there is nothing."""
+    kind = request.param
+    if shutil.which({"podman": "podman", "docker": "dockerd"}[kind]) is None:
+        pytest.skip(f"{kind} is not installed")
+    with contextlib.ExitStack() as stack:
+        environment = (
+            stack.enter_context(separate_podman())
+            if kind == "podman"
+            else {"DOCKER_HOST": stack.enter_context(running_docker())}
+        )
+        yield ImageShop(kind, environment)
+
+
+@pytest.fixture
+def registry() -> Iterator[Registry]:
+    with serving(make_image("redis")) as registry:
+        yield registry
+
+
+class Puller:
+    """A stack of one service, whose image is in the registry."""
+
+    def __init__(self, shell: Shell, shop: ImageShop, registry: Registry) -> None:
+        self.shell = shell
+        self.shop = shop
+        self.image = f"{registry.host}/box:1"
+        home = shell.lab.home
+        home.mkdir(mode=0o700, parents=True)
+        (home / "config.yaml").write_text(f"containers: {shop.kind}\n")
+        shell.environment |= shop.environment
+        # Docker needs no permission to do without encryption on loopback.
+        shell.environment |= registry.allow(home.parent / "registries.conf")
+
+    def start(self, *, expect: int = 0) -> str:
+        box = {
+            "name": "box",
+            "default": True,
+            "container": self.image,
+            "driver": "redis",
+            "port": 6379,
+            "health_check": {"type": "redis"},
+        }
+        path: Path = self.shell.lab.home.parent / "services.yaml"
+        path.write_text(json.dumps({"core": False, "services": [box]}))
+        words = ("dev", "start", "--engine=local", "--no-dashboard", f"--services={path}")
+        return self.shell.run(*words, expect=expect)
+
+    def has_image(self) -> bool:
+        return self.image in self.shop.run("images", "--format", "{{.Repository}}:{{.Tag}}")
+
+    def manifest(self) -> dict[str, Any]:
+        document: dict[str, Any] = json.loads(
+            (self.shell.lab.home / "manifest.json").read_text(encoding="utf-8")
+        )
+        return document
+
+
+@pytest.fixture
+def puller(shell: Shell, shop: ImageShop, registry: Registry) -> Iterator[Puller]:
+    puller = Puller(shell, shop, registry)
+    yield puller
+    if find_condition(shell.lab.paths) is not StackCondition.STOPPED:
+        shell.run("dev", "stop")
+    if puller.has_image():
+        shop.run("rmi", "--force", puller.image)
+
+
+def test_an_image_is_brought_first_and_goes_with_the_home_that_brought_it(puller: Puller) -> None:
+    said = puller.start()
+    assert 'why="asked for"' not in said
+    kinds = [(each["kind"], each["service"]) for each in puller.shell.events()]
+    pulling, pulled = kinds.index(("image.pulling", "box")), kinds.index(("image.pulled", "box"))
+    begun = next(i for i, kind in enumerate(kinds) if kind == ("service.starting", "box"))
+    assert pulling < pulled < begun
+    identity = puller.shop.run("image", "inspect", "--format", "{{.Id}}", puller.image)
+    assert identity in json.dumps(puller.manifest())
+    puller.shell.run("dev", "stop")
+    assert puller.has_image()
+
+    puller.shell.run("dev", "clean", "--all", "--yes")
+
+    assert not puller.has_image()
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "sentence"),
+    [
+        (404, "MANIFEST_UNKNOWN", NO_SUCH),
+        (404, "NAME_UNKNOWN", NO_SUCH),
+        (403, "DENIED", NO_SUCH),
+        (401, "UNAUTHORIZED", "the registry wants a login"),
+        (429, "TOOMANYREQUESTS", "the registry gives no more images to this address for a while"),
+        (503, "UNAVAILABLE", "the registry has trouble of its own"),
+    ],
+)
+def test_each_refusal_has_a_sentence_and_nothing_is_started(
+    puller: Puller, registry: Registry, status: int, code: str, sentence: str
+) -> None:
+    registry.refusal = (status, code)
+
+    said = puller.start(expect=ExitCode.FAILED)
+
+    assert f"cannot pull {puller.image}: {sentence}" in said
+    assert find_condition(puller.shell.lab.paths) is StackCondition.STOPPED
+    assert puller.shell.lab.own_processes() == []
+    assert not puller.has_image()
+
+
+@pytest.fixture
+def tool(shop: ImageShop, registry: Registry, tmp_path: Path) -> ContainerTool:
+    """What pulls, called directly: the bounds of a start are too long for a test."""
+    environment = {**shop.environment, **registry.allow(tmp_path / "registries.conf")}
+    return ContainerTool(
+        kind=shop.kind, program=shutil.which(shop.kind) or "", environment=environment
+    )
+
+
+def test_a_registry_that_hangs_is_given_up(
+    tool: ContainerTool, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for bound in ("STALL_SECONDS", "SILENT_SECONDS"):
+        monkeypatch.setattr(f"prismctl.runtime.image_pull.{bound}", 1.5)
+    monkeypatch.setattr("prismctl.runtime.image_pull.LOOK_SECONDS", 0.5)
+    registry.hangs = True
+    image = f"{registry.host}/box:1"
+    with pytest.raises(PrismError) as caught:
+        asyncio.run(pull_image(tool, image))
+    assert caught.value.message == f"the pull of {image} came to a halt: nothing for 1.5 s"
+
+
+def test_a_layer_that_takes_longer_than_the_bound_arrives(
+    tool: ContainerTool, shop: ImageShop, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Nobody can see what Docker's daemon reads, so that its bound is another.
+    monkeypatch.setattr("prismctl.runtime.image_pull.STALL_SECONDS", 1.0)
+    monkeypatch.setattr("prismctl.runtime.image_pull.LOOK_SECONDS", 0.2)
+    registry.pause_seconds = 0.01
+    image = f"{registry.host}/box:1"
+    began = time.monotonic()
+    asyncio.run(pull_image(tool, image))
+    assert time.monotonic() - began > 2.0
+    shop.run("rmi", "--force", image)
