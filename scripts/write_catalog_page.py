@@ -73,6 +73,12 @@ refers to other services (`${redis.port}`) shares the machine's network, and its
 
 `memory_mb` is a limit for containers: who needs more is killed. For programs of this machine it is only what a scheduler reserves.
 
+## Services that run elsewhere
+
+With `external: {host: db.example.org, port: 5432}` nothing is started, restarted or stopped. The service is asked at that address, by its
+check or whether the port accepts, and is `healthy` or `unhealthy` by the answer; dependents wait for it, and references and
+`prismctl dev env` have its address. An entry with the name of a packaged service keeps what that is asked.
+
 ## When a service is healthy
 
 | type of check | healthy when |

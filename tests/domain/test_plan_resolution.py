@@ -472,3 +472,20 @@ def test_what_can_be_done_without_is_not_brought_along_and_not_missed() -> None:
     assert plan_from_json(json.loads(json.dumps(plan_to_json(both)))) == both
     # It comes and goes beside the service, which runs on.
     assert compare_plans(alone, both).changed == ()
+
+
+def test_what_runs_elsewhere_is_planned_where_it_is_and_takes_no_port_here() -> None:
+    there = own(
+        "there",
+        command=(),
+        runtime=Runtime.EXTERNAL,
+        host="db.example.org",
+        ports=ports(6379),
+    )
+    client = own("client", env={"AT": "${there.host}:${there.port}"}, ports=ports(6379))
+    plan = resolve("there", "client", own=(there, client), replicas={"there": 3}).plan
+    assert plan.service("there").ports == (Port(name="p0", number=6379, host="db.example.org"),)
+    assert plan.service("there").replicas == 1
+    assert plan.service("client").env["AT"] == "db.example.org:6379"
+    assert plan.service("client").ports == (Port(name="p0", number=6379),)
+    assert resolve("there", own=(there,), taken=frozenset({6379})).conflicts == ()

@@ -642,6 +642,43 @@ def test_a_circle_of_dependencies_that_can_be_done_without_is_one_all_the_same()
     assert found == ["services.yaml:3:39: services depend on each other in a circle: a → b → a"]
 
 
+def test_a_packaged_service_may_run_elsewhere() -> None:
+    entry = (
+        "{name: postgres, external: {host: db.example.org, port: 6432}, env: {POSTGRES_USER: me}}"
+    )
+    postgres = service(f"services: [{entry}]", "postgres")
+    assert (postgres.runtime, postgres.host) == (Runtime.EXTERNAL, "db.example.org")
+    assert (postgres.command, postgres.container, postgres.volumes) == ((), "", ())
+    assert [(port.name, port.number) for port in postgres.ports] == [("db", 6432)]
+    assert postgres.health_check is not None
+    assert postgres.health_check.type is CheckType.POSTGRES
+    assert postgres.env == {"POSTGRES_USER": "me"}
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ("external: {host: h}", "`port` is missing"),
+        ("external: {host: 'a b', port: 1}", "host `a b` is not a host's name or address"),
+        ("external: {host: h, port: 0}", "port 0 is not between 1 and 65535"),
+        (
+            "external: {host: h, port: 1}, command: x",
+            "command has no meaning for what runs elsewhere",
+        ),
+        ("external: {host: h, port: 1}, port: 2", "port has no meaning for what runs elsewhere"),
+        (
+            "external: {host: h, port: 1}, health_check: {type: log, pattern: x}",
+            "a check of type log needs a process here",
+        ),
+        ("runtime: external, command: x", "unknown runtime `external`"),
+    ],
+)
+def test_what_cannot_be_said_of_a_service_that_runs_elsewhere(entry: str, message: str) -> None:
+    found = problems(f"services: [{{name: web, {entry}}}]")
+    assert len(found) == 1, found
+    assert message in found[0]
+
+
 def test_tags_and_watched_paths_are_kept() -> None:
     text = "services: [{name: web, command: x, tags: [front, demo], watch: [src, /etc/web.conf]}]"
     web = service(text, "web")

@@ -22,6 +22,7 @@ from prismctl.domain.fold import StackHistory, fold_components, fold_snapshot
 from prismctl.domain.observation import (
     ComponentObservation,
     ComponentState,
+    InstanceKey,
     InstanceObservation,
     Phase,
     WorldView,
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
     from prismctl.daemon.event_log import EventLog
-    from prismctl.domain.observation import InstanceKey, Observation, ProbeResult, UsageSample
+    from prismctl.domain.observation import Observation, ProbeResult, UsageSample
     from prismctl.domain.plan import ServicePlan, StackPlan
     from prismctl.domain.service import ServiceName
     from prismctl.files.paths import StackPaths
@@ -53,6 +54,8 @@ FOLD_SHARE: Final = 4
 """A snapshot that takes long to make is made less often: this many times its own time lies between two."""
 UNSETTLED_SECONDS: Final = 0.5
 """While something is waited for, time itself changes what is to be said (start periods, next tries)."""
+_ELSEWHERE: Final = "elsewhere"
+"""The run of what no engine runs."""
 _LIVE_PHASES: Final = frozenset({Phase.RUNNING, Phase.STOPPING})
 
 
@@ -109,9 +112,27 @@ class Monitor:
             memory_limit_bytes=self._history.memory_limit_bytes,
             notes=self._history.notes,
         )
+        self._look_elsewhere()
         for seen in list(self._world.instances.values()):
             self._question(seen)
         self._touch()
+
+    def _look_elsewhere(self) -> None:
+        """Take what runs elsewhere for running: no engine tells of it, only its answers count."""
+        external = {
+            InstanceKey(service.name, 0)
+            for service in self._services.values()
+            if service.runtime is Runtime.EXTERNAL
+        }
+        for key, seen in list(self._world.instances.items()):
+            if seen.run == _ELSEWHERE and key not in external:
+                self._forget(key)
+        for key in external:
+            known = self._world.instances.get(key)
+            if known is None or known.run != _ELSEWHERE:
+                self._world.instances[key] = InstanceObservation(
+                    key=key, phase=Phase.RUNNING, started_at=time.time(), run=_ELSEWHERE
+                )
 
     def mark_stopping(self) -> None:
         """Everything goes down on purpose."""
@@ -133,6 +154,9 @@ class Monitor:
         for key in list(self._world.instances):
             self._forget(key)
         self._world = WorldView(components=dict(self._world.components))
+        self._look_elsewhere()
+        for seen in list(self._world.instances.values()):
+            self._question(seen)
         self._touch()
 
     def expect_settling(self) -> None:

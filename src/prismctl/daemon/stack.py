@@ -33,6 +33,7 @@ from prismctl.daemon.suspended_keeper import (
 from prismctl.daemon.sweep import end_leftovers
 from prismctl.daemon.usage_watch import UsageWatch
 from prismctl.domain.events import EventKind
+from prismctl.domain.service import Runtime
 from prismctl.errors import PrismError, RejectedError, UnavailableError
 from prismctl.machine import release_ports, reserve_port
 from prismctl.probes.scheduler import ProbeScheduler
@@ -369,11 +370,11 @@ class Stack:
             )
 
     def _without_withheld(self, plan: StackPlan) -> StackPlan:
-        """The plan with no instance of what nobody may run now; dependents are not disturbed by that."""
-        if not self.withheld:
-            return plan
+        """The plan with no instance of what nobody may run now, or runs here; dependents are not disturbed by that."""
         services = (
-            replace(service, replicas=0) if service.name in self.withheld else service
+            replace(service, replicas=0)
+            if service.name in self.withheld or service.runtime is Runtime.EXTERNAL
+            else service
             for service in plan.services
         )
         return replace(plan, services=tuple(services))
@@ -449,7 +450,12 @@ class Stack:
         """Keep other starts from the ports of the plan while nobody listens there: services will be back."""
         plan = self.monitor.plan
         services = plan.services if plan is not None else ()
-        numbers = [port.number for service in services for port in service.ports]
+        numbers = [
+            port.number
+            for service in services
+            if service.runtime is not Runtime.EXTERNAL
+            for port in service.ports
+        ]
         release_ports(kept=numbers)
         # Each takes two file descriptors.
         # A start holds them only as long as it lives.

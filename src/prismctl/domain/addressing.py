@@ -93,6 +93,9 @@ def assign_ports(
     for service in services:
         ports = []
         for port in service.ports:
+            if service.host and port.number is not None:
+                ports.append(Port(name=port.name, number=port.number, host=service.host))
+                continue
             known = fixed.get((service.name, port.name))
             if known is None:
                 number = find_free_port(
@@ -122,7 +125,8 @@ def _settle_fixed(
     A packaged number that loses is looked for like one that was never asked for.
     """
     owners: dict[int, tuple[ServiceDefinition, PortDefinition]] = {}
-    asked = [(service, port) for service in services for port in service.ports]
+    # What runs elsewhere has its numbers there.
+    asked = [(service, port) for service in services if not service.host for port in service.ports]
     for is_explicit in (True, False):
         for service, port in asked:
             if port.number is None or port.is_explicit is not is_explicit:

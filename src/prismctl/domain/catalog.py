@@ -34,6 +34,7 @@ from prismctl.domain.shape import (
     ListOf,
     MapOf,
     OneOf,
+    PortNumber,
     Text,
     Whole,
     Words,
@@ -59,7 +60,10 @@ _MAX_MEMORY_MB: Final = 1 << 20
 _MIN_MEMORY_LIMIT_MB: Final = 6
 """Under less no container can be started."""
 _MAX_CPU_MHZ: Final = 1_000_000
-_RUNTIMES: Final = ("auto", *(runtime.value for runtime in Runtime))
+_RUNTIMES: Final = (
+    "auto",
+    *(runtime.value for runtime in Runtime if runtime is not Runtime.EXTERNAL),
+)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -122,6 +126,18 @@ RESOURCES: Final = Fields(
         "memory": Key(
             Whole(1, _MAX_MEMORY_MB), "MB that a scheduler reserves; never a limit in development"
         ),
+    }
+)
+
+
+EXTERNAL: Final = Fields(
+    {
+        "host": Key(
+            Text(r"^[A-Za-z0-9_.:-]{1,253}$", "a host's name or address"),
+            "where it runs",
+            is_required=True,
+        ),
+        "port": Key(PortNumber(), "where it listens there", is_required=True),
     }
 )
 
@@ -207,6 +223,9 @@ SERVICE: Final = Fields(
         "ports": Key(SeveralPorts(), "several ports: a list of them, or names with them"),
         "runtime": Key(
             OneOf("runtime", _RUNTIMES), "what runs it; `auto` decides by what is there"
+        ),
+        "external": Key(
+            EXTERNAL, "it runs elsewhere: nothing is started, it is only asked whether it is well"
         ),
         "builtin": Key(
             OneOf("builtin service", tuple(sorted(BUILTIN))),

@@ -120,6 +120,8 @@ def _obey(
     definition: ServiceDefinition, runtime: Runtime, facts: MachineFacts
 ) -> RuntimeChoice | Refusal:
     reason = f"the catalog says runtime {runtime}"
+    if runtime is Runtime.EXTERNAL:
+        return RuntimeChoice(runtime, "", f"it runs elsewhere, at {definition.host}")
     if runtime is Runtime.BUILTIN:
         return RuntimeChoice(runtime, definition.name, reason)
     if runtime is Runtime.BINARY:

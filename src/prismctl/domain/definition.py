@@ -69,6 +69,14 @@ _FIELDS: Final = {
 }
 """Keys whose values are taken as they are, and the fields they go to."""
 
+_KEYS_OF_EXTERNAL: Final = frozenset(
+    {
+        *("name", "type", "description", "tags", "driver", "required", "default", "depends_on"),
+        *("external", "env", "secrets", "health_check"),
+    }
+)
+"""What can be said of a service that runs elsewhere."""
+
 _NATIVE_FIELDS: Final = {"version": "program_version", "init": "init", "user": "user"}
 
 
@@ -86,9 +94,44 @@ def define_service(
     name = ServiceName(given["name"])
     known = known or PACKAGED.get(name)
     base = _take_over(known, given) if known else ServiceDefinition(name=name)
+    if "external" in given:
+        base, given = _move_elsewhere(base, given, path, report)
     definition = complete_definition(base, given, path, report)
     _check_runnable(definition, given, path, report)
     return definition
+
+
+def _move_elsewhere(
+    base: ServiceDefinition, given: Mapping[str, Any], path: Path, report: Report
+) -> tuple[ServiceDefinition, dict[str, Any]]:
+    """A definition of which nothing is left to run, and what an entry may still say of it."""
+    for key in given:
+        if key not in _KEYS_OF_EXTERNAL:
+            report.key((*path, key), f"{key} has no meaning for what runs elsewhere (`external`)")
+    rest = {key: value for key, value in given.items() if key in _KEYS_OF_EXTERNAL}
+    where = given["external"]
+    name = base.ports[0].name if base.ports else MAIN_PORT
+    check = base.health_check or HealthCheck(type=CheckType.TCP)
+    if rest.get("health_check", {}).get("type") in {CheckType.EXEC, CheckType.LOG}:
+        report.value(
+            (*path, "health_check", "type"),
+            f"a check of type {rest['health_check']['type']} needs a process here; others ask at the port",
+        )
+    elif "health_check" in rest:
+        rest["health_check"] = {"start_period": 0.0, **rest["health_check"]}
+    moved = ServiceDefinition(
+        name=base.name,
+        type=base.type,
+        description=base.description,
+        tags=base.tags,
+        driver=base.driver,
+        runtime=Runtime.EXTERNAL,
+        host=where.get("host", ""),
+        ports=(PortDefinition(name=name, number=where.get("port"), is_explicit=True),),
+        # It does not start with the stack: when it does not answer, that is no beginning.
+        health_check=dataclasses.replace(check, port=None, start_period_seconds=0.0),
+    )
+    return moved, rest
 
 
 def complete_definition(
@@ -227,7 +270,7 @@ def _check_runnable(
         report.value(where, "runtime native needs `command`")
     elif runtime is Runtime.BUILTIN and not is_builtin:
         report.value(where, f"does not ship with prismctl; {', '.join(sorted(BUILTIN))} do")
-    is_nameable = runtime is Runtime.BINARY or definition.name in PACKAGED
+    is_nameable = runtime in {Runtime.BINARY, Runtime.EXTERNAL} or definition.name in PACKAGED
     if not (definition.command or definition.container or is_builtin or is_nameable):
         mentioned = {"command", "container"} & set(given)
         is_reported = any(

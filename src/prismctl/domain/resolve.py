@@ -300,7 +300,9 @@ class _Planner(NamedTuple):
             min_uptime_seconds=definition.min_uptime_seconds,
             one_shot=definition.one_shot,
             persist=persists,
-            replicas=self.options.replicas.get(name, definition.replicas),
+            replicas=1
+            if runtime is Runtime.EXTERNAL
+            else self.options.replicas.get(name, definition.replicas),
             resources=definition.resources,
             stop_grace_seconds=definition.stop_grace_seconds,
             volumes=settled.volumes,
@@ -393,7 +395,10 @@ class _Texts:
             service=definition.name,
             data=data,
             services={
-                name: Addresses(LOOPBACK, {port.name: port.number for port in ports})
+                name: Addresses(
+                    ports[0].host if ports else LOOPBACK,
+                    {port.name: port.number for port in ports},
+                )
                 for name, ports in planner.assignment.ports.items()
             },
             full_name=self.catalog.full_name,

@@ -56,6 +56,8 @@ class Runtime(StrEnum):
     CONTAINER = "container"
     NATIVE = "native"
     """A program on this machine that the catalog names by ``command``."""
+    EXTERNAL = "external"
+    """Nothing: it runs elsewhere, and is only asked whether it is well."""
 
 
 class CheckType(StrEnum):
@@ -144,6 +146,8 @@ class ServiceDefinition:
     needs: dict[ServiceName, Need] = field(default_factory=dict)
     """What is needed of those among ``depends_on`` of which more is said than the name."""
     ports: tuple[PortDefinition, ...] = ()
+    host: str = ""
+    """For external: where it runs."""
     runtime: Runtime | None = None
     """``None``: decided by ``choice.choose_runtime``."""
     command: tuple[str, ...] = ()

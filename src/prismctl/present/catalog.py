@@ -70,6 +70,7 @@ def service_lines(definition: ServiceDefinition, *, width: int) -> list[Line]:
         "type": definition.type.value,
         "tags": ", ".join(definition.tags),
         "runtime": definition.runtime.value if definition.runtime else "auto",
+        "runs at": definition.host,
         "command": shlex.join(definition.command),
         "container": definition.container,
         "arguments": shlex.join(definition.args),

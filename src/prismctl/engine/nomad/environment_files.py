@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from prismctl.domain.needs import PLAIN_NEED
 from prismctl.domain.plan import LOOPBACK
+from prismctl.domain.service import Runtime
 from prismctl.engine.nomad.job import can_consul_ask, consul_name
 from prismctl.engine.nomad.processes import ProcessId, is_alive
 from prismctl.errors import PrismError
@@ -28,13 +29,15 @@ def ready_key(plan: StackPlan, service: ServicePlan, need: Need = PLAIN_NEED) ->
 
 def is_checked_by_consul(service: ServicePlan) -> bool:
     """Whether Consul can tell by itself that a service is good."""
-    return not service.one_shot and bool(service.ports) and can_consul_ask(service.check)
+    if service.one_shot or service.runtime is Runtime.EXTERNAL:
+        return False
+    return bool(service.ports) and can_consul_ask(service.check)
 
 
 def render_wait(plan: StackPlan, dependency: ServicePlan, need: Need = PLAIN_NEED) -> str:
     """What the shim of a dependent has to wait for: ``KIND NAME HOST PORT PATH``."""
     name = consul_name(dependency.name)
-    if not need.is_told_by_health:
+    if not need.is_told_by_health or dependency.runtime is Runtime.EXTERNAL:
         return f"key {name} - 0 {ready_key(plan, dependency, need)}"
     check = dependency.check
     is_asked_at_port = check is not None and check.type.is_asked_at_port
