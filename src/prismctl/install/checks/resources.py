@@ -75,11 +75,11 @@ def gather_memory(surroundings: Surroundings) -> MemoryFacts:
 def find_needs(catalog: Catalog) -> dict[str, tuple[Need, ...]]:
     """What the services of each preset need; presets that the catalog lacks services of are left out."""
     needs = {}
-    depends_on = {name: each.depends_on for name, each in catalog.services.items()}
+    requires = {name: each.requires for name, each in catalog.services.items()}
     for preset in PRESETS.values():
         if not all(name in catalog.services for name in preset.services):
             continue
-        chosen = close_over(preset.services, depends_on)
+        chosen = close_over(preset.services, requires)
         services = [catalog.services[name] for name in chosen if name in catalog.services]
         needs[preset.name] = tuple(
             Need(each.name, need_of(each.resources.memory_mb, each.replicas)) for each in services
