@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backends import bench_backends
+from containers import bench_containers
 from install import bench_install
 from measuring import (
     PRISMCTL,
@@ -306,6 +307,7 @@ def bench_logs(runs: int) -> Iterator[Figure]:
 BENCHMARKS: dict[str, Callable[[int], Iterator[Figure]]] = {
     "start": bench_start,
     "backends": bench_backends,
+    "containers": bench_containers,
     "commands": bench_commands,
     "readiness": bench_readiness,
     "many": bench_many,

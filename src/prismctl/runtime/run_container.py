@@ -190,11 +190,15 @@ def note_process(client: Client, records: Records, child: subprocess.Popen[bytes
         time.sleep(LOOK_SECONDS)
 
 
-def explain_end(client: Client, code: int) -> str:
-    """Why a container ended, where its exit code does not say it."""
-    if code != EXIT_KILLED or client.ask("{{.State.OOMKilled}}") != "true":
+def explain_end(client: Client, code: int, limit: str) -> str:
+    """Why a container ended, where its exit code does not say it; the limit is that of its memory, empty without one."""
+    if code != EXIT_KILLED:
         return ""
-    return "was killed because it needed more memory than its limit"
+    if client.ask("{{.State.OOMKilled}}") == "true":
+        return "was killed because it needed more memory than its limit"
+    # Where both versions of cgroups are mounted, Podman does not notice.
+    doubt = f"was killed (SIGKILL); it may have needed more memory than its limit, {limit}"
+    return doubt if limit else ""
 
 
 def note_end(records: Records, ending: str) -> None:
@@ -247,7 +251,8 @@ def main(words: list[str]) -> int:
             note_process(client, records, child)
         code = child.wait()
         code = code if code >= 0 else 128 - code
-        note_end(records, "" if asked else explain_end(client, code))
+        limit = options[options.index("--memory") + 1] if "--memory" in options else ""
+        note_end(records, "" if asked else explain_end(client, code, limit))
     except OSError as error:
         where = f" {error.filename}" if error.filename else ""
         sys.stderr.write(f"Error: cannot run {program}{where}: {error.strerror}\n")

@@ -33,6 +33,9 @@ ASK_SECONDS: Final = 10.0
 REGISTRY_SECONDS: Final = 2.0
 """How long a registry may take to answer at all."""
 _REGISTRY_HOSTS: Final = {"docker.io": "registry-1.docker.io"}
+_NOT_ALLOWED: Final = (
+    "this user may not talk to its daemon; `sudo usermod -aG docker USER` and a new login let it"
+)
 _LOCAL: Final = "localhost"
 """Where Podman puts images that were built here under a short name."""
 
@@ -184,6 +187,8 @@ def _list_images(tool: ContainerTool, environment: Mapping[str, str]) -> frozens
         raise BrokenError(f"{tool.program}: {error.strerror}") from error
     if done.returncode:
         lines = done.stderr.decode(errors="replace").strip().splitlines()
+        if tool.kind == DOCKER and "permission denied" in "".join(lines).lower():
+            raise BrokenError(_NOT_ALLOWED)
         raise BrokenError(lines[-1].removeprefix("Error: ") if lines else "it does not say why")
     found = set()
     for line in done.stdout.decode(errors="replace").splitlines():

@@ -1,0 +1,221 @@
+"""What goes wrong with containers: no memory left, never ready, a Podman or a Docker that is there and does not work."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import socket
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from prismctl.client import StackCondition, find_condition
+from prismctl.errors import ExitCode
+from tests.container_images import (
+    ImageShop,
+    running_docker,
+    separate_podman,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.e2e.conftest import Shell
+
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.timeout(240),
+    pytest.mark.xdist_group("backend-images"),
+]
+
+NOBODY = 65534
+GREEDY = "x=$(head -c 200000000 /dev/zero | tr '\\0' x); sleep 1000"
+NATIVE = ["sleep", "1000"]
+
+
+@pytest.fixture(scope="module", params=["podman", "docker"])
+def shop(request: pytest.FixtureRequest) -> Iterator[ImageShop]:
+    kind = request.param
+    if shutil.which({"podman": "podman", "docker": "dockerd"}[kind]) is None:
+        pytest.skip(f"{kind} is not installed")
+    with contextlib.ExitStack() as stack:
+        environment = (
+            stack.enter_context(separate_podman())
+            if kind == "podman"
+            else {"DOCKER_HOST": stack.enter_context(running_docker())}
+        )
+        yield ImageShop(kind, environment)
+
+
+@pytest.fixture(scope="module")
+def tools_image(shop: ImageShop) -> str:
+    return shop.make("sh", "sleep", "head", "tr", changes=['CMD ["/bin/sh"]'])
+
+
+@pytest.fixture
+def boxes(shell: Shell, shop: ImageShop) -> Iterator[Callable[[], list[str]]]:
+    """The containers of the stack; none when all is over."""
+    settle(shell, containers=shop.kind)
+    shell.environment |= shop.environment
+
+    def look() -> list[str]:
+        return shop.containers(f"prism.keeper={shell.lab.paths.keeper_id}")
+
+    yield look
+    if find_condition(shell.lab.paths) is not StackCondition.STOPPED:
+        shell.run("dev", "stop")
+    assert look() == []
+
+
+def settle(shell: Shell, **settings: str) -> None:
+    shell.lab.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (shell.lab.home / "config.yaml").write_text(json.dumps(settings))
+
+
+def start(shell: Shell, *words: str, expect: int = 0, **entry: Any) -> str:
+    path = shell.lab.home.parent / "services.yaml"
+    box = {"name": "box", "default": True, "port": 8123, "health_check": {"type": "redis"}, **entry}
+    path.write_text(json.dumps({"core": False, "services": [drop_none(box)]}))
+    words = ("--engine=local", "--no-dashboard", f"--services={path}", *words)
+    return shell.run("dev", "start", *words, expect=expect)
+
+
+def drop_none(entry: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in entry.items() if value is not None}
+
+
+def service(shell: Shell) -> dict[str, Any]:
+    found: dict[str, Any] = shell.status()["services"][0]
+    return found
+
+
+def test_a_container_that_needs_more_memory_than_its_limit_says_so(
+    shell: Shell, boxes: Callable[[], list[str]], tools_image: str
+) -> None:
+    said = start(
+        shell,
+        container=tools_image,
+        args=["/bin/sh", "-c", GREEDY],
+        memory_mb=32,
+        expect=ExitCode.FAILED,
+    )
+    assert "needed more memory than its limit" in said
+    assert "needed more memory than its limit" in service(shell)["reason"]
+    assert boxes() == []
+
+
+def test_a_container_that_is_never_ready_is_named_and_can_be_stopped(
+    shell: Shell,
+    boxes: Callable[[], list[str]],
+    tools_image: str,
+    wait_until: Callable[..., None],
+) -> None:
+    said = start(
+        shell,
+        "--wait-timeout=10",
+        container=tools_image,
+        args=["/bin/sh", "-c", "exec sleep 1000"],
+        expect=ExitCode.NOT_READY,
+    )
+    # Where the machine is slow, Podman has only just been tried by then.
+    assert re.search("(?:box|the stack) was not ready within 10 s", said)
+    wait_until(lambda: len(boxes()) == 1)
+    # A first process in a container that has not asked for signals gets none: the grace has to run out.
+    shell.run("dev", "stop", "--kill")
+    assert boxes() == []
+
+
+BROKEN = {
+    "prints an error": ("echo 'Error: the moon is full' >&2; exit 125", "the moon is full"),
+    "says nothing": ("exit 125", "failed without a word"),
+    "says what nobody understands": ("echo '{'; exit 0", ""),
+}
+
+
+@pytest.mark.parametrize("way", BROKEN)
+def test_a_podman_that_is_broken_is_told_and_the_program_of_this_machine_is_taken(
+    shell: Shell, way: str
+) -> None:
+    script, words = BROKEN[way]
+    programs = shell.lab.home.parent / "programs"
+    programs.mkdir()
+    podman = programs / "podman"
+    podman.write_text(f"#!/bin/sh\n{script}\n")
+    podman.chmod(0o755)
+    settle(shell, containers="podman")
+    shell.environment["PATH"] = f"{programs}:{shell.environment['PATH']}"
+
+    said = start(shell, container="localhost/any:1", command=NATIVE, port=None, health_check=None)
+    assert "runtime=native" in said
+    assert "Podman does not work" in said
+    assert words in said
+    shell.run("dev", "stop")
+
+    said = start(
+        shell,
+        container="localhost/any:1",
+        port=None,
+        health_check=None,
+        expect=ExitCode.MISSING_TOOL,
+    )
+    assert "box needs a container (localhost/any:1): Podman does not work" in said
+    assert shell.lab.own_processes() == []
+
+
+def test_a_podman_that_hangs_is_given_up(shell: Shell) -> None:
+    programs = shell.lab.home.parent / "programs"
+    programs.mkdir()
+    podman = programs / "podman"
+    podman.write_text("#!/bin/sh\nexec sleep 1000\n")
+    podman.chmod(0o755)
+    settle(shell, containers="podman")
+    shell.environment["PATH"] = f"{programs}:{shell.environment['PATH']}"
+
+    said = start(shell, container="localhost/any:1", command=NATIVE, port=None, health_check=None)
+
+    assert "runtime=native" in said
+    assert "did not end within" in said
+    shell.run("dev", "stop")
+
+
+def act_as_nobody(shell: Shell, program: str) -> Path:
+    """A home of nobody's, in which a program of the machine is run as nobody instead of whoever calls it."""
+    home = Path(tempfile.mkdtemp(prefix="prism-nobody-"))
+    os.chown(home, NOBODY, NOBODY)
+    programs = shell.lab.home.parent / "programs"
+    programs.mkdir()
+    script = programs / program
+    script.write_text(
+        "#!/bin/sh\n"
+        "unset XDG_RUNTIME_DIR DBUS_SESSION_BUS_ADDRESS CONTAINERS_CONF CONTAINERS_REGISTRIES_CONF\n"
+        f"export HOME={home}\n"
+        f'exec setpriv --reuid={NOBODY} --regid={NOBODY} --clear-groups {shutil.which(program)} "$@"\n'
+    )
+    script.chmod(0o755)
+    shell.environment["PATH"] = f"{programs}:{shell.environment['PATH']}"
+    return home
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user")
+def test_a_docker_that_this_user_may_not_talk_to_is_told(shell: Shell) -> None:
+    if shutil.which("docker") is None:
+        pytest.skip("docker is not installed")
+    settle(shell, containers="docker")
+    home = act_as_nobody(shell, "docker")
+    with socket.socket(socket.AF_UNIX) as closed:
+        place = home / "docker.sock"
+        closed.bind(str(place))
+        closed.listen()
+        place.chmod(0o600)
+        shell.environment["DOCKER_HOST"] = f"unix://{place}"
+        try:
+            said = start(shell, container="localhost/any:1", port=None, health_check=None, expect=3)
+            assert "Docker does not work here: this user may not talk to its daemon" in said
+            assert "`sudo usermod -aG docker USER`" in said
+        finally:
+            shutil.rmtree(home)
