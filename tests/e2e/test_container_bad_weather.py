@@ -104,7 +104,7 @@ def test_a_container_that_needs_more_memory_than_its_limit_says_so(
         memory_mb=32,
         expect=ExitCode.FAILED,
     )
-    assert "needed more memory than its limit" in said
+    assert "was killed because it needed more memory than its limit" in said
     assert "needed more memory than its limit" in service(shell)["reason"]
     assert boxes() == []
 

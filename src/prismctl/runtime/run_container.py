@@ -19,6 +19,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -49,6 +50,8 @@ class Records:
         self.container = directory / f"{name}.cid"
         self.process = directory / f"{name}.pid"
         self.variables = directory / f"{name}.env"
+        self.work = directory / f"{name}.work"
+        """Where Podman runs: some put a file named `oom` there, and do not find it again."""
         self.ending = directory / f"{name}.end"
         """Why it ended, in words, where an exit code does not say it."""
 
@@ -56,6 +59,12 @@ class Records:
         """Forget what was written of an earlier run; how that ended stays until this one is there."""
         for path in (self.container, self.process, self.variables):
             path.unlink(missing_ok=True)
+        shutil.rmtree(self.work, ignore_errors=True)
+
+    @property
+    def lacked_memory(self) -> bool:
+        """Whether a Podman has left its note that memory was the end of it."""
+        return (self.work / "oom").exists()
 
 
 class Client:
@@ -67,7 +76,7 @@ class Client:
         self._program = program
         self._environment = environment
 
-    def run(self, arguments: list[str]) -> subprocess.Popen[bytes]:
+    def run(self, arguments: list[str], directory: Path) -> subprocess.Popen[bytes]:
         """Begin to run a container in the foreground.
 
         In a process group of its own: a signal for the whole group of this process would reach the
@@ -77,6 +86,7 @@ class Client:
             [self._program, "run", *arguments],
             stdin=subprocess.DEVNULL,
             env=self._environment,
+            cwd=directory,
             process_group=0,
         )
 
@@ -190,13 +200,13 @@ def note_process(client: Client, records: Records, child: subprocess.Popen[bytes
         time.sleep(LOOK_SECONDS)
 
 
-def explain_end(client: Client, code: int, limit: str) -> str:
+def explain_end(client: Client, records: Records, code: int, limit: str) -> str:
     """Why a container ended, where its exit code does not say it; the limit is that of its memory, empty without one."""
     if code != EXIT_KILLED:
         return ""
-    if client.ask("{{.State.OOMKilled}}") == "true":
+    if records.lacked_memory or client.ask("{{.State.OOMKilled}}") == "true":
         return "was killed because it needed more memory than its limit"
-    # Where both versions of cgroups are mounted, Podman does not notice.
+    # Not every Podman notices.
     doubt = f"was killed (SIGKILL); it may have needed more memory than its limit, {limit}"
     return doubt if limit else ""
 
@@ -235,6 +245,7 @@ def main(words: list[str]) -> int:
     try:
         Path(directory).mkdir(mode=0o700, parents=True, exist_ok=True)
         records.clear()
+        records.work.mkdir(mode=0o700)
         extra, environment = hand_over(given, own, records.variables)
         options = make_volumes(client, Path(data), options, image)
         options += ["--name", name, "--cidfile", str(records.container), *extra]
@@ -244,7 +255,9 @@ def main(words: list[str]) -> int:
             client.remove()
         if asked:
             return 128 + asked[0]
-        child = Client(kind, program, name, environment).run([*options, image, *arguments])
+        child = Client(kind, program, name, environment).run(
+            [*options, image, *arguments], records.work
+        )
         for signum in asked:
             child.send_signal(signum)
         if kind != "podman":
@@ -252,7 +265,7 @@ def main(words: list[str]) -> int:
         code = child.wait()
         code = code if code >= 0 else 128 - code
         limit = options[options.index("--memory") + 1] if "--memory" in options else ""
-        note_end(records, "" if asked else explain_end(client, code, limit))
+        note_end(records, "" if asked else explain_end(client, records, code, limit))
     except OSError as error:
         where = f" {error.filename}" if error.filename else ""
         sys.stderr.write(f"Error: cannot run {program}{where}: {error.strerror}\n")
