@@ -189,7 +189,8 @@ def test_a_killed_service_comes_back(trial: Trial) -> None:
 def test_a_crash_loop_fails_and_its_dependents_are_skipped(trial: Trial) -> None:
     lab = trial.lab
     result = trial.run(
-        lab.shell("bad", "echo out of luck; exit 3"),
+        # Nobody takes it for healthy, however long a busy machine lets it live.
+        lab.shell("bad", "echo out of luck; exit 3", min_uptime_seconds=20.0),
         lab.service("after", needs=("bad",)),
         lab.http("good"),
     )
@@ -283,9 +284,9 @@ def test_a_service_runs_as_its_user_and_dies_with_the_keeper_like_any_other(
     result = trial.run(lab.shell("db", script, user="nobody"))
     assert result["outcome"] == "ready", result
     pid = trial.pids()["db"]
-    assert Path(f"/proc/{pid}").stat().st_uid == pwd.getpwnam("nobody").pw_uid
     who = lab.paths.data / "db" / "who"
     wait_until(lambda: who.exists() and who.read_text(encoding="utf-8") == "nobody\n")
+    assert Path(f"/proc/{pid}").stat().st_uid == pwd.getpwnam("nobody").pw_uid
     assert lab.paths.directory.stat().st_mode & 0o077 == 0
 
     os.kill(lab.keeper_pid(), signal.SIGKILL)

@@ -39,6 +39,7 @@ def find_question(
     check = own.check
     is_container = own.runtime is Runtime.CONTAINER
     name = container_name(own, seen.key.replica, paths)
+    pid_file = process_file(paths, name) if is_container else None
     if check is None:
         return Question(
             key=seen.key,
@@ -48,7 +49,7 @@ def find_question(
             min_uptime_seconds=own.min_uptime_seconds,
             pid=seen.pid,
             start_ticks=seen.start_ticks,
-            pid_file=process_file(paths, name) if is_container else None,
+            pid_file=pid_file,
             timeout_seconds=own.min_uptime_seconds + CONTAINER_SECONDS,
         )
     is_exec = check.type is CheckType.EXEC
@@ -75,6 +76,7 @@ def find_question(
         min_uptime_seconds=own.min_uptime_seconds,
         pid=seen.pid,
         start_ticks=seen.start_ticks,
+        pid_file=pid_file,
         mark=f"{KEEPER_ID_VARIABLE}={paths.keeper_id}",
         interval_seconds=check.interval_seconds,
         timeout_seconds=check.timeout_seconds,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from prismctl.probes.question import NotReadyError
 
@@ -15,27 +15,48 @@ if TYPE_CHECKING:
     from prismctl.probes.question import Question
 
 
+_CLOCK_SECONDS: Final = 0.05
+"""Times of files are coarser than those of processes."""
+
+
 async def probe_alive(question: Question) -> None:
     """Look whether the process is there; on another machine its engine's word has to do.
 
     Raises:
         NotReadyError: it has ended, and its engine is about to say so; or its container has not begun.
     """
+    require_container(question)
     if question.pid_file is not None:
         await _look_inside(question.pid_file, question.min_uptime_seconds)
     if question.pid is not None and not _is_alive(question.pid, question.start_ticks):
         raise NotReadyError("it has ended")
 
 
+def require_container(question: Question) -> None:
+    """What answers before the container of this run is there is another one: the last run's, about to be removed.
+
+    Raises:
+        NotReadyError: it has not begun.
+    """
+    record = question.pid_file
+    if record is None:
+        return
+    try:
+        written_at = record.stat().st_mtime
+    except OSError:
+        written_at = 0.0
+    if written_at < question.started_at - _CLOCK_SECONDS or _read_number(record) is None:
+        raise NotReadyError("its container has not begun")
+
+
 async def _look_inside(record: Path, seconds: float) -> None:
     """That there is a client says nothing: the process inside has to live as long as any other."""
     pid = _read_number(record)
-    if pid is None:
-        raise NotReadyError("its container has not begun")
     # Elsewhere the process is in a virtual machine, and its number means nothing here.
     is_here = sys.platform == "linux"
     await asyncio.sleep(seconds)
-    if _read_number(record) != pid or (is_here and not _is_alive(pid, None)):
+    is_same = pid is not None and _read_number(record) == pid
+    if not is_same or (is_here and pid is not None and not _is_alive(pid, None)):
         raise NotReadyError("its container has ended")
 
 

@@ -64,7 +64,7 @@ class Question:
     start_ticks: int | None = None
     """Names the process together with the PID (Linux)."""
     pid_file: Path | None = None
-    """For a container without a check: has the number of the process inside, once there is one."""
+    """For a container: has the number of the process inside, once there is one."""
     mark: str = ""
     """How an environment says that its process was started by the same keeper, ``NAME=VALUE``."""
     interval_seconds: float = 10.0

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 from prismctl.domain.observation import ProbeResult
 from prismctl.domain.service import CheckType
+from prismctl.probes.alive import require_container
 from prismctl.probes.cadence import ALARMED_SECONDS, next_delay
 from prismctl.probes.question import NotReadyError, hide_secrets
 from prismctl.probes.stranger import explain_stranger
@@ -123,6 +124,7 @@ async def _ask_once(probe: Callable[[], Awaitable[None]], question: Question) ->
     """Ask, within the time that one question has; why not, or nothing when it is ready."""
     try:
         async with asyncio.timeout(question.timeout_seconds):
+            require_container(question)
             await probe()
     except NotReadyError as error:
         return hide_secrets(str(error), question.secrets)

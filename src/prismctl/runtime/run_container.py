@@ -72,6 +72,10 @@ class Client:
 
     def __init__(self, kind: str, program: str, name: str, environment: dict[str, str]) -> None:
         self.kind = kind
+        # Podman does, unless what runs containers is elsewhere: in a virtual machine, at the end of a connection.
+        is_here = sys.platform == "linux" and "CONTAINER_HOST" not in environment
+        self.notes_process = kind == "podman" and is_here
+        """Whether the client itself writes down which process is the container's."""
         self.name = name
         self._program = program
         self._environment = environment
@@ -114,6 +118,13 @@ class Client:
         except subprocess.TimeoutExpired:
             return ""
         return done.stdout.decode(errors="replace").strip() if done.returncode == 0 else ""
+
+    def take_name(self) -> tuple[str, ...]:
+        """The options that give the container its name; one that has it is removed."""
+        if self.kind == "podman":
+            return ("--name", self.name, "--replace")
+        self.remove()
+        return ("--name", self.name)
 
     def remove(self) -> None:
         """Take the container away, running or not, with the volumes that only it has."""
@@ -248,11 +259,9 @@ def main(words: list[str]) -> int:
         records.work.mkdir(mode=0o700)
         extra, environment = hand_over(given, own, records.variables)
         options = make_volumes(client, Path(data), options, image)
-        options += ["--name", name, "--cidfile", str(records.container), *extra]
-        if kind == "podman":
-            options += ["--replace", "--pidfile", str(records.process)]
-        else:
-            client.remove()
+        options += [*client.take_name(), "--cidfile", str(records.container), *extra]
+        if client.notes_process:
+            options += ["--pidfile", str(records.process)]
         if asked:
             return 128 + asked[0]
         child = Client(kind, program, name, environment).run(
@@ -260,7 +269,7 @@ def main(words: list[str]) -> int:
         )
         for signum in asked:
             child.send_signal(signum)
-        if kind != "podman":
+        if not client.notes_process:
             note_process(client, records, child)
         code = child.wait()
         code = code if code >= 0 else 128 - code
