@@ -6,9 +6,21 @@ import threading
 
 import pytest
 
-from prismctl.install.containers.availability import check_registry, judge_image
+from prismctl.install.containers.availability import (
+    check_registry,
+    choose_variables,
+    judge_image,
+)
 
 HERE = frozenset({"docker.io/library/redis:7-alpine", "localhost/own:latest"})
+
+
+def test_a_path_without_system_programs_is_completed_for_the_client() -> None:
+    chosen = choose_variables({"PATH": "/usr/bin:/usr/sbin", "DOCKER_HOST": "unix:///x", "A": "b"})
+    assert chosen == {
+        "DOCKER_HOST": "unix:///x",
+        "PATH": "/usr/bin:/usr/sbin:/usr/local/sbin:/sbin",
+    }
 
 
 def never(host: str) -> str:

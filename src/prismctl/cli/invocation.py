@@ -156,7 +156,7 @@ def resolve_stack(typed: str | None) -> str:
     """
     if not typed and "PRISM_STACK" not in os.environ and find_project_file(Path.cwd()) is None:
         return "default"
-    from prismctl.domain.shape import NAME_PATTERN
+    from prismctl.domain.service import NAME_PATTERN
     from prismctl.files.project import find_stack_name
 
     name = find_stack_name(typed or "", os.environ, Path.cwd())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
@@ -59,19 +58,9 @@ def has_plan(paths: StackPaths) -> bool:
 
 def has_daemon_ended(paths: StackPaths) -> bool:
     """Whether no process holds the daemon's lock: one that ends lets go of its socket a little earlier."""
-    import fcntl
+    from prismctl.files.locks import is_held
 
-    try:
-        descriptor = os.open(paths.daemon_lock, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return True
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    finally:
-        os.close(descriptor)
-    return True
+    return not is_held(paths.daemon_lock)
 
 
 def await_end_of_daemon(paths: StackPaths) -> None:

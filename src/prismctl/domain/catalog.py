@@ -16,6 +16,7 @@ from prismctl.domain.references import find_misreferences
 from prismctl.domain.servers.registry import all_settings
 from prismctl.domain.service import (
     AGENT_NAMES,
+    NAME_PATTERN,
     SHORT_NAMES,
     CheckType,
     Runtime,
@@ -25,7 +26,6 @@ from prismctl.domain.service import (
 )
 from prismctl.domain.shape import (
     INVALID,
-    NAME_PATTERN,
     VARIABLE_PATTERN,
     Duration,
     Fields,

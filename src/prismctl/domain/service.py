@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 ServiceName = NewType("ServiceName", str)
 StackName = NewType("StackName", str)
 
+NAME_PATTERN: Final = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
+"""A label of DNS: services are found by their names there."""
+
 DEFAULT_STACK: Final = StackName("default")
 
 SHORT_NAMES: Final = {

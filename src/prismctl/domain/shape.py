@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
     from prismctl.domain.document import Path, Report
 
-NAME_PATTERN: Final = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
-"""A label of DNS: services are found by their names there."""
 VARIABLE_PATTERN: Final = r"^[A-Za-z_][A-Za-z0-9_]*$"
 PORT_NAME_PATTERN: Final = r"^[a-z][a-z0-9_-]{0,30}$"
 DURATION_PATTERN: Final = r"^(\d+(\.\d+)?)(ms|s|m|h)?$"

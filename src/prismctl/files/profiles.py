@@ -213,7 +213,8 @@ def delete_profile(home: Home, name: str) -> None:
 
 def profile_shape() -> Fields:
     """The table of keys of a profile."""
-    from prismctl.domain.shape import NAME_PATTERN, Fields, Flag, Key, ListOf, MapOf, Text
+    from prismctl.domain.service import NAME_PATTERN
+    from prismctl.domain.shape import Fields, Flag, Key, ListOf, MapOf, Text
 
     return Fields(
         {

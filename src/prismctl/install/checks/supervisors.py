@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import itertools
 import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
+
+from prismctl.files.locks import is_held
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -47,7 +48,7 @@ def find_lost(
             found is not None
             and found.stack not in attended
             and age_seconds >= settled_seconds
-            and not _is_held(found.lock)
+            and not is_held(found.lock)
         ):
             lost.append(found)
     return lost
@@ -64,20 +65,6 @@ def read_supervisor(pid: int, words: Sequence[str], home: Home) -> Supervisor | 
         if stack and options.get("--home") == str(home.directory):
             return Supervisor(pid, stack, home.stack(stack).daemon_lock)
     return None
-
-
-def _is_held(lock: Path) -> bool:
-    try:
-        descriptor = os.open(lock, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
 
 
 def _read_commands(home: Home) -> Iterator[tuple[int, list[str], float]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
 from functools import cache
 from pathlib import Path
@@ -51,6 +52,7 @@ _VARIABLES: Final = frozenset(
         "XDG_RUNTIME_DIR",
     }
 )
+_SYSTEM_PLACES: Final = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 _VARIABLE_FAMILIES: Final = ("CONTAINERS_", "CONTAINER_", "DOCKER_", "PODMAN_")
 
 
@@ -114,7 +116,8 @@ def _look_at_podman(
     if may_try and recall_containers(home, program) is None:
         from prismctl.install.podman import ensure_podman_works
 
-        asyncio.run(ensure_podman_works(home, environment, lambda _: None))
+        complete = {**environment, **choose_variables(environment)}
+        asyncio.run(ensure_podman_works(home, complete, lambda _: None))
     variables = {**choose_variables(environment), **podman_environment(home)}
     tool = ContainerTool(kind=PODMAN, program=str(program), environment=variables)
     return _with_images(tool, environment)
@@ -156,12 +159,16 @@ def judge_image(
 
 
 def choose_variables(environment: Mapping[str, str]) -> dict[str, str]:
-    """The part of an environment by which clients find their storage, their sockets and their logins."""
-    return {
+    """The part of an environment by which clients find their storage, sockets and logins, and what they run themselves."""
+    found = {
         name: text
         for name, text in sorted(environment.items())
         if name in _VARIABLES or name.startswith(_VARIABLE_FAMILIES)
     }
+    places = environment.get("PATH", os.defpath).split(os.pathsep)
+    # Podman's network looks for `iptables` on PATH, and that of most people lacks where it is.
+    places += [place for place in _SYSTEM_PLACES if place not in places]
+    return {**found, "PATH": os.pathsep.join(places)}
 
 
 def _list_images(tool: ContainerTool, environment: Mapping[str, str]) -> frozenset[str]:
