@@ -24,6 +24,7 @@ from prismctl.machine import (
     programs,
     release_ports,
     reserve_port,
+    tcp_sockets,
     who_holds,
 )
 from tests.free_ports import take_port
@@ -114,8 +115,8 @@ def test_a_connection_that_has_ended_does_not_hold_its_port() -> None:
     served.close()
     assert client.recv(1) == b""
     client.close()
-    rows = [row.state for row in holders._socket_rows(port)]
-    assert "06" in rows, rows
+    states = [each.state for each in tcp_sockets.find_sockets(port)]
+    assert tcp_sockets.TIME_WAIT in states, states
     assert is_port_free(port)
     assert who_holds(port) is None
 

@@ -5,25 +5,27 @@ from __future__ import annotations
 import contextlib
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from prismctl.domain.addressing import PortHolder
 from prismctl.domain.problems import shorten
 from prismctl.machine.accounts import user_name
+from prismctl.machine.tcp_sockets import TIME_WAIT, find_listeners, find_sockets, is_known
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import psutil
 
+    from prismctl.machine.tcp_sockets import TcpSocket
 
 _COMMAND_LENGTH: Final = 60
 
 
-_LISTENING: Final = "0A"
-
-
-_TIME_WAIT: Final = "06"
+def is_answered_by(pid: int, number: int) -> bool:
+    """Whether a process, or one that it started and did not let go of, listens at a port (Linux); cheap."""
+    wanted = {each.name for each in find_listeners(number)}
+    return bool(wanted) and any(_holds_any(each, wanted) for each in _descendants(pid))
 
 
 def find_stranger(number: int, *, pid: int, started_at: float, mark: str) -> PortHolder | None:
@@ -39,12 +41,10 @@ def find_stranger(number: int, *, pid: int, started_at: float, mark: str) -> Por
         started_at: when its run began, in seconds since the epoch.
         mark: how an environment says that it is ours, ``NAME=VALUE``.
     """
-    if not Path("/proc/net/tcp").exists():
+    if not is_known() or is_answered_by(pid, number):
         return None
-    wanted = {f"socket:[{row.inode}]" for row in _socket_rows(number) if row.state == _LISTENING}
-    if not wanted or any(_holds_any(each, wanted) for each in _descendants(pid)):
-        return None
-    holder = next((found for inode in wanted if (found := _find_socket_owner(inode[8:-1]))), None)
+    listeners = find_listeners(number)
+    holder = next((found for each in listeners if (found := _find_owner(each))), None)
     if holder is None:
         return None
     name = mark.partition("=")[0].encode() + b"="
@@ -82,44 +82,24 @@ def _holds_any(pid: int, names: set[str]) -> bool:
 
 def who_holds(number: int) -> PortHolder | None:
     """Who listens on a port, as far as it can be seen; ``None`` when nobody seems to."""
-    if Path("/proc/net/tcp").exists():
+    if is_known():
         return _holder_from_proc(number)
     return _holder_from_psutil(number)
 
 
-class _SocketRow(NamedTuple):
-    state: str
-    user_id: int
-    inode: str
-
-
 def _holder_from_proc(number: int) -> PortHolder | None:
-    rows = [row for row in _socket_rows(number) if row.state != _TIME_WAIT]
-    rows.sort(key=lambda row: row.state != _LISTENING)
-    if not rows:
+    found = find_listeners(number)
+    found = found or [each for each in find_sockets(number) if each.state != TIME_WAIT]
+    if not found:
         return None
-    for row in rows:
-        pid = _find_socket_owner(row.inode)
+    for each in found:
+        pid = _find_owner(each)
         if pid is not None:
             return _describe_process(pid)
-    return PortHolder(user=user_name(rows[0].user_id))
+    return PortHolder(user=user_name(found[0].user_id))
 
 
-def _socket_rows(number: int) -> Iterator[_SocketRow]:
-    wanted = f":{number:04X}"
-    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
-        try:
-            lines = Path(table).read_text(encoding="ascii").splitlines()[1:]
-        except OSError:
-            continue
-        for line in lines:
-            words = line.split()
-            if words[1].endswith(wanted):
-                yield _SocketRow(words[3], int(words[7]), words[9])
-
-
-def _find_socket_owner(inode: str) -> int | None:
-    wanted = f"socket:[{inode}]"
+def _find_owner(wanted: TcpSocket) -> int | None:
     for process in Path("/proc").iterdir():
         if not process.name.isdigit():
             continue
@@ -127,7 +107,7 @@ def _find_socket_owner(inode: str) -> int | None:
         with contextlib.suppress(OSError):
             for descriptor in (process / "fd").iterdir():
                 with contextlib.suppress(OSError):
-                    if os.readlink(descriptor) == wanted:  # noqa: PTH115 - not a path, a name
+                    if os.readlink(descriptor) == wanted.name:  # noqa: PTH115 - not a path, a name
                         return int(process.name)
     return None
 

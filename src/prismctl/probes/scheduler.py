@@ -82,7 +82,7 @@ class ProbeScheduler:
             began = time.monotonic()
             message = await _ask_once(probe, question)
             if not message and not was_ok:
-                message = await asyncio.to_thread(explain_stranger, question)
+                message = await explain_stranger(question)
             now = time.time()
             if message and not failures and was_ok:
                 failing_since = now

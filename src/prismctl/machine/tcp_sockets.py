@@ -1,0 +1,110 @@
+"""The kernel's list of TCP sockets at a port, on Linux.
+
+Listeners are asked for over netlink (``man 7 sock_diag``): ``/proc/net/tcp`` walks the table of all connections, which
+takes milliseconds however few there are.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LISTENING: Final = 10
+TIME_WAIT: Final = 6
+"""States, as ``include/net/tcp_states.h`` numbers them."""
+
+_TABLES: Final = ("/proc/net/tcp", "/proc/net/tcp6")
+
+_NETLINK_SOCK_DIAG: Final = 4
+_SOCK_DIAG_BY_FAMILY: Final = 20
+_REQUEST_DUMP: Final = 0x301
+_ERROR: Final = 2
+_DONE: Final = 3
+_HEADER: Final = struct.Struct("=IHHII")
+"""``struct nlmsghdr``: length, type, flags, sequence, port."""
+_QUESTION: Final = struct.Struct("=BBBBI2s46x")
+"""``struct inet_diag_req_v2``: family, protocol, extensions, padding, a bit for each state, and the port."""
+_ANSWER: Final = struct.Struct("=BB2x2s46x12xII")
+"""``struct inet_diag_msg``: family, state, port, user, inode."""
+_ANSWER_SECONDS: Final = 1.0
+_BUFFER_BYTES: Final = 65536
+
+
+class TcpSocket(NamedTuple):
+    """One socket at a port."""
+
+    state: int
+    user_id: int
+    inode: int
+
+    @property
+    def name(self) -> str:
+        """How ``/proc/PID/fd`` calls it."""
+        return f"socket:[{self.inode}]"
+
+
+def is_known() -> bool:
+    """Whether this system tells."""
+    return os.path.exists(_TABLES[0])  # noqa: PTH110 - asked often
+
+
+def find_listeners(number: int) -> list[TcpSocket]:
+    """Who listens at a port, at whatever address of this machine."""
+    try:
+        families = (socket.AF_INET, socket.AF_INET6)
+        return [each for family in families for each in _ask_kernel(family, number)]
+    except OSError:
+        # A sandbox may know no netlink.
+        return [each for each in find_sockets(number) if each.state == LISTENING]
+
+
+def find_sockets(number: int) -> list[TcpSocket]:
+    """Whatever has a port at this end, connections and ended ones included."""
+    wanted = f":{number:04X}"
+    found = []
+    for table in _TABLES:
+        try:
+            lines = Path(table).read_text(encoding="ascii").splitlines()[1:]
+        except OSError:
+            continue
+        for line in lines:
+            words = line.split()
+            if words[1].endswith(wanted):
+                found.append(TcpSocket(int(words[3], 16), int(words[7]), int(words[9])))
+    return found
+
+
+def _ask_kernel(family: int, number: int) -> Iterator[TcpSocket]:
+    question = _QUESTION.pack(
+        family, socket.IPPROTO_TCP, 0, 0, 1 << LISTENING, number.to_bytes(2, "big")
+    )
+    length = _HEADER.size + len(question)
+    header = _HEADER.pack(length, _SOCK_DIAG_BY_FAMILY, _REQUEST_DUMP, 0, 0)
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_SOCK_DIAG) as kernel:
+        kernel.settimeout(_ANSWER_SECONDS)
+        kernel.send(header + question)
+        while True:
+            for kind, content in _split(kernel.recv(_BUFFER_BYTES)):
+                if kind == _DONE:
+                    return
+                if kind == _ERROR:
+                    raise OSError("the kernel does not answer about sockets")
+                _, state, port, user_id, inode = _ANSWER.unpack_from(content)
+                if int.from_bytes(port, "big") == number:
+                    yield TcpSocket(state, user_id, inode)
+
+
+def _split(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """The messages of one answer: kind and content."""
+    offset = 0
+    while offset + _HEADER.size <= len(data):
+        length, kind, *_ = _HEADER.unpack_from(data, offset)
+        yield kind, data[offset + _HEADER.size : offset + length]
+        # Messages begin at multiples of four.
+        offset += max(length + 3 & ~3, _HEADER.size)

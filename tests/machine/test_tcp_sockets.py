@@ -1,0 +1,72 @@
+"""Who listens, as the kernel tells it over netlink and in its tables."""
+
+from __future__ import annotations
+
+import os
+import socket
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from prismctl.machine import holders, tcp_sockets
+from prismctl.machine.tcp_sockets import LISTENING, TcpSocket, find_listeners, find_sockets
+
+if TYPE_CHECKING:
+    import pytest
+
+
+def listen(stack: ExitStack, family: int, address: str, port: int = 0) -> socket.socket:
+    listener = stack.enter_context(socket.socket(family, socket.SOCK_STREAM))
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if family == socket.AF_INET6:
+        listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    listener.bind((address, port))
+    listener.listen()
+    return listener
+
+
+def own(listener: socket.socket) -> TcpSocket:
+    return TcpSocket(LISTENING, os.getuid(), os.fstat(listener.fileno()).st_ino)
+
+
+def test_listeners_of_both_families_are_told_and_connections_are_not() -> None:
+    with ExitStack() as stack:
+        first = listen(stack, socket.AF_INET, "127.0.0.1")
+        port = first.getsockname()[1]
+        second = listen(stack, socket.AF_INET6, "::1", port)
+        client = stack.enter_context(socket.create_connection(("127.0.0.1", port)))
+        served = stack.enter_context(first.accept()[0])
+
+        assert set(find_listeners(port)) == {own(first), own(second)}
+        assert find_listeners(client.getsockname()[1]) == []
+        assert os.fstat(served.fileno()).st_ino in {each.inode for each in find_sockets(port)}
+    assert find_listeners(port) == []
+
+
+def test_the_tables_tell_the_same_where_there_is_no_netlink(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with ExitStack() as stack:
+        listener = listen(stack, socket.AF_INET, "127.0.0.1")
+        port = listener.getsockname()[1]
+        told = find_listeners(port)
+        monkeypatch.setattr(tcp_sockets, "_NETLINK_SOCK_DIAG", 31)  # nobody answers there
+        assert find_listeners(port) == told == [own(listener)]
+
+
+def test_many_listeners_do_not_hide_one() -> None:
+    with ExitStack() as stack:
+        listeners = [listen(stack, socket.AF_INET, "127.0.0.1") for _ in range(300)]
+        for each in listeners[::50]:
+            assert find_listeners(each.getsockname()[1]) == [own(each)]
+
+
+def test_a_port_is_answered_by_the_process_that_has_it_and_by_no_other() -> None:
+    with ExitStack() as stack:
+        port = listen(stack, socket.AF_INET, "0.0.0.0").getsockname()[1]
+        assert holders.is_answered_by(os.getpid(), port)
+        child = os.fork()
+        if child == 0:
+            stack.close()
+            os._exit(0 if not holders.is_answered_by(os.getpid(), port) else 1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert not holders.is_answered_by(os.getpid(), port)
