@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
     from prismctl.files.paths import StackPaths
 
-START_SECONDS: Final = 20.0
-"""How long a daemon may take to listen; it needs a few tenths of one second."""
+START_SECONDS: Final = 60.0
+"""How long a daemon may take to listen; it needs a few tenths of a second, but where a disk is busy with
+something else, every program takes tens of seconds."""
 
 _KEEPER_MARKS: Final = frozenset({"PRISM_KEEPER", "PRISM_PROCESS"})
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from prismctl.files.paths import StackPaths
     from prismctl.keeper.client import KeeperFacts
 
-OPEN_SECONDS: Final = 10.0
+OPEN_SECONDS: Final = 30.0
 """How long a keeper may take to be there and answer."""
 _RETRY_SECONDS: Final = 0.01
 

@@ -33,7 +33,7 @@ USAGE: Final = (
 )
 FAREWELL_SECONDS: Final = 1.0
 """How long clients have to take their last answer."""
-LOCK_SECONDS: Final = 15.0
+LOCK_SECONDS: Final = 40.0
 """How long a daemon that holds the lock may take to answer or to end."""
 MAX_LOG_BYTES: Final = 1024 * 1024
 _RETRY_SECONDS: Final = 0.01

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from prismctl.domain.observation import ComponentState
+from prismctl.engine.nomad.agent_http import ask_until_answered
+from prismctl.engine.nomad.server_port import ServerPort
 from tests.free_ports import take_port
 
 if TYPE_CHECKING:
@@ -187,18 +189,34 @@ async def test_no_request_of_a_stranger_is_heard_where_servers_talk_to_servers(
     assert heard == []
 
 
-async def test_agents_that_come_back_show_the_certificates_they_had(world: World) -> None:
+async def test_agents_that_come_back_show_the_certificate_they_had(world: World) -> None:
     engine = await start(world)
-    files = (world.layout.consul_certificate, world.layout.nomad_certificate)
-    before = [one.certificate.read_bytes() for one in files]
-    for one in files:
-        assert one.directory.stat().st_mode & 0o077 == 0
-        assert {path.name: path.stat().st_mode & 0o777 for path in one.directory.iterdir()} == {
-            "authority.pem": 0o600,
-            "certificate.pem": 0o600,
-            "key.pem": 0o600,
-        }
+    files = world.layout.certificate
+    before = files.certificate.read_bytes()
+    assert files.directory.stat().st_mode & 0o077 == 0
+    assert {path.name: path.stat().st_mode & 0o777 for path in files.directory.iterdir()} == {
+        "authority.pem": 0o600,
+        "certificate.pem": 0o600,
+        "key.pem": 0o600,
+    }
     await engine.stop(kill=False)
     assert world.recorder.components["nomad"].state is ComponentState.STOPPED
     await engine.open()
-    assert [one.certificate.read_bytes() for one in files] == before
+    assert files.certificate.read_bytes() == before
+
+
+async def test_a_server_hears_who_shows_its_certificate(world: World) -> None:
+    engine = await start(world)
+    port = ServerPort(engine._agents.ports.nomad_rpc, world.layout.certificate)
+    assert await port.wait_for_key(ANSWER_SECONDS)
+    # A leader that is told to elect steps down and is elected again.
+    assert await port.call_election()
+    await ask_until_answered(ANSWER_SECONDS, engine._agents.nomad.list_nodes)
+
+
+async def test_a_node_that_starts_registers_with_nobody_refusing_it(world: World) -> None:
+    engine = await start(world)
+    assert await engine._agents.nomad.list_nodes()
+    log = world.layout.nomad_log.read_text()
+    assert "node registration complete" in log
+    assert "prism-wait-for-key" not in log, "Nomad complains about our plugin"

@@ -12,9 +12,7 @@ import pytest
 from prismctl.engine.nomad.certificates import (
     CertificateFiles,
     CertificateMaker,
-    consul_certificate_maker,
     ensure_certificate,
-    nomad_certificate_maker,
 )
 from prismctl.engine.nomad.configuration import (
     DATACENTER,
@@ -53,7 +51,7 @@ def make_program(directory: Path, text: str) -> CertificateMaker:
     program = directory / "program"
     program.write_text(text.format(calls=directory / "calls"))
     program.chmod(0o755)
-    return nomad_certificate_maker(program, "global")
+    return CertificateMaker(program=program, region="global", consul_datacenter="dc1")
 
 
 def make_certificate(files: CertificateFiles, maker: CertificateMaker) -> None:
@@ -92,15 +90,15 @@ def test_nomad_does_not_look_for_a_cloud_without_which_it_would_not_start_with_t
     assert "env_aws" in denied
 
 
-def test_certificates_name_what_the_configuration_says() -> None:
-    nomad, consul = Path("/nomad"), Path("/consul")
-    assert nomad_certificate_maker(nomad, REGION).commands == (
-        ("/nomad", "tls", "ca", "create", "-days=3650"),
-        ("/nomad", "tls", "cert", "create", "-server", "-region=global", "-days=3650"),
-    )
-    assert consul_certificate_maker(consul, DATACENTER).commands == (
-        ("/consul", "tls", "ca", "create", "-days=3650"),
-        ("/consul", "tls", "cert", "create", "-server", "-dc=dc1", "-days=3650"),
+def test_the_certificate_names_both_servers_as_their_configurations_do() -> None:
+    maker = CertificateMaker(program=Path("/nomad"), region=REGION, consul_datacenter=DATACENTER)
+    days = "-days=3650"
+    assert maker.commands == (
+        ("/nomad", "tls", "ca", "create", days),
+        (
+            *("/nomad", "tls", "cert", "create", "-server", "-region=global"),
+            *("-additional-dnsname=server.dc1.consul", days),
+        ),
     )
 
 
@@ -140,7 +138,12 @@ def test_a_program_that_makes_no_certificate_is_named_with_what_it_said(tmp_path
 def test_a_program_that_is_not_there_is_told_as_ours(tmp_path: Path) -> None:
     files = CertificateFiles(tmp_path / "tls")
     with pytest.raises(PrismError, match=r"cannot make .*certificate\.pem: No such file"):
-        make_certificate(files, nomad_certificate_maker(tmp_path / "missing", "global"))
+        make_certificate(
+            files,
+            CertificateMaker(
+                program=tmp_path / "missing", region="global", consul_datacenter="dc1"
+            ),
+        )
 
 
 def test_gossip_keys_are_32_bytes_and_stay(tmp_path: Path) -> None:

@@ -160,7 +160,7 @@ class Agents:
             )
             await self._connect(ports)
             try:
-                await self._start_consul_first()
+                await self._start(CONSUL_KEY)
                 await self._start(NOMAD_KEY)
             except PortTakenError:
                 await self._give_up()
@@ -172,16 +172,6 @@ class Agents:
                 raise
             else:
                 return
-
-    async def _start_consul_first(self) -> None:
-        """Start Consul, and prepare for Nomad while it comes up."""
-        preparing = asyncio.create_task(self._bring_up.prepare_nomad())
-        try:
-            await self._start(CONSUL_KEY)
-            await preparing
-        finally:
-            preparing.cancel()
-            await asyncio.gather(preparing, return_exceptions=True)
 
     async def _give_up(self) -> None:
         with contextlib.suppress(PrismError):

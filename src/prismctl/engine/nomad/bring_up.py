@@ -9,11 +9,7 @@ import os
 from typing import TYPE_CHECKING, Any, Final
 
 from prismctl.engine.nomad.agent_http import PAUSE_SECONDS, ask_until_answered
-from prismctl.engine.nomad.certificates import (
-    consul_certificate_maker,
-    ensure_certificate,
-    nomad_certificate_maker,
-)
+from prismctl.engine.nomad.certificates import CertificateMaker, ensure_certificate
 from prismctl.engine.nomad.configuration import (
     CONSUL_KEY,
     DATACENTER,
@@ -26,7 +22,9 @@ from prismctl.engine.nomad.configuration import (
     render_nomad_process,
 )
 from prismctl.engine.nomad.consul_acl import ensure_access
+from prismctl.engine.nomad.head_start import HeadStart
 from prismctl.engine.nomad.processes import ProcessId, wait_until_gone
+from prismctl.engine.nomad.server_port import ServerPort
 from prismctl.errors import RejectedError, UnavailableError
 from prismctl.files.atomic import write_atomically
 
@@ -57,29 +55,16 @@ class BringUp:
         self._keeper = keeper
         self._tools = tools
 
-    async def prepare_consul(self) -> None:
-        """Make what Consul shows to other servers, unless the stack has it.
+    async def prepare(self) -> None:
+        """Make what both agents show to other servers, unless the stack has it.
 
         Raises:
             PrismError: that cannot be made.
         """
-        await ensure_certificate(
-            self._layout.consul_certificate,
-            consul_certificate_maker(self._tools.consul, DATACENTER),
-            self._environment(),
+        maker = CertificateMaker(
+            program=self._tools.nomad, region=REGION, consul_datacenter=DATACENTER
         )
-
-    async def prepare_nomad(self) -> None:
-        """Make what Nomad shows to other servers, unless the stack has it; needs no Consul.
-
-        Raises:
-            PrismError: that cannot be made.
-        """
-        await ensure_certificate(
-            self._layout.nomad_certificate,
-            nomad_certificate_maker(self._tools.nomad, REGION),
-            self._environment(),
-        )
+        await ensure_certificate(self._layout.certificate, maker, self._environment())
 
     async def start_consul(self, connection: Connection) -> ProcessId:
         """Start Consul and return once it takes writes and everybody's rights are settled.
@@ -87,11 +72,11 @@ class BringUp:
         Raises:
             PrismError: it did not come up.
         """
-        await self.prepare_consul()
+        await self.prepare()
         _save(
             self._layout.consul_configuration,
             render_consul_configuration(
-                connection.ports, connection.credentials, self._layout.consul_certificate
+                connection.ports, connection.credentials, self._layout.certificate
             ),
         )
         spec = render_consul_process(self._tools, self._layout, self._environment())
@@ -111,22 +96,28 @@ class BringUp:
         Raises:
             PrismError: it did not come up.
         """
-        await self.prepare_nomad()
+        await self.prepare()
         self._layout.nomad_data.mkdir(mode=0o711, parents=True, exist_ok=True)
         _save(
             self._layout.nomad_configuration,
             render_nomad_configuration(
-                connection.ports, connection.credentials, self._layout.nomad_certificate
+                connection.ports, connection.credentials, self._layout.certificate
             ),
         )
         spec = render_nomad_process(self._tools, self._layout, self._environment())
 
-        async def get_ready() -> None:
-            secret = connection.credentials.nomad_management
-            await ask_until_answered(START_SECONDS, lambda: connection.nomad.bootstrap(secret))
-            await ask_until_answered(START_SECONDS, lambda: self._require_ready_node(connection))
+        port = ServerPort(connection.ports.nomad_rpc, self._layout.certificate)
+        with HeadStart(self._layout.nomad_data, port) as head_start:
 
-        return await self._start(spec, get_ready)
+            async def get_ready() -> None:
+                await head_start.give()
+                secret = connection.credentials.nomad_management
+                await ask_until_answered(START_SECONDS, lambda: connection.nomad.bootstrap(secret))
+                await ask_until_answered(
+                    START_SECONDS, lambda: self._require_ready_node(connection)
+                )
+
+            return await self._start(spec, get_ready)
 
     async def end(self, key: str) -> None:
         """Have the keeper kill whatever it still has of an agent; without a keeper, the sweep does."""
@@ -166,7 +157,10 @@ class BringUp:
         return ProcessId(status.pid, status.start_ticks)
 
     async def _wait_until_ready(
-        self, key: str, process: ProcessId, get_ready: Callable[[], Coroutine[Any, Any, None]]
+        self,
+        key: str,
+        process: ProcessId,
+        get_ready: Callable[[], Coroutine[Any, Any, None]],
     ) -> None:
         ready = asyncio.create_task(get_ready())
         gone = asyncio.create_task(wait_until_gone(process))

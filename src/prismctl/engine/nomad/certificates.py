@@ -1,4 +1,4 @@
-"""What the server of an agent shows to others of its kind; the agent's own program makes it, once a stack."""
+"""What the servers of Nomad and Consul show to others of their kind; Nomad's program makes it, once a stack."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ VALID_DAYS: Final = 3650
 
 @dataclass(frozen=True, slots=True)
 class CertificateFiles:
-    """Where the certificate of one agent is; the directory holds nothing else, and only we can enter it."""
+    """Where the agents' certificate is; the directory holds nothing else, and only we can enter it."""
 
     directory: Path
 
@@ -34,7 +34,7 @@ class CertificateFiles:
 
     @property
     def certificate(self) -> Path:
-        """What the agent shows."""
+        """What the agents show."""
         return self.directory / "certificate.pem"
 
     @property
@@ -50,50 +50,30 @@ class CertificateFiles:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CertificateMaker:
-    """How a program is told to make a certificate, and what it calls the files that it makes."""
+    """How Nomad is told to make a certificate, and what it calls the files that it makes."""
 
     program: Path
-    domain: str
-    """The last part of the server's name, and in the names of files."""
-    server: tuple[str, str]
-    """The option that says of what the server is one, and its value."""
-    name: str
-    """The certificate's file, without its ending."""
+    region: str
+    consul_datacenter: str
 
     @property
     def commands(self) -> tuple[tuple[str, ...], ...]:
-        """First an authority, then a server's certificate signed by it; no secret is in them."""
+        """First an authority, then a certificate signed by it, for both servers; no secret is in them."""
         days = f"-days={VALID_DAYS}"
-        option, value = self.server
+        names = (
+            f"-region={self.region}",
+            f"-additional-dnsname=server.{self.consul_datacenter}.consul",
+        )
         return (
             (str(self.program), "tls", "ca", "create", days),
-            (str(self.program), "tls", "cert", "create", "-server", f"{option}={value}", days),
+            (str(self.program), "tls", "cert", "create", "-server", *names, days),
         )
 
     @property
     def made(self) -> tuple[str, str, str]:
-        """The names of the authority's certificate, the server's certificate and its key."""
-        return f"{self.domain}-agent-ca.pem", f"{self.name}.pem", f"{self.name}-key.pem"
-
-
-def nomad_certificate_maker(program: Path, region: str) -> CertificateMaker:
-    """How Nomad makes one."""
-    return CertificateMaker(
-        program=program,
-        domain="nomad",
-        server=("-region", region),
-        name=f"{region}-server-nomad",
-    )
-
-
-def consul_certificate_maker(program: Path, datacenter: str) -> CertificateMaker:
-    """How Consul makes one."""
-    return CertificateMaker(
-        program=program,
-        domain="consul",
-        server=("-dc", datacenter),
-        name=f"{datacenter}-server-consul-0",
-    )
+        """The names of the authority's certificate, the servers' certificate and its key."""
+        name = f"{self.region}-server-nomad"
+        return "nomad-agent-ca.pem", f"{name}.pem", f"{name}-key.pem"
 
 
 async def ensure_certificate(

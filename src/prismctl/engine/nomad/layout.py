@@ -35,14 +35,9 @@ class AgentLayout:
         return self.directory / "credentials.json"
 
     @property
-    def consul_certificate(self) -> CertificateFiles:
-        """What Consul shows to other servers."""
-        return CertificateFiles(self.directory / "consul-tls")
-
-    @property
-    def nomad_certificate(self) -> CertificateFiles:
-        """What Nomad shows to other servers and to its own clients."""
-        return CertificateFiles(self.directory / "nomad-tls")
+    def certificate(self) -> CertificateFiles:
+        """What Nomad and Consul show to other servers, and Nomad to its own clients."""
+        return CertificateFiles(self.directory / "tls")
 
     @property
     def registration(self) -> Path:
