@@ -17,8 +17,10 @@ from prismctl.files.atomic import describe_way_out
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-MAX_SOCKET_PATH_BYTES: Final = 100
+MAX_SOCKET_PATH_BYTES: Final = 103
 """Unix socket paths are limited to 104 bytes on macOS and 108 on Linux, the terminating zero included."""
+_LONGEST_SOCKET: Final = "nomad/plugin4294967295"
+"""What is longest of what is put below a socket directory."""
 
 PROJECT_FILE_NAME: Final = "prism.yaml"
 
@@ -195,6 +197,11 @@ class StackPaths:
         return self.socket_directory / "keeper.sock"
 
     @property
+    def plugin_sockets(self) -> Path:
+        """Where Nomad and its own helpers talk; made and removed with Nomad."""
+        return self.socket_directory / "nomad"
+
+    @property
     def keeper_id(self) -> str:
         """What everything started for this stack is marked with; the same for every keeper it ever has."""
         import hashlib
@@ -241,7 +248,7 @@ def find_home(environment: Mapping[str, str] = os.environ) -> Home:
 
 def choose_socket_directory(stack_directory: Path) -> Path:
     """The stack's own directory where the path is short enough, else a private one named by its hash."""
-    longest = len(os.fsencode(stack_directory / "daemon.sock"))
+    longest = len(os.fsencode(stack_directory / _LONGEST_SOCKET))
     if longest <= MAX_SOCKET_PATH_BYTES:
         return stack_directory
     # Slow to import, and rarely needed: `status` has no time for it.
@@ -249,7 +256,7 @@ def choose_socket_directory(stack_directory: Path) -> Path:
 
     own, shared = _name_short_places(stack_directory)
     runtime = os.environ.get("XDG_RUNTIME_DIR")
-    if runtime and len(runtime) + len(f"/{own}/daemon.sock") <= MAX_SOCKET_PATH_BYTES:
+    if runtime and len(runtime) + len(f"/{own}/{_LONGEST_SOCKET}") <= MAX_SOCKET_PATH_BYTES:
         return Path(runtime) / own
     return Path(tempfile.gettempdir()) / shared
 

@@ -269,6 +269,8 @@ class World:
         with contextlib.suppress(OSError):
             table = Path("/proc/self/mountinfo").read_text(encoding="utf-8")
             found += find_mounts(table, self.paths.directory)
+        if self.paths.plugin_sockets.exists():
+            found.append(str(self.paths.plugin_sockets))
         return found
 
 
@@ -311,4 +313,7 @@ async def world(
     await sweep(made.layout)
     await wait_until(lambda: find_process(keeper_process) is None, "the keeper gone")
     assert made.leftovers() == []
+    sockets = stack_paths.socket_directory
     shutil.rmtree(stack_paths.directory.parent, ignore_errors=True)
+    if sockets != stack_paths.directory:
+        shutil.rmtree(sockets)

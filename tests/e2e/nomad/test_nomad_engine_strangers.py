@@ -220,3 +220,13 @@ async def test_a_node_that_starts_registers_with_nobody_refusing_it(world: World
     log = world.layout.nomad_log.read_text()
     assert "node registration complete" in log
     assert "prism-wait-for-key" not in log, "Nomad complains about our plugin"
+
+
+async def test_sockets_of_nomads_helpers_are_in_the_stacks_own_place(world: World) -> None:
+    engine = await start(world)
+    service = world.service("one")
+    await world.apply(engine, world.plan(service))
+    await world.wait_until_accepts(service)
+    sockets = world.paths.plugin_sockets
+    assert [path for path in sockets.iterdir() if path.is_socket()]
+    assert sockets.stat().st_mode & 0o777 == 0o700

@@ -17,6 +17,7 @@ from prismctl.engine.nomad.certificates import (
 from prismctl.engine.nomad.configuration import (
     DATACENTER,
     REGION,
+    render_agent_environment,
     render_consul_configuration,
     render_nomad_configuration,
 )
@@ -161,3 +162,10 @@ def test_credentials_without_gossip_keys_are_replaced_so_that_what_runs_without_
         json.dumps({"nomad_management": "a", "consul_management": "b", "consul_nomad": "c"})
     )
     assert ensure_credentials(path).nomad_management != "a"
+
+
+def test_helpers_of_nomad_listen_in_their_own_place_unless_its_path_is_too_long() -> None:
+    short, long = Path("/run/user/1000/prismctl-0/nomad"), Path("/") / ("x" * 90)
+    environment = render_agent_environment({"PATH": "/bin"}, Path("/agents"), short)
+    assert environment["PLUGIN_UNIX_SOCKET_DIR"] == str(short)
+    assert "PLUGIN_UNIX_SOCKET_DIR" not in render_agent_environment({}, Path("/agents"), long)

@@ -27,6 +27,7 @@ from prismctl.engine.nomad.processes import ProcessId, wait_until_gone
 from prismctl.engine.nomad.server_port import ServerPort
 from prismctl.errors import RejectedError, UnavailableError
 from prismctl.files.atomic import write_atomically
+from prismctl.files.paths import ensure_private_directory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -98,6 +99,7 @@ class BringUp:
         """
         await self.prepare()
         self._layout.nomad_data.mkdir(mode=0o711, parents=True, exist_ok=True)
+        ensure_private_directory(self._layout.plugin_sockets)
         _save(
             self._layout.nomad_configuration,
             render_nomad_configuration(
@@ -125,7 +127,9 @@ class BringUp:
             await self._keeper.stop(key, kill=True)
 
     def _environment(self) -> dict[str, str]:
-        return render_agent_environment(os.environ, self._layout.directory)
+        return render_agent_environment(
+            os.environ, self._layout.directory, self._layout.plugin_sockets
+        )
 
     async def _require_ready_node(self, connection: Connection) -> None:
         nodes = await connection.nomad.list_nodes()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from prismctl.domain.plan import LOOPBACK
+from prismctl.files.paths import MAX_SOCKET_PATH_BYTES
 from prismctl.keeper.protocol import ProcessSpec, RestartPolicy, StopStep
 
 if TYPE_CHECKING:
@@ -172,8 +174,14 @@ def _render_certificate(files: CertificateFiles) -> dict[str, str]:
     }
 
 
-def render_agent_environment(base: Mapping[str, str], directory: Path) -> dict[str, str]:
-    """All that an agent may know: tasks inherit it, proxies would catch loopback, sd_notify may crash Nomad."""
+def render_agent_environment(
+    base: Mapping[str, str], directory: Path, sockets: Path
+) -> dict[str, str]:
+    """All that an agent may know: tasks inherit it, proxies would catch loopback, sd_notify may crash Nomad.
+
+    Nomad's helpers leave their sockets behind when they are killed, which is how Nomad ends them: they get a place of
+    their own.
+    """
     kept = {name: base[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in base}
     return {
         "PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
@@ -181,7 +189,13 @@ def render_agent_environment(base: Mapping[str, str], directory: Path) -> dict[s
         **kept,
         AGENTS_VARIABLE: str(directory),
         "CHECKPOINT_DISABLE": "1",
+        **({"PLUGIN_UNIX_SOCKET_DIR": str(sockets)} if is_short_enough(sockets) else {}),
     }
+
+
+def is_short_enough(sockets: Path) -> bool:
+    """Whether a helper of Nomad can listen in a directory; an older version may have settled on a longer one."""
+    return len(os.fsencode(sockets)) + len("/plugin4294967295") <= MAX_SOCKET_PATH_BYTES
 
 
 def render_consul_process(

@@ -40,6 +40,11 @@ class AgentLayout:
         return CertificateFiles(self.directory / "tls")
 
     @property
+    def plugin_sockets(self) -> Path:
+        """Where Nomad's helpers listen."""
+        return self.paths.plugin_sockets
+
+    @property
     def registration(self) -> Path:
         """How often services had to be registered anew because Consul lost them."""
         return self.directory / "registration.json"

@@ -142,6 +142,7 @@ def _remove_files(layout: AgentLayout) -> tuple[int, str]:
     allocations = _list_names(layout.allocations)
     mounts = _unmount_below(layout.nomad)
     _remove_control_groups(allocations)
+    shutil.rmtree(layout.plugin_sockets, ignore_errors=True)
     try:
         if layout.nomad.exists():
             shutil.rmtree(layout.nomad)
