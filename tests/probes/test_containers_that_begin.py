@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +15,7 @@ from prismctl.domain.observation import InstanceKey
 from prismctl.domain.service import CheckType, ServiceName
 from prismctl.probes.alive import require_container
 from prismctl.probes.question import NotReadyError, Question
+from prismctl.probes.tcp import probe_tcp
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,3 +54,38 @@ def test_a_container_that_has_begun_is_asked(tmp_path: Path) -> None:
     question = ask(record)
     record.write_text("4711")
     require_container(question)
+
+
+@pytest.mark.parametrize("end", ["close", "abort"])
+async def test_a_proxy_that_hangs_up_does_not_make_its_container_healthy(
+    tmp_path: Path, end: str
+) -> None:
+    def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        getattr(writer.transport, end)()
+
+    async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(NotReadyError, match="nobody listens inside the container"):
+            await probe_tcp(replace(ask(tmp_path / "redis.pid"), port=port))
+        # A program of this machine may be like that.
+        await probe_tcp(replace(ask(None), port=port))
+
+
+@pytest.mark.parametrize("greeting", [b"", b"220 mail ready\r\n"])
+async def test_a_server_in_a_container_that_waits_or_greets_is_ready(
+    tmp_path: Path, greeting: bytes
+) -> None:
+    ended = asyncio.Event()
+
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(greeting)
+        # What the probe has not read makes its end a reset.
+        with contextlib.suppress(ConnectionResetError):
+            await reader.read()
+        writer.close()
+        ended.set()
+
+    async with await asyncio.start_server(accept, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        await probe_tcp(replace(ask(tmp_path / "redis.pid"), port=port))
+        await ended.wait()

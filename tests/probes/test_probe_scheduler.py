@@ -12,7 +12,7 @@ from prismctl.domain.observation import InstanceKey, ProbeResult
 from prismctl.domain.service import CheckType, ServiceName
 from prismctl.probes.cadence import FAST_SECONDS, next_delay
 from prismctl.probes.question import Question, hide_secrets
-from prismctl.probes.scheduler import ProbeScheduler
+from prismctl.probes.scheduler import ANSWER_LENGTH, ProbeScheduler
 from tests.free_ports import take_port
 
 
@@ -139,6 +139,24 @@ async def test_a_secret_that_a_check_prints_is_in_no_answer() -> None:
         answer = await answers.get()
 
     assert answer.message == "`/bin/sh` exited with code 3: login with ••• failed"
+
+
+async def test_a_check_that_explains_itself_in_paragraphs_is_told_in_one_line() -> None:
+    answers: asyncio.Queue[ProbeResult] = asyncio.Queue()
+    question = Question(
+        key=InstanceKey(ServiceName("web"), 0),
+        run="1",
+        type=CheckType.EXEC,
+        command=("/bin/sh", "-c", "seq -s ' ' 1000; exit 3"),
+        timeout_seconds=20,
+    )
+    async with ProbeScheduler(answers.put_nowait) as scheduler, asyncio.timeout(30):
+        scheduler.ask(question)
+        answer = await answers.get()
+
+    assert answer.message.startswith("`/bin/sh` exited with code 3: 1 2 3 4 5")
+    assert len(answer.message) == ANSWER_LENGTH
+    assert "\n" not in answer.message
 
 
 def test_every_line_of_a_secret_is_hidden() -> None:

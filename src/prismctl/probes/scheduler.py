@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from prismctl.domain.observation import ProbeResult
+from prismctl.domain.problems import shorten
 from prismctl.domain.service import CheckType
 from prismctl.probes.alive import require_container
 from prismctl.probes.cadence import ALARMED_SECONDS, next_delay
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
     from prismctl.domain.observation import InstanceKey
     from prismctl.probes.question import Question
+
+ANSWER_LENGTH: Final = 200
+"""How much of an answer is kept: servers explain themselves in paragraphs."""
 
 
 class ProbeScheduler:
@@ -127,7 +131,7 @@ async def _ask_once(probe: Callable[[], Awaitable[None]], question: Question) ->
             require_container(question)
             await probe()
     except NotReadyError as error:
-        return hide_secrets(str(error), question.secrets)
+        return shorten(hide_secrets(str(error), question.secrets), ANSWER_LENGTH)
     except TimeoutError:
         return f"no answer within {question.timeout_seconds:g} s{_place(question)}"
     return ""
