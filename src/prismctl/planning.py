@@ -106,7 +106,12 @@ class PortTakenError(PrismError):
 
 
 def make_plan(
-    request: PlanRequest, *, home: Home, environment: Mapping[str, str], working_directory: Path
+    request: PlanRequest,
+    *,
+    home: Home,
+    environment: Mapping[str, str],
+    working_directory: Path,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> StackPlan:
     """Decide what shall run, completely.
 
@@ -115,6 +120,7 @@ def make_plan(
         home: of the user; gets a catalog if it has none.
         environment: of the one who asks.
         working_directory: absolute; where a project file is looked for, and relative paths start.
+        tell: hears of what takes seconds, before it does.
 
     Raises:
         ConfigError: flags or files say something impossible; all of it at once.
@@ -122,7 +128,7 @@ def make_plan(
         PortTakenError: ports are held by somebody else; all of them at once.
         PrismError: a file cannot be read, or home not be written.
     """
-    return _Planning(request, home, environment, working_directory).make()
+    return _Planning(request, home, environment, working_directory, tell).make()
 
 
 def render_conflict(conflict: PortConflict) -> str:
@@ -152,7 +158,9 @@ class _Planning:
         home: Home,
         environment: Mapping[str, str],
         working_directory: Path,
+        tell: Callable[[str], None],
     ) -> None:
+        self.tell = tell
         self.request = request
         self.home = home
         self.environment = environment
@@ -227,6 +235,7 @@ class _Planning:
             self.environment,
             kind=settings.containers,
             may_try=not self.request.is_trial,
+            tell=self.tell,
         )
 
     def _can_have(self, number: int, stack: StackName) -> bool:

@@ -121,7 +121,13 @@ def plan_for(
         is_trial=is_trial,
         random_seed=options.random_seed,
     )
-    plan = make_plan(request, home=call.home, environment=os.environ, working_directory=Path.cwd())
+    plan = make_plan(
+        request,
+        home=call.home,
+        environment=os.environ,
+        working_directory=Path.cwd(),
+        tell=lambda words: call.report([line(words)]),
+    )
     _tell_moved_ports(call, plan, options.moved)
     return plan
 

@@ -61,7 +61,12 @@ class BrokenError(PrismError):
 
 
 def find_containers(
-    home: Home, environment: Mapping[str, str], *, kind: str = "", may_try: bool = True
+    home: Home,
+    environment: Mapping[str, str],
+    *,
+    kind: str = "",
+    may_try: bool = True,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> ContainerFacts:
     """Whether containers can be run for a home: with Podman, or with Docker where Podman cannot.
 
@@ -70,12 +75,16 @@ def find_containers(
         environment: of the one who asks.
         kind: `PODMAN` or `DOCKER`, where only that one will do.
         may_try: whether a Podman that nobody has tried yet may be tried now, which writes its settings into home.
+        tell: hears of that, because it takes some seconds.
     """
     podman = find_tool(PODMAN, home.tools, environment) if kind != DOCKER else None
     obstacle = "Podman is not installed"
     if podman is not None:
         try:
-            return _look_at_podman(home, Path(podman.path), environment, may_try=may_try)
+            if may_try and recall_containers(home, Path(podman.path)) is None:
+                tell("trying how containers run here, once: this takes some seconds")
+                _try_podman(home, environment)
+            return _look_at_podman(home, Path(podman.path), environment)
         except PrismError as error:
             obstacle = f"Podman does not work here: {error.message}"
     docker = find_program(DOCKER, environment) if kind != PODMAN else ""
@@ -110,14 +119,14 @@ def check_registry(host: str) -> str:
         return f"{host} does not answer ({_describe(reason)})"
 
 
-def _look_at_podman(
-    home: Home, program: Path, environment: Mapping[str, str], *, may_try: bool
-) -> ContainerFacts:
-    if may_try and recall_containers(home, program) is None:
-        from prismctl.install.podman import ensure_podman_works
+def _try_podman(home: Home, environment: Mapping[str, str]) -> None:
+    from prismctl.install.podman import ensure_podman_works
 
-        complete = {**environment, **choose_variables(environment)}
-        asyncio.run(ensure_podman_works(home, complete, lambda _: None))
+    complete = {**environment, **choose_variables(environment)}
+    asyncio.run(ensure_podman_works(home, complete, lambda _: None))
+
+
+def _look_at_podman(home: Home, program: Path, environment: Mapping[str, str]) -> ContainerFacts:
     variables = {**choose_variables(environment), **podman_environment(home)}
     tool = ContainerTool(kind=PODMAN, program=str(program), environment=variables)
     return _with_images(tool, environment)
