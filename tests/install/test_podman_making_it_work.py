@@ -178,6 +178,20 @@ async def test_a_network_that_fails_is_said_with_a_fix(home: Home, desk: PodmanD
     assert outcome.fix.startswith("install the package iptables")
 
 
+async def test_a_service_is_not_run_where_containers_can_only_talk_to_themselves(
+    home: Home, desk: PodmanDesk
+) -> None:
+    desk.write(
+        "run",
+        'case "$*" in *--network=none*) exit 0 ;; esac; echo "Error: slirp4netns: /dev/net/tun" >&2; exit 126',
+    )
+    with pytest.raises(PrismError, match="users may not make network devices here") as caught:
+        await make_podman_work(
+            home, desk.path, desk.environment, lambda _: None, needs_network=True, inits=()
+        )
+    assert caught.value.hint == "sudo modprobe tun && sudo chmod 666 /dev/net/tun"
+
+
 async def test_the_first_line_of_what_another_program_said_is_enough(
     home: Home, desk: PodmanDesk
 ) -> None:

@@ -66,7 +66,11 @@ class _Looked:
 
 
 async def ensure_podman_works(
-    home: Home, environment: Mapping[str, str], report: Callable[[Progress | str], None]
+    home: Home,
+    environment: Mapping[str, str],
+    report: Callable[[Progress | str], None],
+    *,
+    needs_network: bool = False,
 ) -> Outcome:
     """Have containers run with the Podman that is found, unless they did with this very one before.
 
@@ -74,10 +78,11 @@ async def ensure_podman_works(
         home: that Podman is run for.
         environment: it is run with.
         report: told what is tried.
+        needs_network: whether containers that can only talk to themselves are of no use.
 
     Raises:
         MissingToolError: there is none.
-        PrismError: it does not say what it is like, or no container runs, whatever is set.
+        PrismError: it does not say what it is like, or no container runs as it should, whatever is set.
     """
     found = find_tool(ToolName.PODMAN, home.tools)
     if found is None:
@@ -86,7 +91,9 @@ async def ensure_podman_works(
     known = recall_containers(home, program)
     if known is not None:
         return Outcome(detail=known)
-    outcome = await make_podman_work(home, program, environment, report)
+    outcome = await make_podman_work(
+        home, program, environment, report, needs_network=needs_network
+    )
     if not outcome.fix:
         remember_containers(home, program, outcome.detail)
     return outcome
@@ -98,6 +105,7 @@ async def make_podman_work(
     environment: Mapping[str, str],
     report: Callable[[Progress | str], None],
     *,
+    needs_network: bool = False,
     patience_seconds: float = PATIENCE_SECONDS,
     inits: Sequence[str] = INITS,
 ) -> Outcome:
@@ -110,11 +118,12 @@ async def make_podman_work(
         path: of Podman.
         environment: it is run with.
         report: told what is tried.
+        needs_network: whether containers that can only talk to themselves are of no use.
         patience_seconds: how long one container may take.
         inits: programs that can be run without an image, by path.
 
     Raises:
-        PrismError: it does not say what it is like, or no container runs, whatever is set.
+        PrismError: it does not say what it is like, or no container runs as it should, whatever is set.
     """
     before = _read_files(home)
     report("asking Podman what it is like")
@@ -127,7 +136,8 @@ async def make_podman_work(
     else:
         looked = _Looked(facts=facts, bare=_NO_IMAGE, networked=_NO_IMAGE)
     findings = looked.judge(home)
-    if not looked.facts.version or looked.bare.state is TrialState.FAILED:
+    is_cut_off = needs_network and looked.networked.state is TrialState.FAILED
+    if not looked.facts.version or looked.bare.state is TrialState.FAILED or is_cut_off:
         worst = findings[0]
         raise PrismError(f"{worst.title}: {worst.detail}", hint=worst.fix)
     words = [looked.facts.summary]

@@ -123,7 +123,7 @@ def _try_podman(home: Home, environment: Mapping[str, str]) -> None:
     from prismctl.install.podman import ensure_podman_works
 
     complete = {**environment, **choose_variables(environment)}
-    asyncio.run(ensure_podman_works(home, complete, lambda _: None))
+    asyncio.run(ensure_podman_works(home, complete, lambda _: None, needs_network=True))
 
 
 def _look_at_podman(home: Home, program: Path, environment: Mapping[str, str]) -> ContainerFacts:
