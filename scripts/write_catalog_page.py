@@ -21,6 +21,8 @@ from which this page is made.
 
 - A service with `command` runs a program of this machine, one with `container` an image; one with neither is a service that
   ships with prismctl, or a program of its name in `build/binaries` or on PATH.
+- `args` come after the program of `command` and after the image of `container`, whichever of the two runs. A packaged service's own are
+  for its image; where an entry writes some, they replace those, and are added to the packaged `command`.
 - A catalog that doesn't name the core services gets the packaged ones; `core: false` leaves them out. An entry with the name of a packaged
   service completes it: what the entry doesn't say stays as packaged.
 - `services.local.yaml` beside it (`NAME.local.yaml` beside a `NAME.yaml`) lies over it: its entries complete those of the same name, as

@@ -182,6 +182,7 @@ def test_every_key_reaches_its_field() -> None:
         command=("/project/bin/web", "--title", "two words"),
         container="web:latest",
         args=("--fast", "1.10", "true"),
+        has_own_args=True,
         init=("setup", "${self.data}"),
         user="web",
         program_version="1.10",

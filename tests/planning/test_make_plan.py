@@ -190,6 +190,54 @@ def test_a_relative_program_is_found_beside_the_catalog(desk: Desk) -> None:
     assert plan.service("web").command == (str(desk.project / "bin" / "serve"),)
 
 
+@pytest.mark.parametrize("command", ["[web, --fast]", "web --fast"])
+def test_args_beside_a_command_do_nothing(desk: Desk, command: str) -> None:
+    desk.program("web")
+    file = desk.write(
+        "own.yaml",
+        f"""
+core: false
+services:
+  - name: web
+    port: 18080
+    command: {command}
+    args: [--port, "${{self.port}}"]
+    default: true
+""",
+    )
+    (service,) = desk.plan(services_file=file).services
+    assert service.command == (str(desk.path / "web"), "--fast", "--port", "18080")
+    # The other instances have them, too, with their own numbers.
+    assert service.template is not None
+    assert service.template.command[-2:] == ("--port", "${self.port}")
+
+
+def test_args_of_a_packaged_server_do_nothing_where_it_is_a_program(desk: Desk) -> None:
+    desk.program("redis-server")
+    text = "core: false\nservices: [{name: redis, default: true, args: [redis-server, --maxclients, 7]}]"
+    (service,) = desk.plan(services_file=desk.write("own.yaml", text)).services
+    assert service.command[0] == str(desk.path / "redis-server")
+    assert service.command[1] == "--bind"
+    assert service.command[-2:] == ("--maxclients", "7")
+    assert service.command.count("redis-server") == 0
+
+
+def test_packaged_arguments_of_an_image_are_not_given_to_the_program(desk: Desk) -> None:
+    desk.program("nats-server")
+    (service,) = (
+        each for each in desk.plan(with_services=("nats",)).services if each.name == "nats"
+    )
+    assert "/data" not in service.command
+
+
+def test_a_mistake_in_args_is_told_at_its_place(desk: Desk) -> None:
+    desk.program("web")
+    text = "core: false\nservices:\n  - name: web\n    default: true\n    command: web\n    args: [a, '${NOPE}']\n"
+    with pytest.raises(ConfigError) as caught:
+        desk.plan(services_file=desk.write("own.yaml", text))
+    assert "own.yaml:6:15: web: variable `NOPE` is not set" in caught.value.message
+
+
 def test_a_mistake_in_a_reference_is_told_with_its_place_in_the_catalog(desk: Desk) -> None:
     desk.program("x")
     file = desk.write(

@@ -83,3 +83,24 @@ def test_a_plan_that_was_written_before_it_could_name_a_project_can_be_read() ->
     assert plan_from_json(old) == plan
     (start,) = ("".join(span.text for span in line) for line in plain_plan_lines(plan))
     assert "project" not in start
+
+
+def test_the_document_shows_arguments_without_secrets() -> None:
+    service = ServicePlan(
+        name=ServiceName("web"),
+        type=ServiceType.APPLICATION,
+        source="--with",
+        runtime=Runtime.NATIVE,
+        runtime_reason="",
+        command=("/usr/bin/web", "--fast", "--key=s3cret"),
+        env={"KEY": "s3cret"},
+        secrets=frozenset({"KEY"}),
+    )
+    plan = StackPlan(
+        stack=StackName("default"),
+        engine=EngineName.LOCAL,
+        engine_reason="",
+        origin="test",
+        services=(service,),
+    )
+    assert render_plan(plan)["services"][0]["arguments"] == ["--fast", "(secret)"]

@@ -139,6 +139,7 @@ def complete_definition(
 ) -> ServiceDefinition:
     """A definition with what an entry (or a profile) gives put over it; mistakes are reported."""
     changes = {_FIELDS[key]: value for key, value in given.items() if key in _FIELDS}
+    changes["has_own_args"] = base.has_own_args or "args" in given
     if "type" in given:
         changes["type"] = ServiceType(given["type"])
     if "depends_on" in given:
@@ -234,6 +235,7 @@ def _take_over(packaged: ServiceDefinition, given: Mapping[str, Any]) -> Service
         container="",
         command=(),
         args=(),
+        has_own_args=False,
         init=(),
         user="",
         container_user="",

@@ -249,6 +249,13 @@ class _Planner(NamedTuple):
         server = find_server(definition.driver, choice.program if is_native else "")
         if server is not None and runtime in {Runtime.NATIVE, Runtime.CONTAINER}:
             definition = server.configure(definition, runtime, persists=persists)
+        if is_native:
+            own_args = _args_of_program(definition)
+            definition = replace(definition, command=(*definition.command, *own_args))
+            first = len(definition.args) - len(own_args)
+            command += tuple(
+                texts.settle(text, "args", first + index) for index, text in enumerate(own_args)
+            )
             command = tuple(texts.preview(text) for text in definition.command)
         elif definition.config and is_native:
             self.problems.add(
@@ -350,6 +357,16 @@ def _used_part(
 def _choose_user(definition: ServiceDefinition, runtime: Runtime) -> str:
     if runtime is Runtime.NATIVE:
         return definition.user
+def _args_of_program(definition: ServiceDefinition) -> tuple[str, ...]:
+    """What follows ``command`` on this machine: the ``args`` that somebody wrote.
+
+    An image may want its program to be named first, and ``command`` has named it.
+    """
+    args = definition.args if definition.has_own_args else ()
+    program = posixpath.basename(definition.command[0])
+    return args[1:] if definition.container and args[:1] == (program,) else args
+
+
     return definition.container_user if runtime is Runtime.CONTAINER else ""
 
 

@@ -157,6 +157,8 @@ class ServiceDefinition:
     container: str = ""
     args: tuple[str, ...] = ()
     """Follows the program (builtin, binary) or the image (container)."""
+    has_own_args: bool = False
+    """Somebody wrote ``args``: they follow ``command``, too. Packaged ones are meant for the image alone."""
     working_directory: str = ""
     """Absolute by the time it is here; empty: the service's own data directory."""
     env: dict[str, str] = field(default_factory=dict)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from prismctl.present.catalog import HIDDEN
 from prismctl.present.events import action_line, fields
 from prismctl.present.text import (
     Line,
@@ -52,6 +53,7 @@ def render_plan(plan: StackPlan) -> dict[str, Any]:
                 "runtime": service.runtime.value,
                 "runtime_reason": service.runtime_reason,
                 "program": service.program or (service.command[0] if service.command else ""),
+                "arguments": _arguments(service),
                 "depends_on": list(service.depends_on),
                 "ports": [
                     {
@@ -68,6 +70,13 @@ def render_plan(plan: StackPlan) -> dict[str, Any]:
             for service in plan.services
         ],
     }
+
+
+def _arguments(service: ServicePlan) -> list[str]:
+    """What follows the program or the image, without what is secret."""
+    words = service.command[1:] if service.command else service.args
+    secrets = [value for name in service.secrets if (value := service.env.get(name))]
+    return [HIDDEN if any(secret in word for secret in secrets) else word for word in words]
 
 
 def plan_lines(plan: StackPlan, *, width: int) -> list[Line]:
