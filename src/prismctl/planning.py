@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
+from prismctl.domain.addressing import describe_holder
 from prismctl.domain.choice import Refusal, choose_runtime
 from prismctl.domain.presets import RANDOM, draw_preset
 from prismctl.domain.problems import Problems, shorten
@@ -144,6 +145,13 @@ def render_conflict(conflict: PortConflict) -> str:
     return f"port {conflict.number} ({conflict.service}) is in use by {who}"
 
 
+def _who_has(number: int) -> str:
+    """Who has a port that a start cannot have, in words."""
+    if is_port_free(number):
+        return "another start has chosen it"
+    return describe_holder(who_holds(number))
+
+
 def _clock(moment: float) -> str:
     is_recent = time.time() - moment < 24 * 3600
     return time.strftime("%H:%M" if is_recent else "%Y-%m-%d %H:%M", time.localtime(moment))
@@ -200,6 +208,7 @@ class _Planning:
             facts,
             options,
             is_free=lambda number: number in ours or self._can_have(number, stack),
+            who_has=_who_has,
             problems=self.problems,
         )
         self._check_volumes(resolution.plan, catalog)

@@ -7,6 +7,7 @@ number that is free now cannot be taken by somebody's browser a moment later.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 from zlib import crc32
 
@@ -31,6 +32,15 @@ class PortHolder(NamedTuple):
     user: str = ""
     since: float | None = None
     """When the process was started, in seconds since the epoch."""
+
+
+def describe_holder(holder: PortHolder | None) -> str:
+    """Who has a port, in words: ``PID 811, postgres -D /data``; empty where nobody can be seen."""
+    if holder is None:
+        return ""
+    who = f"PID {holder.pid}" if holder.pid is not None else "another process"
+    parts = [who, holder.command or (f"user {holder.user}" if holder.user else "")]
+    return ", ".join(part for part in parts if part)
 
 
 class PortConflict(NamedTuple):
@@ -67,6 +77,7 @@ def assign_ports(
     replaces_taken: bool = False,
     replaceable: Container[tuple[str, str]] = frozenset(),
     current: Mapping[tuple[str, str], int] | None = None,
+    who_has: Callable[[int], str] = lambda _: "",
 ) -> Assignment:
     """Give every port of every service a number; no two get the same.
 
@@ -77,6 +88,7 @@ def assign_ports(
         replaces_taken: a number that is taken is replaced by a free one, instead of being a conflict.
         replaceable: the same for these alone, by service and port name.
         current: what services of the running stack have, by service and port name: kept where possible.
+        who_has: who has a number that is not free, in words; asked only about those that are replaced.
     """
     clashes: list[Clash] = []
     owners = _settle_fixed(services, clashes)
@@ -106,6 +118,11 @@ def assign_ports(
                 )
                 used.add(number)
                 known = Port(name=port.name, number=number, is_dynamic=True)
+                if port.number is not None:
+                    owner = owners[port.number][0]
+                    is_lost = owner is not service
+                    taken_by = owner.name if is_lost else who_has(port.number)
+                    known = replace(known, wanted=port.number, taken_by=taken_by)
             ports.append(known)
         assigned[service.name] = tuple(ports)
     return Assignment(assigned, tuple(conflicts), tuple(clashes))

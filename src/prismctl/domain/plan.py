@@ -55,6 +55,10 @@ class Port:
     """It was free and taken for this plan, rather than asked for by number."""
     target: int | None = None
     """The number inside the container, where the port is mapped; ``None``: it is the same everywhere."""
+    wanted: int | None = None
+    """What was asked for and could not be had; ``None`` where the number is as it was asked for."""
+    taken_by: str = ""
+    """Who has the wanted number, in words; empty where that could not be seen."""
 
     @property
     def inner_number(self) -> int:
@@ -142,6 +146,9 @@ class ServicePlan:
         relevant = service_to_json(self)
         for descriptive in ("source", "runtime_reason", "replicas"):
             del relevant[descriptive]
+        for port in relevant["ports"]:
+            # Where a number comes from does not change what listens there.
+            del port["wanted"], port["taken_by"]
         # What it can do without may come and go beside it.
         required = {name for name in self.depends_on if self.need_of(name).is_required}
         relevant["depends_on"] = [name for name in self.depends_on if name in required]
@@ -263,7 +270,10 @@ def _service_from_json(data: dict[str, Any]) -> ServicePlan:
     fields["type"] = ServiceType(fields["type"])
     fields["runtime"] = Runtime(fields["runtime"])
     fields["secrets"] = frozenset(fields["secrets"])
-    fields["ports"] = tuple(Port(**port) for port in fields["ports"])
+    fields["ports"] = tuple(
+        Port(**{name: port[name] for name in Port.__dataclass_fields__ if name in port})
+        for port in fields["ports"]
+    )
     fields["resources"] = Resources(**fields["resources"])
     for name in ("command", "args", "depends_on", "volumes", "init"):
         fields[name] = tuple(fields.get(name, ()))

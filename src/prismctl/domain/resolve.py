@@ -103,6 +103,7 @@ def resolve_plan(
     options: PlanOptions,
     *,
     is_free: Callable[[int], bool],
+    who_has: Callable[[int], str] = lambda _: "",
     problems: Problems | None = None,
 ) -> Resolution:
     """Decide everything.
@@ -113,6 +114,7 @@ def resolve_plan(
         facts: about the machine.
         options: what else it depends on.
         is_free: whether a port can be listened on.
+        who_has: who has a port that is not free, in words.
         problems: found earlier, and to be shown together with what is found here.
 
     Raises:
@@ -129,6 +131,7 @@ def resolve_plan(
         replaces_taken=options.replaces_taken_ports,
         replaceable=options.replaceable_ports,
         current=options.current_ports,
+        who_has=who_has,
     )
     for clash in assignment.clashes:
         place = catalog.place(clash.second, "ports")

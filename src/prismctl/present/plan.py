@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from prismctl.domain.moved_ports import describe_move, warn_of_fixed_ports
 from prismctl.present.catalog import HIDDEN
 from prismctl.present.events import action_line, fields
 from prismctl.present.text import (
@@ -33,6 +34,8 @@ _GAP: Final = "   "
 _USUAL_ENGINE: Final = "nomad"
 """Needs no reason to be given; another one does, unless somebody typed it."""
 _ASKED_FOR: Final = "asked for"
+_INDENT: Final = 4
+"""Of what is said below a row."""
 _MINIMUM_REASON_WIDTH: Final = 16
 
 
@@ -61,6 +64,8 @@ def render_plan(plan: StackPlan) -> dict[str, Any]:
                         "host": port.host,
                         "port": port.number,
                         "dynamic": port.is_dynamic,
+                        "wanted": port.wanted,
+                        "taken_by": port.taken_by,
                     }
                     for port in service.ports
                 ],
@@ -69,6 +74,7 @@ def render_plan(plan: StackPlan) -> dict[str, Any]:
             }
             for service in plan.services
         ],
+        "warnings": [text for service in plan.services for text in warn_of_fixed_ports(service)],
     }
 
 
@@ -111,7 +117,29 @@ def plan_lines(plan: StackPlan, *, width: int) -> list[Line]:
             Span(pad(ports, widths[3]), Tone.ACCENT),
         )
         lines.extend(_with_reason(row, clean(service.runtime_reason), width))
+        for move in _moves(service):
+            lines.extend(_below(move, width, Tone.MUTED))
+        for warning in warn_of_fixed_ports(service):
+            lines.extend(_below(f"! {clean(warning)}", width, Tone.BUSY))
     return lines
+
+
+def _moves(service: ServicePlan) -> list[str]:
+    """Where the ports of a service went that could not be had: ``port 21899 instead of 18711 (PID 7, python3)``."""
+    has_one = len(service.ports) == 1
+    return [
+        clean(f"{'port' if has_one else f'port {port.name}'} {words}")
+        for port in service.ports
+        if (words := describe_move(port))
+    ]
+
+
+def _below(words: str, width: int, tone: Tone) -> list[Line]:
+    """A remark on the row above it."""
+    return [
+        line(" " * _INDENT, Span(each, tone))
+        for each in fold(words, max(width - _INDENT, _MINIMUM_REASON_WIDTH))
+    ]
 
 
 def _with_reason(row: Line, reason: str, width: int) -> list[Line]:
@@ -121,11 +149,9 @@ def _with_reason(row: Line, reason: str, width: int) -> list[Line]:
     whole = (*row, Span(_GAP), Span(reason, Tone.MUTED))
     if sum(width_of(span.text) for span in whole) <= width:
         return [whole]
-    indent = 4
-    if width < indent + _MINIMUM_REASON_WIDTH:
+    if width < _INDENT + _MINIMUM_REASON_WIDTH:
         return [clip_line(row, width)]
-    below = [line(" " * indent, Span(words, Tone.MUTED)) for words in fold(reason, width - indent)]
-    return [clip_line(row, width), *below]
+    return [clip_line(row, width), *_below(reason, width, Tone.MUTED)]
 
 
 def _columns(plan: StackPlan, width: int) -> list[tuple[str, ...]]:
@@ -193,4 +219,11 @@ def plain_plan_lines(plan: StackPlan) -> list[Line]:
         )
         for service in plan.services
     ]
+    for service in plan.services:
+        name = clean(service.name)
+        lines += [action_line("note", f"{name} {move}") for move in _moves(service)]
+        lines += [
+            action_line("warning", clean(warning), Tone.BUSY)
+            for warning in warn_of_fixed_ports(service)
+        ]
     return lines
