@@ -22,6 +22,7 @@ from tests.free_ports import take_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from tests.conftest import StackLab
 
@@ -77,6 +78,30 @@ def test_a_crash_loop_ends_as_failed_with_its_output_at_hand(lab: StackLab) -> N
     assert status["state"] == "failed"
     assert "exited with code 3" in status["reason"]
     assert [line["text"] for line in lab.client.logs(["bad"], tail=2)] == ["out of luck"] * 2
+
+
+def test_data_of_another_version_fails_at_once_and_the_reason_says_what_to_do(
+    lab: StackLab, tmp_path: Path
+) -> None:
+    postgres = tmp_path / "postgres"
+    postgres.write_text("#!/bin/sh\necho 'postgres (PostgreSQL) 15.18'\n")
+    postgres.chmod(0o755)
+    data = lab.paths.data_of("db", 0)
+    data.mkdir(parents=True)
+    (data / "PG_VERSION").write_text("14\n")
+    lab.start()
+
+    events, result = lab.apply(
+        lab.plan(lab.service("db", str(postgres), driver="postgres", persist=True))
+    )
+
+    assert result["failed"] == ["db"]
+    assert kinds_of(events, "db").count("service.starting") == 1
+    status = lab.service_status("db")
+    assert (status["state"], status["restarts"]) == ("failed", 0)
+    assert status["reason"] == status["last_error"]
+    assert status["reason"].startswith(f"the data in {data} was made by PostgreSQL 14, and ")
+    assert len(list(lab.client.logs(["db"], tail=9))) == 1
 
 
 def test_dependents_of_what_cannot_start_are_skipped_and_say_of_what(lab: StackLab) -> None:

@@ -42,6 +42,25 @@ async def test_a_killed_service_runs_again_at_once(keeper: RunningKeeper) -> Non
     assert KeeperEvent.BACKOFF not in [event for event, _ in keeper.told]
 
 
+async def test_an_exit_code_that_is_final_is_not_tried_again(keeper: RunningKeeper) -> None:
+    policy = RestartPolicy(final_exit_code=78)
+    await keeper.client.spawn(keeper.shell("a", "echo run; exit 78", restart=policy))
+    status = await keeper.event(KeeperEvent.FAILED, "a")
+    assert (status.exit_code, status.restarts) == (78, 0)
+    assert keeper.log_bytes("a").count(b"F run\n") == 1
+
+
+async def test_a_service_with_a_final_exit_code_is_started_again_after_any_other_end(
+    keeper: RunningKeeper,
+) -> None:
+    policy = RestartPolicy(final_exit_code=78)
+    before = await keeper.client.spawn(keeper.spec("a", "sleep", "1000", restart=policy))
+    assert before.pid is not None
+    os.kill(before.pid, signal.SIGKILL)
+    await keeper.event(KeeperEvent.EXITED, "a")
+    assert (await keeper.event(KeeperEvent.STARTED, "a")).restarts == 1
+
+
 async def test_a_service_that_ends_with_success_is_started_again(keeper: RunningKeeper) -> None:
     await keeper.client.spawn(keeper.shell("a", "test -e once && exec sleep 1000; touch once"))
     exited = await keeper.event(KeeperEvent.EXITED, "a")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from prismctl.runtime.refusal import find_refusal, read_refusal
 from prismctl.runtime.servers import postgres_check_here
 
 if TYPE_CHECKING:
@@ -81,19 +82,27 @@ def test_a_directory_that_fits_is_passed(data: Path, postgres: str, made_by: str
 def test_data_of_another_major_version_is_refused(data: Path, postgres: str, made_by: str) -> None:
     (data / "PG_VERSION").write_text(f"{made_by}\n")
     code, said = look(data, postgres)
-    assert code == postgres_check_here.EXIT_UNFIT
+    assert code == postgres_check_here.EXIT_REFUSED
     assert said == (
         f"the data in {data} was made by PostgreSQL {made_by}, and {postgres} is PostgreSQL 15, which cannot read it; put "
         f"PostgreSQL {made_by} first on PATH, or start without `--persist` for an empty database: the old data is put "
         "aside, not removed\n"
     )
+    # Beside the data, for whoever tells how the service is.
+    assert read_refusal(data) == said.strip()
+
+
+def test_a_refusal_is_forgotten_once_the_data_fits(data: Path, postgres: str) -> None:
+    find_refusal(data).write_text("no")
+    assert look(data, postgres) == (0, "serves\n")
+    assert read_refusal(data) == ""
 
 
 @needs_root
 def test_a_full_disk_is_told_before_anything_is_written(data: Path, postgres: str) -> None:
     with mounted(data, "size=1m"):
         code, said = look(data, postgres)
-    assert code == postgres_check_here.EXIT_UNFIT
+    assert code == postgres_check_here.EXIT_REFUSED
     assert said.startswith(f"the disk of {data} is full: 1 MB are free, 24 are needed")
 
 
@@ -101,7 +110,7 @@ def test_a_full_disk_is_told_before_anything_is_written(data: Path, postgres: st
 def test_a_file_system_that_can_only_be_read_is_told(data: Path, postgres: str) -> None:
     with mounted(data, "ro"):
         code, said = look(data, postgres)
-    assert code == postgres_check_here.EXIT_UNFIT
+    assert code == postgres_check_here.EXIT_REFUSED
     assert said == (
         f"{data} is on a file system that can only be read; put PRISM_HOME on another one\n"
     )

@@ -7,8 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from prismctl.runtime import refusal
 from prismctl.runtime.servers import postgres_password_here
-from prismctl.runtime.servers.postgres_password_here import EXIT_NO_PASSWORD, find_statements, quote
+from prismctl.runtime.servers.postgres_password_here import (
+    EXIT_REFUSED,
+    EXIT_TRY_AGAIN,
+    find_statements,
+    quote,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +27,7 @@ with open({told!r}, "a") as file:
     file.write(json.dumps([sys.argv[1:], said]) + "\\n")
 if said:
     print({answer!r})
-    print("FATAL:  no", file=sys.stderr)
+    print({complaint!r}, file=sys.stderr)
 """
 """Writes down what it is asked; the statements themselves are executed by a real server elsewhere."""
 
@@ -35,11 +41,12 @@ def data(tmp_path: Path) -> Path:
 
 
 def start(
-    data: Path, password: str, answer: str, *, syncs: str = "0"
+    data: Path, password: str, answer: str, *, syncs: str = "0", complaint: str = "FATAL:  no"
 ) -> tuple[int, str, list[list[str]]]:
     told = data.with_name("told")
     server = data.with_name("postgres")
-    server.write_text(SERVER.format(python=sys.executable, told=str(told), answer=answer))
+    text = SERVER.format(python=sys.executable, told=str(told), answer=answer, complaint=complaint)
+    server.write_text(text)
     server.chmod(0o755)
     script = [sys.executable, "-I", "-S", postgres_password_here.__file__]
     done = subprocess.run(
@@ -69,9 +76,16 @@ def test_the_server_is_told_alone_and_then_started(data: Path, syncs: str) -> No
 
 def test_statements_that_were_not_executed_keep_the_server_from_starting(data: Path) -> None:
     code, said, told = start(data, "s3cret", "")
-    assert code == EXIT_NO_PASSWORD
+    assert code == EXIT_REFUSED == refusal.EXIT_REFUSED
     assert said == f"cannot set the password in {data}: FATAL:  no\n"
     assert len(told) == 1
+    assert refusal.read_refusal(data) == f"cannot set the password in {data}: no"
+
+
+def test_data_that_another_server_is_about_to_leave_is_tried_again(data: Path) -> None:
+    complaint = 'FATAL:  lock file "postmaster.pid" already exists'
+    assert start(data, "s3cret", "", complaint=complaint)[0] == EXIT_TRY_AGAIN
+    assert refusal.read_refusal(data) == ""
 
 
 def test_without_a_password_the_server_is_only_started(data: Path) -> None:

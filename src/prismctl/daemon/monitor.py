@@ -16,6 +16,7 @@ from prismctl.daemon.narration import (
     narrate_instance,
     narrate_snapshots,
 )
+from prismctl.daemon.obstacles import find_obstacle
 from prismctl.daemon.questions import find_question
 from prismctl.domain.events import EventKind
 from prismctl.domain.fold import StackHistory, fold_components, fold_snapshot
@@ -313,6 +314,7 @@ class Monitor:
         service = self._services.get(key.service)
         if service is not None:
             after = explain_ending(after, service, self._paths)
+            after = find_obstacle(after, service, self._paths)
         before = self._world.instances.get(key)
         self._world.instances[key] = after
         if before is None or before.run != after.run:

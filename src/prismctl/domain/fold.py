@@ -240,7 +240,8 @@ def _judge(
         if is_about_hopeless(seen.message):
             state, reason = _judge_absent(service, moment)
             return ServiceState.FAILED, reason if state is ServiceState.FAILED else seen.message
-        return ServiceState.FAILED, seen.message or f"{_describe_crashes(seen)}; not tried again"
+        known = seen.obstacle or seen.message
+        return ServiceState.FAILED, known or f"{_describe_crashes(seen)}; not tried again"
     if seen.phase is Phase.BACKOFF:
         return _judge_backoff(service, seen, moment)
     return _judge_running(service, seen, moment)
@@ -348,4 +349,6 @@ def _start_period(service: ServicePlan) -> float:
 
 def _describe_crashes(seen: InstanceObservation) -> str:
     times = seen.restarts + 1
+    if seen.obstacle:
+        return seen.obstacle
     return f"{seen.ending} {times} times" if times > 1 else seen.ending

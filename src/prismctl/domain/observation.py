@@ -57,6 +57,8 @@ class InstanceObservation:
     exit_signal: int | None = None
     explanation: str = ""
     """Why its last run ended, in words, where code and signal do not say it."""
+    obstacle: str = ""
+    """What was in the way of its last run, in one line with the way out, where that is known."""
     exited_at: float | None = None
     next_start_at: float | None = None
     """When it is started again, in ``BACKOFF``; seconds since the epoch."""
@@ -76,7 +78,7 @@ class InstanceObservation:
     @property
     def ending(self) -> str:
         """How its last run ended, in words."""
-        return self.explanation or describe_exit(self.exit_code, self.exit_signal)
+        return self.obstacle or self.explanation or describe_exit(self.exit_code, self.exit_signal)
 
 
 class ComponentState(StrEnum):

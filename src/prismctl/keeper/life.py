@@ -264,7 +264,8 @@ def _ended_by_itself(
     failures = count_failures(spec.restart, failures=life.failures, run_seconds=run_seconds)
     delay = restart_delay_seconds(spec.restart, failures=failures)
     outcome = Phase.FAILED
-    if ending.is_permanent:
+    is_final = bool(ending.exit_code) and ending.exit_code == spec.restart.final_exit_code
+    if ending.is_permanent or is_final:
         delay = None
     elif spec.one_shot and ending.exit_code == 0:
         delay, outcome = None, Phase.COMPLETED

@@ -61,6 +61,8 @@ class RestartPolicy(NamedTuple):
     initial_delay_seconds: float = 0.25
     max_delay_seconds: float = 10.0
     reset_after_seconds: float = 10.0
+    final_exit_code: int = 0
+    """An exit code after which there is no other try, because it would end the same; 0: there is none."""
 
 
 class StopStep(NamedTuple):
@@ -222,6 +224,7 @@ _TEXTS: Final = frozenset({"key", "cwd", "log_path", "digest"})
 _FLAGS: Final = frozenset({"one_shot", "whole_tree"})
 _COUNTS: Final = {
     "max_restarts": (0, 1_000_000),
+    "final_exit_code": (0, 255),
     "signal": (1, 64),
     "parent_death_signal": (0, 64),
     "max_log_bytes": (1, 1 << 50),

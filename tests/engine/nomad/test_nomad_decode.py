@@ -217,3 +217,14 @@ def test_the_newest_wanted_allocation_counts() -> None:
     old = make_allocation(ID="old", DesiredStatus="stop", ClientStatus="complete", CreateIndex=99)
     new = make_allocation(TaskStates=make_task(State="pending"), ClientStatus="pending")
     assert fold(old, new) == (Phase.WAITING, "is being started by Nomad")
+
+
+@pytest.mark.parametrize("state", ["pending", "running", "dead"])
+def test_what_its_guard_refused_has_failed_whatever_nomad_still_tries(state: str) -> None:
+    task = make_task(end(78), State=state, Failed=state == "dead", Restarts=2)
+    data = make_allocation(ClientStatus="failed" if state == "dead" else "running", TaskStates=task)
+    assert fold(data, run=make_run("running"), is_refused=True) == (Phase.FAILED, "")
+    # Another placement has not been refused yet.
+    placed = make_allocation(TaskStates=make_task(State="pending"), ClientStatus="pending")
+    earlier = make_run("running", allocation="earlier")
+    assert fold(placed, run=earlier, is_refused=True)[0] is Phase.WAITING

@@ -20,6 +20,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from prismctl.engine.nomad import shim
 from prismctl.engine.nomad.environment_files import decode_run
+from prismctl.runtime.refusal import EXIT_REFUSED
 from tests.free_ports import take_port
 
 if TYPE_CHECKING:
@@ -274,3 +275,18 @@ def test_nothing_slow_is_imported_before_the_service_runs() -> None:
     assert int(count) < 50
     assert slow == ["False", "False"]
     assert Path(shim.__file__).is_file()
+
+
+def test_what_its_guard_refused_is_not_tried_again_in_the_same_placement(tmp_path: Path) -> None:
+    refusal = tmp_path / "data.refused"
+    entries = [f"D{tmp_path}", f"R{refusal}", *command("print('runs')")]
+    first = Launched(tmp_path, entries, NOMAD_ALLOC_ID="a1")
+    assert first.output() == ("runs\n", "")
+    refusal.write_text("the data is of another version")
+
+    again = Launched(tmp_path, entries, NOMAD_ALLOC_ID="a1")
+    assert again.output() == ("", "")
+    assert again.process.returncode == shim.EXIT_REFUSED == EXIT_REFUSED
+
+    elsewhere = Launched(tmp_path, entries, NOMAD_ALLOC_ID="a2")
+    assert elsewhere.output() == ("runs\n", "")

@@ -16,6 +16,7 @@ from prismctl.keeper.protocol import (
     StopStep,
 )
 from prismctl.runtime.command import render_command
+from prismctl.runtime.refusal import EXIT_REFUSED, has_guard
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,7 +67,7 @@ def render_process(
         cwd=command.cwd,
         log_path=str(paths.log(str(key))),
         digest=service.digest,
-        restart=ONE_SHOT_POLICY if service.one_shot else RestartPolicy(),
+        restart=_choose_policy(service),
         stop=(
             StopStep(signal=signal.SIGINT, grace_seconds=grace, whole_tree=whole_tree),
             StopStep(signal=signal.SIGTERM, grace_seconds=grace, whole_tree=whole_tree),
@@ -76,6 +77,12 @@ def render_process(
     return WantedProcess(
         service=service, spec=spec, data_directory=command.data_directory, ports=command.ports
     )
+
+
+def _choose_policy(service: ServicePlan) -> RestartPolicy:
+    if service.one_shot:
+        return ONE_SHOT_POLICY
+    return RestartPolicy(final_exit_code=EXIT_REFUSED if has_guard(service) else 0)
 
 
 def parse_key(text: str) -> InstanceKey | None:

@@ -13,6 +13,7 @@ from prismctl.engine.nomad.job import can_consul_ask, consul_name
 from prismctl.engine.nomad.processes import ProcessId, is_alive
 from prismctl.errors import PrismError
 from prismctl.files.atomic import write_atomically
+from prismctl.runtime.refusal import find_refusal, has_guard
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,6 +72,8 @@ def render_environment_file(
         f"W{render_wait(plan, plan.service(name), service.need_of(name))}"
         for name in service.depends_on
     ]
+    if has_guard(service):
+        entries.append(f"R{find_refusal(command.data_directory)}")
     if any("\0" in entry for entry in entries):
         raise PrismError(f"{service.name}: its command or environment contains a zero byte")
     return b"".join(entry.encode(errors="surrogateescape") + b"\0" for entry in entries)

@@ -11,6 +11,7 @@ from prismctl.domain.observation import (
     describe_exit,
     describe_hopeless,
 )
+from prismctl.runtime.refusal import EXIT_REFUSED
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -35,11 +36,12 @@ def fold_instance(
     ports: tuple[Port, ...] = (),
     refusal: str = "",
     hopeless: Collection[tuple[ServiceName, Need]] = (),
+    is_refused: bool = False,
 ) -> InstanceObservation:
     """One instance as it is now.
 
     ``allocations`` are those of its group; ``refusal`` says why the scheduler found no place; ``hopeless`` is
-    what is needed of services and can never be.
+    what is needed of services and can never be; ``is_refused``: its guard wrote down why it is not started.
     """
     allocation = choose_allocation(allocations)
     task = allocation.tasks.get(service.name) if allocation else None
@@ -48,6 +50,9 @@ def fold_instance(
         if owner is None or owner.id == getattr(allocation, "id", None) or not owner.is_terminal:
             state = owner.tasks.get(service.name) if owner else None
             return _fold_living(key, service, owner, state, run=run, ports=ports, hopeless=hopeless)
+    if is_refused and run and allocation and run.allocation == allocation.id:
+        # Nomad tries as often as it always does, and the shim ends at once each time: none of that is a run.
+        return _observe_refused(key, allocation, task, ports)
     phase, message = _judge(service, allocation, task, run, refusal)
     hopeless_needs = _find_hopeless(service, hopeless)
     if phase is Phase.WAITING and hopeless_needs:
@@ -92,6 +97,25 @@ def _fold_living(
     is_service = phase in {Phase.RUNNING, Phase.STOPPING} and run.doing == "running"
     return _observation(
         key, phase, owner, task, message=message, ports=ports, run=run, is_service=is_service
+    )
+
+
+def _observe_refused(
+    key: InstanceKey, allocation: Allocation, task: TaskState | None, ports: tuple[Port, ...]
+) -> InstanceObservation:
+    if allocation.desired != "run":
+        phase = Phase.STOPPED if allocation.is_terminal else Phase.STOPPING
+    else:
+        phase = Phase.FAILED
+    ends = [event for event in task.events if event.type == "Terminated"] if task else []
+    first = next((end for end in ends if end.exit_code == EXIT_REFUSED), None)
+    return InstanceObservation(
+        key=key,
+        phase=phase,
+        exit_code=EXIT_REFUSED,
+        exited_at=first.at if first else None,
+        ports=ports,
+        run=f"{allocation.id[:8]}/refused",
     )
 
 

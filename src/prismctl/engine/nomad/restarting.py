@@ -56,6 +56,8 @@ async def _restart_instance(
     group = group_of(applied.plan, service, key.replica)
     before = watch.runs.run(key)
     newest = watch.placements.newest(group)
+    # Who asks for another try gets one, even while Nomad is still at its own.
+    watch.forget_refusal(key)
     if newest is not None and not newest.is_terminal:
         await ask_until_answered(
             RESTART_SECONDS,

@@ -2,8 +2,8 @@
 
 Run by path (``python -I -S shim.py ENVIRONMENT_FILE RUN_FILE``), so it imports nothing of ours, and little of
 Python's: what is not imported starts faster. The environment file is a sequence of entries ended by a zero byte,
-``A`` argument, ``E`` variable, ``D`` working directory, ``C`` Consul's address, ``W`` what to wait for:
-``KIND NAME HOST PORT PATH``. The run file says, for whoever watches it, which process this is and what it is doing.
+``A`` argument, ``E`` variable, ``D`` working directory, ``C`` Consul's address, ``R`` where the service's guard writes
+down that it refuses, ``W`` what to wait for: ``KIND NAME HOST PORT PATH``. The run file says, for whoever watches it, which process this is and what it is doing.
 
 A dependency is good once Consul knows it and either Consul's check of it passes or the same check, made from here,
 does: Consul makes its first one at a random moment within the interval. What Consul cannot check itself is good
@@ -28,6 +28,7 @@ PASSING_SECONDS = 1.0
 """How often Consul is asked for its own opinion meanwhile."""
 
 EXIT_CANNOT_START = 127
+EXIT_REFUSED = 78
 HTTP_OK_CLASS = b" 2"
 GRPC_PATH = b"/grpc.health.v1.Health/Check"
 GRPC_SERVING = b"\x00\x00\x00\x00\x02\x08\x01"
@@ -196,6 +197,21 @@ def read_start_ticks() -> str:
         return ""
 
 
+def was_refused(refusal: str, run_file: str) -> bool:
+    """Whether a guard has refused to start the service in this very placement: Nomad tries again whatever it is told.
+
+    A refusal of another placement is over: somebody asked for a new one.
+    """
+    if not os.path.exists(refusal):  # noqa: PTH110 - see above
+        return False
+    try:
+        with open(run_file, "rb") as file:  # noqa: PTH123 - see above
+            lines = file.read().split(b"\n")
+    except OSError:
+        return False
+    return b"allocation=" + os.fsencode(os.environ.get("NOMAD_ALLOC_ID", "")) in lines
+
+
 def write_run(path: str, doing: str, detail: str = "") -> None:
     """Say what this run is doing, whole or not at all."""
     lines = (
@@ -218,10 +234,12 @@ def main(environment_file: str, run_file: str) -> None:
     _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
     with open(environment_file, "rb") as file:  # noqa: PTH123 - see above
         entries = os.fsdecode(file.read()).split("\0")[:-1]
-    found: dict[str, list[str]] = {"A": [], "E": [], "D": [], "C": [], "W": []}
+    found: dict[str, list[str]] = {"A": [], "E": [], "D": [], "C": [], "R": [], "W": []}
     for entry in entries:
         found[entry[0]].append(entry[1:])
 
+    if any(was_refused(refusal, run_file) for refusal in found["R"]):
+        sys.exit(EXIT_REFUSED)
     for wait in map(Wait, found["W"]):
         write_run(run_file, "waiting", wait.name)
         sys.stderr.write(f"waits for {wait.name} in Consul\n")

@@ -15,10 +15,12 @@ from prismctl.engine.nomad.run_watch import RunWatch
 from prismctl.engine.nomad.task_logs import TaskLogs
 from prismctl.engine.nomad.tasks import Tasks
 from prismctl.errors import RejectedError, UnavailableError
+from prismctl.runtime.refusal import find_refusal, has_guard
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from prismctl.domain.plan import ServicePlan
     from prismctl.engine.interface import Reporter
     from prismctl.engine.nomad.agents import Agents
     from prismctl.engine.nomad.readiness import ReadinessRelay
@@ -105,6 +107,11 @@ class InstanceWatch:
         self.placements.lose()
         self._changed.set()
 
+    def forget_refusal(self, key: InstanceKey) -> None:
+        """Let the guard of an instance look again."""
+        with contextlib.suppress(OSError):
+            find_refusal(self._paths.data_of(*key)).unlink(missing_ok=True)
+
     async def begin_anew(self) -> None:
         """Take note that Nomad is back and runs nothing of what it ran."""
         self.placements.begin_anew()
@@ -165,8 +172,12 @@ class InstanceWatch:
                     ports=applied.own_ports(key),
                     refusal=self.placements.refusal(group),
                     hopeless=self._relay.hopeless,
+                    is_refused=self._is_refused(key, applied.service(key)),
                 )
             )
+
+    def _is_refused(self, key: InstanceKey, service: ServicePlan) -> bool:
+        return has_guard(service) and find_refusal(self._paths.data_of(*key)).exists()
 
     def _report_leaving(self) -> None:
         for group, key, service in self._roster.leaving():

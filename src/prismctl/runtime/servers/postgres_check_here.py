@@ -6,6 +6,7 @@ in three lines of its own language, or after a crash in the middle of a write; h
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import re
@@ -15,8 +16,8 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-EXIT_UNFIT = 78
-"""What `sysexits` calls a mistake in the configuration."""
+EXIT_REFUSED = 78
+"""What `sysexits` calls a mistake in the configuration: the next try would end the same."""
 NEEDED_BYTES = 24 << 20
 """With less to write to, it starts and dies at the first checkpoint."""
 
@@ -65,6 +66,20 @@ def find_other_version(data: Path, postgres: str) -> str:
     )
 
 
+def find_refusal(data: Path) -> Path:
+    """Where it is written why a server was not started on a directory."""
+    return data.with_name(f"{data.name}.refused")
+
+
+def refuse(data: Path, fault: str) -> NoReturn:
+    """Say why the server is not started, to whoever reads its output and to whoever tells how it is."""
+    sys.stderr.write(f"{fault}\n")
+    # Where nothing can be written, the output is all there is.
+    with contextlib.suppress(OSError):
+        find_refusal(data).write_text(fault, encoding="utf-8", errors="replace")
+    sys.exit(EXIT_REFUSED)
+
+
 def name_user(number: int) -> str:
     """An account as people know it."""
     try:
@@ -76,12 +91,12 @@ def name_user(number: int) -> str:
 def main(data: Path, user: str, postgres: str, command: list[str]) -> NoReturn:
     """Look, then execute the command in place of this process; never returns."""
     try:
+        find_refusal(data).unlink(missing_ok=True)
         fault = find_fault(data, user, postgres)
     except OSError as error:
         fault = f"cannot look at {error.filename}: {error.strerror}"
     if fault:
-        sys.stderr.write(f"{fault}\n")
-        sys.exit(EXIT_UNFIT)
+        refuse(data, fault)
     # Python changes these, and a new program would inherit that.
     for each in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT):
         signal.signal(each, signal.SIG_DFL)

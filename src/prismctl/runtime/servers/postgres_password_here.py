@@ -11,7 +11,9 @@ the user); they are made where they are not there.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -21,8 +23,12 @@ from typing import TYPE_CHECKING, NoReturn
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-EXIT_NO_PASSWORD = 77
-"""What `sysexits` calls a lack of permission."""
+EXIT_REFUSED = 78
+"""What `sysexits` calls a mistake in the configuration: the next try would end the same."""
+EXIT_TRY_AGAIN = 75
+"""What `sysexits` calls a failure that passes."""
+PASSING = ("lock file", "shared memory block", "it ended with code -")
+"""In what is said where another server has the data still and is about to go, and where somebody killed this one."""
 DEFAULT_USER = "postgres"
 ALWAYS_THERE = "template1"
 """The database that nobody drops."""
@@ -86,6 +92,13 @@ def execute(statements: str, data: Path, program: list[str], *, syncs: bool) -> 
     return os.fsdecode(done.stderr).strip() or f"it ended with code {done.returncode}"
 
 
+def find_cause(fault: str) -> str:
+    """The first line that tells of an error, without what comes before its words; else the last one."""
+    lines = [line.strip() for line in fault.splitlines() if line.strip()]
+    found = (re.search(r"\b(?:FATAL|PANIC|ERROR): +(.*)", line) for line in lines)
+    return next((each[1] for each in found if each), lines[-1] if lines else "")
+
+
 def main(data: Path, count: int, command: list[str], *, syncs: bool) -> NoReturn:
     """Set the password, then execute the command in place of this process; never returns."""
     # A stop may come at any moment, and has nothing to tell.
@@ -97,7 +110,13 @@ def main(data: Path, count: int, command: list[str], *, syncs: bool) -> NoReturn
         fault = f"{error.filename}: {error.strerror}"
     if fault:
         sys.stderr.write(f"cannot set the password in {data}: {fault}\n")
-        sys.exit(EXIT_NO_PASSWORD)
+        if any(words in fault for words in PASSING):
+            sys.exit(EXIT_TRY_AGAIN)
+        # As the look before all else leaves it; where nothing can be written, the output is all there is.
+        with contextlib.suppress(OSError):
+            text = f"cannot set the password in {data}: {find_cause(fault)}"
+            data.with_name(f"{data.name}.refused").write_text(text, errors="replace")
+        sys.exit(EXIT_REFUSED)
     # Python ignores these two, and a new program would inherit that.
     for each in (signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(each, signal.SIG_DFL)
