@@ -76,6 +76,31 @@ def test_the_generated_text_says_what_ships() -> None:
     assert list(catalog.services) == list(PACKAGED)
 
 
+def test_the_examples_of_the_generated_catalog_work_once_the_marks_are_off() -> None:
+    def uncommented(example: str) -> str:
+        return re.sub(r"(?m)^  # ", "  ", example)
+
+    text = render_catalog()
+    examples = re.findall(r"(?m)^  # - name: .*(?:\n  # .*)*", text)
+    assert len(examples) == 3
+    # What follows in the list stays a part of it, also when one example alone is taken.
+    alone = parse(text.replace(examples[1], uncommented(examples[1])))
+    assert list(alone.services) == [*PACKAGED, "grafana"]
+    for example in examples:
+        text = text.replace(example, uncommented(example))
+    catalog = parse(text)
+    added = {name: each for name, each in catalog.services.items() if name not in PACKAGED}
+    assert list(added) == ["clickhouse", "grafana", "worker"]
+    clickhouse = added[ServiceName("clickhouse")]
+    assert clickhouse.container
+    assert clickhouse.env
+    assert clickhouse.volumes
+    # Its first port speaks another protocol than its check.
+    assert clickhouse.health_check == HealthCheck(type=CheckType.HTTP, port="http", path="/ping")
+    assert [port.number for port in clickhouse.ports] == [9000, 8123]
+    assert [port.number for port in added[ServiceName("grafana")].ports] == [3000]
+
+
 def test_every_key_of_the_schema_is_described() -> None:
     def descriptions(schema: dict[str, Any]) -> None:
         for name, entry in schema.get("properties", {}).items():

@@ -305,23 +305,6 @@ _CATALOG_TEXT: Final = """\
 #
 # The names below are known to prismctl: what an entry does not say is completed (checks, arguments, resources).
 # `prismctl dev catalog show NAME` shows a whole definition.
-#
-# A service of your own needs a name and a `command` or a `container`:
-#
-#   - name: clickhouse
-#     type: backend
-#     port: 8123
-#     container: clickhouse/clickhouse-server:latest
-#     env:
-#       CLICKHOUSE_DB: prism_dev
-#     health_check:
-#       type: http
-#       path: /ping
-#       interval: 10s
-#
-#   - name: worker
-#     command: [./bin/worker, --redis, "${redis.host}:${redis.port}"]
-#     depends_on: [redis]
 
 services:
   # Core (always required)
@@ -377,6 +360,43 @@ services:
     type: core
     ports: [8980, 9090]
     depends_on: [prism-admin]
+
+  # Your own: a name, and a `command` or a `container`. Take the `# ` off to have one of these, or all.
+
+  # - name: clickhouse
+  #   type: backend
+  #   description: SQL for analytics
+  #   container: clickhouse/clickhouse-server:latest
+  #   ports: {native: 9000, http: 8123}
+  #   env:
+  #     CLICKHOUSE_DB: prism_dev
+  #     CLICKHOUSE_USER: dev
+  #     CLICKHOUSE_PASSWORD: ${self.password}   # made for this stack
+  #   volumes:
+  #     - ${self.data}:/var/lib/clickhouse
+  #   health_check:
+  #     type: http
+  #     port: http
+  #     path: /ping
+  #     interval: 10s
+
+  # - name: grafana
+  #   type: observability
+  #   description: charts
+  #   container: grafana/grafana:latest
+  #   port: 3000   # prismctl's own dashboard goes elsewhere then
+  #   env:
+  #     GF_AUTH_ANONYMOUS_ENABLED: true
+  #   # volumes:
+  #   #   - ./grafana:/etc/grafana/provisioning   # a directory beside this file
+  #   health_check:
+  #     type: http
+  #     path: /api/health
+
+  # - name: worker
+  #   description: a program of this machine, beside this file
+  #   command: [./bin/worker, --redis, "${redis.host}:${redis.port}"]
+  #   depends_on: [redis]
 """
 
 
