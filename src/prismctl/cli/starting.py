@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from prismctl.cli.endings import conclude
+from prismctl.cli.estimating import estimate_plan, find_usual, services_with_data
 from prismctl.cli.following import follow, with_earlier_events
 from prismctl.cli.interrupts import Terminated, held_interrupts, interruption_error
 from prismctl.cli.narrators import choose_narrator
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from prismctl.client import StartingDaemon
     from prismctl.domain.addressing import PortConflict
     from prismctl.domain.plan import StackPlan
+    from prismctl.planning import PlanRequest
 
 AGENTS: Final = {
     EngineName.NOMAD: ("consul", "nomad"),
@@ -62,6 +64,8 @@ class StartOptions:
     """What was typed after ``start``."""
 
     preset: str | None = None
+    picked: tuple[str, ...] | None = None
+    """What was chosen one by one; ``None``: nobody was asked."""
     with_services: tuple[str, ...] = ()
     without_services: tuple[str, ...] = ()
     catalog_file: str | None = None
@@ -84,28 +88,35 @@ class StartOptions:
     """Planned twice, a random preset is the same."""
 
     @property
-    def is_choice(self) -> bool:
-        """Whether anything was said about what shall run."""
+    def is_choice_of_services(self) -> bool:
+        """Whether anything was said about which services shall run."""
         return bool(
             self.preset
+            or self.picked is not None
+            or self.profile
             or self.with_services
             or self.without_services
             or self.catalog_file
-            or self.engine
         )
 
+    @property
+    def is_choice(self) -> bool:
+        """Whether anything was said about what shall run, and how."""
+        return bool(self.is_choice_of_services or self.engine or self.runtime)
 
-def plan_for(
+
+def plan_request(
     call: Invocation, options: StartOptions, *, running: StackPlan | None, is_trial: bool = False
-) -> StackPlan:
-    """What was typed, decided; the ports of the stack that runs are not in its way."""
-    from prismctl.planning import PlanRequest, make_plan
+) -> PlanRequest:
+    """What was typed, to be decided; the ports of the stack that runs are not in its way."""
+    from prismctl.planning import PlanRequest
 
     ports = (
         (port.number for service in running.services for port in service.ports) if running else ()
     )
-    request = PlanRequest(
+    return PlanRequest(
         preset=options.preset or "",
+        picked=options.picked,
         with_services=options.with_services,
         without_services=options.without_services,
         services_file=Path(options.catalog_file) if options.catalog_file else None,
@@ -121,6 +132,15 @@ def plan_for(
         is_trial=is_trial,
         random_seed=options.random_seed,
     )
+
+
+def plan_for(
+    call: Invocation, options: StartOptions, *, running: StackPlan | None, is_trial: bool = False
+) -> StackPlan:
+    """What was typed, decided."""
+    from prismctl.planning import make_plan
+
+    request = plan_request(call, options, running=running, is_trial=is_trial)
     plan = make_plan(
         request,
         home=call.home,
@@ -144,23 +164,39 @@ def _tell_moved_ports(call: Invocation, plan: StackPlan, moved: Iterable[PortCon
 
 def show_plan(call: Invocation, options: StartOptions) -> None:
     """Print the plan and touch nothing."""
+    from prismctl.domain.estimate import render_estimate
+    from prismctl.present.estimate import startup_lines, startup_words
+    from prismctl.present.events import action_line
     from prismctl.present.plan import plain_plan_lines, plan_lines, render_plan
 
     client = find_stack(call.paths)
     running = read_applied_plan(client)
     plan = plan_for(call, options, running=running, is_trial=True)
+    # What a change takes depends on what of it runs already: nobody has measured that.
+    estimate = (
+        estimate_plan(call.home, plan, with_data=services_with_data(call.paths, plan))
+        if running is None
+        else None
+    )
     if call.is_json:
         needs = needs_of_plan(plan, running=running.names if running is not None else ())
         capacity = render_capacity(needs, look_for_room(call))
-        document = {**render_plan(plan), "capacity": capacity}
+        expected = render_estimate(estimate) if estimate is not None else None
+        document = {**render_plan(plan), "capacity": capacity, "estimate": expected}
         call.write_json(document, is_pretty=call.is_on_terminal)
         return
     warn_of_shortages(call, plan, running=running)
+    missing = len(plan.missing_images)
+    startup = startup_words(estimate, missing_images=missing) if estimate is not None else ""
     if call.is_on_terminal:
         call.write_lines([*plan_lines(plan, width=call.width), ()])
+        if startup:
+            call.write_lines([*startup_lines(startup, width=call.width), ()])
         call.report([line("nothing was started (--dry-run)")])
     else:
         call.write_lines(plain_plan_lines(plan))
+        if startup:
+            call.write_lines([action_line("startup", startup)])
 
 
 def start_stack(call: Invocation, options: StartOptions) -> None:
@@ -179,14 +215,25 @@ def start_stack(call: Invocation, options: StartOptions) -> None:
 
         options = ask_for_engine(call, options)
         began_at = time.time()
+    chosen: StartingDaemon | None = None
+    if _can_be_asked(call, options):
+        from prismctl.cli.choosing import choose_services, is_choice_open
+
+        if is_choice_open(call, options):
+            picked = choose_services(call, options)
+            if picked is None:
+                call.report([line("nothing was started")])
+                return
+            options, chosen = picked
+            began_at = time.time()
     deadline = time.monotonic() + options.wait_seconds
     while True:
-        client = find_stack(call.paths)
+        client = find_stack(call.paths) if chosen is None else None
         try:
             if client is not None:
                 _change(call, options, client, began_at=began_at, deadline=deadline)
             else:
-                _begin(call, options, began_at=began_at, deadline=deadline)
+                _begin(call, options, chosen, began_at=began_at, deadline=deadline)
         except PrismError as error:
             from prismctl.planning import PortTakenError
 
@@ -197,12 +244,18 @@ def start_stack(call: Invocation, options: StartOptions) -> None:
             asked_at = time.monotonic()
             untouched = "nothing was changed" if client is not None else "nothing was started"
             moved = settle_conflicts(call, error, untouched=untouched)
+            chosen = None
             options = replace(options, moved=(*options.moved, *moved))
             asked_seconds = time.monotonic() - asked_at
             began_at += asked_seconds
             deadline += asked_seconds
         else:
             return
+
+
+def _can_be_asked(call: Invocation, options: StartOptions) -> bool:
+    """What can be told without loading what would ask."""
+    return not options.is_choice_of_services and call.can_ask and call.is_on_terminal
 
 
 def _is_engine_open(call: Invocation, options: StartOptions) -> bool:
@@ -286,8 +339,18 @@ def _stop_of(
     return stop
 
 
-def _begin(call: Invocation, options: StartOptions, *, began_at: float, deadline: float) -> None:
-    """Bring up the daemon and make the plan side by side; an interrupt takes down what was begun."""
+def _begin(
+    call: Invocation,
+    options: StartOptions,
+    daemon: StartingDaemon | None,
+    *,
+    began_at: float,
+    deadline: float,
+) -> None:
+    """Bring up the daemon and make the plan side by side; an interrupt takes down what was begun.
+
+    A ``daemon`` that somebody brought up already is gone on with.
+    """
     check_before_start(call)
     lost = sweep_lost(call)
     if lost:
@@ -297,10 +360,9 @@ def _begin(call: Invocation, options: StartOptions, *, began_at: float, deadline
         call.report(
             [line(f"the last run ended without being stopped; swept {what}") for what in swept]
         )
-    daemon: StartingDaemon | None = None
     try:
         with held_interrupts() as check:
-            daemon = start_daemon(call.paths, guess_engine(call, options))
+            daemon = daemon or start_daemon(call.paths, guess_engine(call, options))
             _plan_and_apply(
                 call, options, daemon, began_at=began_at, deadline=deadline, check=check
             )
@@ -349,6 +411,7 @@ def _plan_and_apply(
             outcome,
             seconds=options.wait_seconds,
             stop=_stop_of(call, options, client),
+            usual=lambda result: find_usual(call.home, client, plan, result, began_at=began_at),
         )
     except PrismError:
         daemon.wait()

@@ -1,0 +1,204 @@
+"""Lets somebody choose what to start, where nobody has said; the engine comes up meanwhile."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from prismctl.cli.stack import find_stack
+from prismctl.cli.starting import guess_engine, plan_request
+from prismctl.cli.stopping import take_down
+from prismctl.client import StackClient, start_daemon
+from prismctl.domain.capacity import needs_of_plan
+from prismctl.domain.plan import EngineName
+from prismctl.domain.presets import PRESETS
+from prismctl.domain.selection import Layer, default_layer, preset_layer
+from prismctl.errors import ConfigError, PrismError
+from prismctl.files.catalog import load_catalog
+from prismctl.files.last_selection import recall_selection, remember_selection
+from prismctl.files.paths import find_project_file
+from prismctl.files.profiles import list_profiles, load_profile
+from prismctl.planning import PortTakenError, make_plan, render_conflict
+from prismctl.present.wording import engine_title
+from prismctl.tui.picker.preview import Preview, ServicePreview
+from prismctl.tui.picker.state import begin
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+    from prismctl.cli.invocation import Invocation
+    from prismctl.cli.starting import StartOptions
+    from prismctl.client import StartingDaemon
+    from prismctl.domain.offering import Catalog
+    from prismctl.domain.plan import StackPlan
+    from prismctl.domain.service import ServiceName
+    from prismctl.planning import PlanRequest
+
+
+class WarmEngine:
+    """The engine's agents, brought up while somebody chooses; a context manager that takes them down again.
+
+    What is begun goes on only if it is handed over with `keep`.
+    """
+
+    def __init__(self, call: Invocation, engine: str) -> None:
+        self._call = call
+        self._engine = engine
+        self._daemon: StartingDaemon | None = None
+        self._thread: threading.Thread | None = None
+        self._is_kept = False
+
+    def __enter__(self) -> Self:
+        """Begin, where there is something worth beginning with; a failure is told by the start itself."""
+        if self._engine:
+            with contextlib.suppress(PrismError):
+                self._daemon = start_daemon(self._call.paths, self._engine)
+            self._thread = threading.Thread(target=self._stay_connected, daemon=True)
+            self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Take down what nobody wants any more."""
+        if self._daemon is not None and not self._is_kept:
+            with contextlib.suppress(PrismError):
+                self._daemon.wait()
+                take_down(StackClient(self._call.paths))
+
+    def keep(self) -> StartingDaemon | None:
+        """Leave it to the start, which goes on with it."""
+        self._is_kept = True
+        return self._daemon
+
+    def _stay_connected(self) -> None:
+        """A daemon without a plan ends when nobody has been connected for a while."""
+        if self._daemon is None:
+            return
+        with contextlib.suppress(PrismError):
+            self._daemon.wait()
+            for _ in StackClient(self._call.paths).events(follow=True):
+                if self._is_kept:
+                    return
+
+
+def is_choice_open(call: Invocation, options: StartOptions) -> bool:
+    """Whether to ask what to start: nobody has said, nothing runs, and somebody looks."""
+    if options.is_choice_of_services or not (call.can_ask and call.is_on_terminal):
+        return False
+    if call.is_quiet or call.is_confirmed or os.environ.get("TERM", "dumb") == "dumb":
+        return False
+    return find_project_file(Path.cwd()) is None and find_stack(call.paths) is None
+
+
+def choose_services(
+    call: Invocation, options: StartOptions
+) -> tuple[StartOptions, StartingDaemon | None] | None:
+    """Show the picker: the options with what was picked and the daemon that came up meanwhile; ``None``: nothing.
+
+    Raises:
+        PrismError: the catalog has mistakes.
+    """
+    catalog = load_catalog(call.home)
+    if call.is_colour_forbidden:
+        # Textual asks for it when it is loaded.
+        os.environ["NO_COLOR"] = "1"
+    with WarmEngine(call, guess_engine(call, options)) as warm:
+        from prismctl.tui.picker.app import Doing, PickerApp
+
+        app = PickerApp(
+            begin(catalog, list_points(call, catalog)),
+            Doing(
+                look=lambda names: look_at(call, options, names),
+                save=lambda name, names: save_profile(call, name, names),
+            ),
+            stack=call.stack,
+        )
+        picked = app.run()
+        if app.return_code:
+            raise PrismError("the picker ended unexpectedly")
+        if picked is None:
+            return None
+        remember_selection(call.home, picked.services)
+        return replace(options, picked=picked.services), warm.keep()
+
+
+def list_points(call: Invocation, catalog: Catalog) -> list[Layer]:
+    """Selections to start from: the last one, what the catalog starts by itself, profiles, presets."""
+    last = [name for name in recall_selection(call.home) if name in catalog.services]
+    points = [Layer("as last time", last)] if last else []
+    points.append(default_layer(catalog))
+    for name in list_profiles(call.home):
+        # A profile with mistakes is told of when it is asked for by name.
+        with contextlib.suppress(PrismError):
+            profile = load_profile(call.home, name)
+            points.append(Layer(f"profile {name}", profile.services))
+    points += [preset_layer(preset) for preset in PRESETS.values() if preset.name != "minimal"]
+    return points
+
+
+def look_at(call: Invocation, options: StartOptions, names: tuple[ServiceName, ...]) -> Preview:
+    """What a selection would be on this machine now; writes nothing."""
+    from prismctl.machine import read_available_memory
+
+    request = replace(plan_request(call, options, running=None, is_trial=True), picked=names)
+    conflicts: list[str] = []
+    try:
+        try:
+            plan = _plan(call, replace(request, auto_ports=False))
+        except PortTakenError as error:
+            conflicts = [render_conflict(each) for each in error.conflicts]
+            plan = _plan(call, replace(request, auto_ports=True))
+    except ConfigError as error:
+        problems = [each.message for each in error.problems]
+        return Preview(services={}, conflicts=conflicts, problems=problems)
+    except PrismError as error:
+        return Preview(services={}, conflicts=conflicts, problems=[error.message])
+    free, _ = read_available_memory()
+    return Preview(
+        engine=engine_title(plan.engine.value),
+        services=_services_of(plan),
+        conflicts=conflicts,
+        startup=_startup_of(call, plan),
+        memory_bytes=sum(need.memory_bytes for need in needs_of_plan(plan)),
+        free_bytes=free,
+    )
+
+
+def _plan(call: Invocation, request: PlanRequest) -> StackPlan:
+    return make_plan(
+        request,
+        home=call.home,
+        environment=os.environ,
+        working_directory=Path.cwd(),
+    )
+
+
+def _services_of(plan: StackPlan) -> dict[ServiceName, ServicePreview]:
+    return {
+        service.name: ServicePreview(
+            runtime=service.runtime.value,
+            reason=service.runtime_reason,
+            ports=tuple(port.number for port in service.ports),
+        )
+        for service in plan.services
+    }
+
+
+def _startup_of(call: Invocation, plan: StackPlan) -> str:
+    del call
+    return "some seconds" if plan.engine is EngineName.NOMAD else "a second or two"
+
+
+def save_profile(call: Invocation, name: str, names: tuple[ServiceName, ...]) -> str:
+    """Save what is chosen under a name; what came of it, in words."""
+    del call, names
+    return f"{name} cannot be saved yet"

@@ -1,0 +1,1 @@
+"""The picker: services chosen one by one, with a preview of what they would be."""

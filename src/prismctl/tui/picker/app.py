@@ -1,0 +1,384 @@
+"""The picker on a screen: keys and mouse in, lines out. What a key means is `picker.state`'s affair."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from textual.app import App
+from textual.binding import Binding, BindingType
+from textual.containers import Container
+from textual.geometry import Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.widget import Widget
+
+from prismctl.domain.picking import command_words
+from prismctl.present.text import Span, Tone, clean, line
+from prismctl.tui.looks import to_strip
+from prismctl.tui.picker import state as states
+from prismctl.tui.picker.preview import preview_lines
+from prismctl.tui.picker.rows import name_width, row_line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from textual import events
+    from textual.app import ComposeResult
+    from textual.strip import Strip
+    from textual.widgets import Input
+
+    from prismctl.domain.service import ServiceName
+    from prismctl.present.text import Line
+    from prismctl.tui.picker.preview import Preview
+    from prismctl.tui.picker.state import PickerState
+
+WIDE: Final = 100
+"""Columns from which the preview stands beside the list."""
+LIST_LINES: Final = 14
+"""Of the screen's lines, what the list and all but the preview have for themselves where there are few."""
+PREVIEW_LINES: Final = (2, 9)
+"""How few and how many the preview has below the list."""
+PAGE: Final = 10
+HELP: Final = (
+    "space toggle · enter start · s save · p preset · / find · a group · c copy · ? help · q quit"
+)
+SHORT_HELP: Final = "space toggle · enter start · s save · ? help · q quit"
+KEYS: Final = (
+    ("space", "take a service in or out"),
+    ("enter", "start what is chosen"),
+    ("s", "save it as a profile"),
+    ("p", "go on to the next preset or profile"),
+    ("/", "find by name, tag or description; esc shows all again"),
+    ("a", "all of the group in, or out"),
+    ("c", "copy the command that does the same"),
+    ("j k ↑ ↓ g G", "move"),
+    ("q esc", "leave; nothing is started"),
+)
+"""What `?` shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picked:
+    """What somebody decided on."""
+
+    services: tuple[ServiceName, ...]
+    command: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doing:
+    """What the picker has others do."""
+
+    look: Callable[[tuple[ServiceName, ...]], Preview]
+    """Finds out what a selection would be; in a thread, and may take its time."""
+    save: Callable[[str, tuple[ServiceName, ...]], str]
+    """Saves a profile of that name; says what came of it."""
+
+
+class LinesView(Widget):
+    """Lines as they are, from the top; what does not fit is cut off."""
+
+    def __init__(self, *, id: str) -> None:  # noqa: A002 - Textual's own word
+        super().__init__(id=id)
+        self._lines: Sequence[Line] = ()
+
+    def show(self, lines: Sequence[Line]) -> None:
+        """Show other lines."""
+        if lines != self._lines:
+            self._lines = lines
+            self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        """One line of the screen."""
+        spans = self._lines[y] if y < len(self._lines) else ()
+        return to_strip(spans, self.size.width)
+
+
+class ServiceList(ScrollView, can_focus=True):
+    """The services; only what is in view is drawn, however many there are."""
+
+    class Clicked(Message):
+        """A row was clicked at."""
+
+        def __init__(self, row: int) -> None:
+            super().__init__()
+            self.row = row
+
+    def __init__(self) -> None:
+        super().__init__(id="services")
+        self._state: PickerState | None = None
+        self._preview: Preview | None = None
+        self._names = 0
+
+    def show(self, state: PickerState, preview: Preview | None) -> None:
+        """Show what is chosen and known now."""
+        if self._state is None:
+            self._names = name_width(state.picking.catalog)
+        self._state, self._preview = state, preview
+        self._follow_cursor()
+
+    def on_resize(self) -> None:
+        """Keep the cursor in view."""
+        self._follow_cursor()
+
+    def _follow_cursor(self) -> None:
+        state = self._state
+        if state is None:
+            return
+        self.virtual_size = Size(0, len(state.rows))
+        # With its heading, where that is just above.
+        top = max(0, state.cursor - 1)
+        if top < self.scroll_offset.y:
+            self.scroll_to(y=top, animate=False)
+        elif state.cursor >= self.scroll_offset.y + self.size.height > 0:
+            self.scroll_to(y=state.cursor - self.size.height + 1, animate=False)
+        self.refresh()
+
+    def on_click(self, event: events.Click) -> None:
+        """Tell which row is clicked at."""
+        if event.button == 1:
+            self.post_message(self.Clicked(self._row_at(event.y)))
+
+    def _row_at(self, y: int) -> int:
+        return y + int(self.scroll_offset.y)
+
+    def render_line(self, y: int) -> Strip:
+        """One line of the screen."""
+        state, index = self._state, self._row_at(y)
+        width = self.size.width
+        if state is None or index >= len(state.rows):
+            is_nothing_found = state is not None and not state.rows and y == 0
+            words = line(Span("  nothing fits", Tone.MUTED)) if is_nothing_found else ()
+            return to_strip(words, width)
+        row = state.rows[index]
+        spans = row_line(row, state.picking, self._preview, self._names)
+        return to_strip(
+            spans, width, is_under_cursor=index == state.cursor and row.service is not None
+        )
+
+
+class PickerApp(App[Picked]):
+    """Lets somebody choose; ends with what was picked, or with nothing."""
+
+    ENABLE_COMMAND_PALETTE = False
+    CSS = """
+    Screen { layout: vertical; background: transparent; }
+    #title { height: 2; }
+    #body { height: 1fr; layout: vertical; }
+    #services { height: 1fr; background: transparent; scrollbar-size-vertical: 1; }
+    #preview { height: 9; margin-top: 1; }
+    #foot { height: 2; margin-top: 1; }
+    Input { height: 1; border: none; padding: 0; background: transparent; }
+    .wide #body { layout: horizontal; }
+    .wide #services { width: 3fr; height: 1fr; }
+    .wide #preview { width: 2fr; height: 1fr; margin: 0 0 0 2; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("space", "take", show=False),
+        Binding("enter", "start", show=False, priority=False),
+        Binding("s", "save", show=False),
+        Binding("p", "next_point", show=False),
+        Binding("slash", "find", show=False),
+        Binding("a", "group", show=False),
+        Binding("c", "copy", show=False),
+        Binding("question_mark", "explain", show=False),
+        Binding("down,j", "move(1)", show=False),
+        Binding("up,k", "move(-1)", show=False),
+        Binding("pagedown", f"move({PAGE})", show=False),
+        Binding("pageup", f"move(-{PAGE})", show=False),
+        Binding("G,end", "move(1000000)", show=False),
+        Binding("g,home", "move(-1000000)", show=False),
+        Binding("q,ctrl+c,ctrl+q", "leave", show=False),
+        Binding("escape", "back", show=False),
+        Binding("ctrl+z", "suspend_process", show=False),
+    ]
+
+    def __init__(
+        self, state: PickerState, doing: Doing, *, stack: str, before: Sequence[str] = ()
+    ) -> None:
+        super().__init__()
+        self.state = state
+        self._doing = doing
+        self._stack = stack
+        self._before = tuple(before)
+        self._preview: Preview | None = None
+        self._looked_at: tuple[ServiceName, ...] | None = None
+        self._is_looking = False
+        self._is_explained = False
+        self._asks_for = ""
+        """``find``, ``name``, or nothing."""
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """What would have to be typed to start the same."""
+        return command_words(self.state.picking, before=self._before)
+
+    def compose(self) -> ComposeResult:
+        """The screen's parts."""
+        yield LinesView(id="title")
+        with Container(id="body"):
+            yield ServiceList()
+            yield LinesView(id="preview")
+        yield LinesView(id="foot")
+
+    def on_mount(self) -> None:
+        """Begin."""
+        self.query_one(ServiceList).focus()
+        self._arrange(self.size)
+        self._show()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Put the preview beside the list or below it."""
+        self._arrange(event.size)
+        self.call_after_refresh(self._show)
+
+    def on_service_list_clicked(self, message: ServiceList.Clicked) -> None:
+        """Take in or out what is clicked at."""
+        self._become(states.click(self.state, message.row))
+
+    def action_take(self) -> None:
+        """Take the service in or out."""
+        self._become(states.toggle(self.state))
+
+    def action_move(self, by: int) -> None:
+        """Move the cursor."""
+        self._become(states.move(self.state, by))
+
+    def action_group(self) -> None:
+        """Take the group in or out."""
+        self._become(states.toggle_group(self.state))
+
+    def action_next_point(self) -> None:
+        """Go on to the next preset or profile."""
+        self._become(states.take_next_point(self.state))
+
+    def action_start(self) -> None:
+        """Decide."""
+        self.exit(Picked(tuple(self.state.picking.selected), self.command))
+
+    def action_leave(self) -> None:
+        """Start nothing."""
+        self.exit(None)
+
+    def action_copy(self) -> None:
+        """Hand the command to the terminal's clipboard (OSC 52)."""
+        self.copy_to_clipboard(" ".join(self.command))
+        self._say("copied, if this terminal lets programs do that")
+
+    def action_explain(self) -> None:
+        """Show the keys in the preview's place, or the preview again."""
+        self._is_explained = not self._is_explained
+        self._show()
+
+    async def action_find(self) -> None:
+        """Ask what to look for."""
+        await self._ask("find", self.state.words)
+
+    async def action_save(self) -> None:
+        """Ask for the profile's name."""
+        await self._ask("name", "")
+
+    async def action_back(self) -> None:
+        """End what is asked, then the search, then all."""
+        if self._asks_for:
+            was = self._asks_for
+            await self._stop_asking()
+            if was == "find":
+                self._become(states.look_for(self.state, ""))
+        elif self.state.words:
+            self._become(states.look_for(self.state, ""))
+        elif self._is_explained:
+            self.action_explain()
+        else:
+            self.action_leave()
+
+    async def on_input_changed(self, event: Input.Changed) -> None:
+        """Find while somebody types."""
+        if self._asks_for == "find":
+            self._become(states.look_for(self.state, event.value))
+
+    async def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Take what was typed."""
+        was, text = self._asks_for, event.value.strip()
+        await self._stop_asking()
+        if was == "name" and text:
+            self._say(self._doing.save(text, tuple(self.state.picking.selected)))
+
+    async def _ask(self, what: str, text: str) -> None:
+        from textual.widgets import Input
+
+        if self._asks_for:
+            return
+        self._asks_for = what
+        asked = Input(text, placeholder={"find": "find…", "name": "name of the profile"}[what])
+        await self.mount(asked, before="#foot")
+        asked.focus()
+        self._show()
+
+    async def _stop_asking(self) -> None:
+        self._asks_for = ""
+        await self.query("Input").remove()
+        self.query_one(ServiceList).focus()
+        self._show()
+
+    def _become(self, state: PickerState) -> None:
+        self.state = state
+        self._show()
+
+    def _say(self, words: str) -> None:
+        self._become(replace(self.state, message=words))
+
+    def _arrange(self, size: Size) -> None:
+        is_wide = size.width >= WIDE
+        self.screen.set_class(is_wide, "wide")
+        fewest, most = PREVIEW_LINES
+        lines = max(fewest, min(most, size.height - LIST_LINES))
+        self.query_one("#preview").styles.height = "1fr" if is_wide else lines
+
+    def _show(self) -> None:
+        state = self.state
+        wanted = tuple(state.picking.selected)
+        preview = self._preview if self._looked_at == wanted else None
+        self.query_one(ServiceList).show(state, self._preview)
+        pane = self.query_one("#preview", LinesView)
+        width = pane.size.width or self.size.width
+        pane.show(
+            _key_lines() if self._is_explained else preview_lines(state.picking, preview, width)
+        )
+        self.query_one("#title", LinesView).show([self._title(), ()])
+        self.query_one("#foot", LinesView).show(self._foot())
+        if preview is None and not self._is_looking:
+            self._is_looking = True
+            self.run_worker(lambda: self._look(wanted), thread=True, exit_on_error=True)
+
+    def _look(self, wanted: tuple[ServiceName, ...]) -> None:
+        preview = self._doing.look(wanted)
+        self.call_from_thread(self._take_preview, wanted, preview)
+
+    def _take_preview(self, wanted: tuple[ServiceName, ...], preview: Preview) -> None:
+        self._is_looking = False
+        self._looked_at, self._preview = wanted, preview
+        self._show()
+
+    def _title(self) -> Line:
+        where = f"stack {self._stack}" if self._stack != "default" else ""
+        found = f"find: {clean(self.state.words)}" if self.state.words else ""
+        rest = " · ".join(each for each in (self.state.origin, where, found) if each)
+        return line(Span("Prism Stack Builder", Tone.STRONG), "   ", Span(rest, Tone.MUTED))
+
+    def _foot(self) -> list[Line]:
+        message = self.state.message
+        help_words = HELP if self.size.width > len(HELP) else SHORT_HELP
+        return [
+            line(Span(f"$ {' '.join(self.command)}", Tone.ACCENT)),
+            line(Span(clean(message), Tone.BUSY))
+            if message
+            else line(Span(help_words, Tone.MUTED)),
+        ]
+
+
+def _key_lines() -> list[Line]:
+    return [
+        line("  ", Span(f"{key:<12}", Tone.ACCENT), Span(words, Tone.MUTED)) for key, words in KEYS
+    ]

@@ -1,0 +1,127 @@
+"""What is chosen, as it would be once started; pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from prismctl.domain.service import SHORT_NAMES, ServiceType
+from prismctl.present.text import Line, Span, Tone, clean, fold, line, pad
+from prismctl.present.units import render_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from prismctl.domain.picking import Picking
+    from prismctl.domain.service import ServiceName
+
+TITLES: Final = {
+    ServiceType.CORE: "Core",
+    ServiceType.BACKEND: "Backends",
+    ServiceType.MESSAGING: "Messaging",
+    ServiceType.PATTERN: "Patterns",
+    ServiceType.OBSERVABILITY: "Observability",
+    ServiceType.APPLICATION: "Applications",
+    ServiceType.TOOL: "Tools",
+}
+"""In the order in which they are listed."""
+_ALWAYS: Final = (ServiceType.CORE, ServiceType.BACKEND, ServiceType.MESSAGING)
+_LABEL: Final = 15
+_SHORT: Final = {full: short for short, full in SHORT_NAMES.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class ServicePreview:
+    """One service as it would be."""
+
+    runtime: str
+    reason: str = ""
+    """Why that runtime; empty where there is nothing to choose."""
+    ports: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """What a plan says of a selection, and what this machine says of the plan."""
+
+    engine: str = ""
+    services: Mapping[ServiceName, ServicePreview]
+    conflicts: Sequence[str] = ()
+    """Ports that somebody has, with who."""
+    problems: Sequence[str] = ()
+    """Why it could not be started."""
+    images: Sequence[str] = ()
+    """To be pulled first."""
+    startup: str = ""
+    """How long it would take, in words."""
+    memory_bytes: int | None = None
+    free_bytes: int | None = None
+
+
+def preview_lines(picking: Picking, preview: Preview | None, width: int) -> list[Line]:
+    """The preview's lines: by type what will start, then what it costs, then what is in the way.
+
+    Args:
+        picking: what is chosen.
+        preview: what is known about it; ``None`` while that is being found out.
+        width: in cells, of the longest line.
+    """
+    selected = picking.selected
+    lines: list[Line] = [line(Span("Will start", Tone.STRONG))]
+    for kind, title in TITLES.items():
+        names = [name for name in selected if picking.catalog.services[name].type is kind]
+        if names or kind in _ALWAYS:
+            words = ", ".join(_SHORT.get(name, name) for name in names) or "(none)"
+            lines += _labelled(title, words, width)
+    lines.append(())
+    lines += _cost_lines(preview, width)
+    if preview is not None:
+        lines += _detail_lines(preview, width)
+    return lines
+
+
+def _cost_lines(preview: Preview | None, width: int) -> list[Line]:
+    if preview is None:
+        return [line(Span("looking…", Tone.MUTED))]
+    lines = _labelled("Startup", preview.startup, width) if preview.startup else []
+    if preview.memory_bytes is not None:
+        words = render_bytes(preview.memory_bytes)
+        if preview.free_bytes is not None:
+            words += f" of {render_bytes(preview.free_bytes)} free"
+        is_short = preview.free_bytes is not None and preview.memory_bytes > preview.free_bytes
+        lines += _labelled("Memory", words, width, Tone.BAD if is_short else Tone.PLAIN)
+    if preview.engine:
+        lines += _labelled("Engine", preview.engine, width)
+    return lines
+
+
+def _detail_lines(preview: Preview, width: int) -> list[Line]:
+    lines: list[Line] = []
+    for problem in preview.problems:
+        lines += _marked("✗ ", problem, width, Tone.BAD)
+    for conflict in preview.conflicts:
+        lines += _marked("! ", conflict, width, Tone.BUSY)
+    for image in preview.images:
+        lines += _marked("↓ ", f"pulls {image}", width, Tone.MUTED)
+    for name, service in preview.services.items():
+        if service.reason:
+            words = f"{name}: {service.runtime}, {service.reason}"
+            lines += _marked("· ", words, width, Tone.MUTED)
+    return [(), *lines] if lines else []
+
+
+def _labelled(label: str, words: str, width: int, tone: Tone = Tone.PLAIN) -> list[Line]:
+    folded = fold(clean(words), max(8, width - _LABEL - 2)) or [""]
+    first, *rest = folded
+    return [
+        line("  ", Span(pad(label, _LABEL), Tone.MUTED), Span(first, tone)),
+        *(line(" " * (_LABEL + 2), Span(each, tone)) for each in rest),
+    ]
+
+
+def _marked(mark: str, words: str, width: int, tone: Tone) -> list[Line]:
+    first, *rest = fold(clean(words), max(8, width - 4)) or [""]
+    return [
+        line("  ", Span(mark + first, tone)),
+        *(line("    ", Span(each, tone)) for each in rest),
+    ]

@@ -1,0 +1,230 @@
+"""The picker on a screen: what keys and the mouse do, and what is drawn."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from prismctl.domain.offering import Catalog
+from prismctl.domain.packaged import PACKAGED
+from prismctl.domain.presets import PRESETS
+from prismctl.domain.selection import default_layer, preset_layer
+from prismctl.domain.service import ServiceDefinition, ServiceName, ServiceType
+from prismctl.tui.picker.app import Doing, PickerApp
+from prismctl.tui.picker.preview import Preview, ServicePreview
+from prismctl.tui.picker.state import begin
+
+if TYPE_CHECKING:
+    from syrupy.assertion import SnapshotAssertion
+    from textual.pilot import Pilot
+
+    from prismctl.tui.picker.app import Picked
+
+CATALOG = Catalog(services=PACKAGED, file="services.yaml", is_generated=True)
+POINTS = [default_layer(CATALOG), preset_layer(PRESETS["redis"]), preset_layer(PRESETS["full"])]
+
+
+def preview_of(names: tuple[ServiceName, ...]) -> Preview:
+    return Preview(
+        engine="Nomad",
+        services={
+            name: ServicePreview("native", "no image registry" if name == "redis" else "", (1000,))
+            for name in names
+        },
+        startup="about 2.6-3.4 s",
+        memory_bytes=200_000_000 * len(names),
+        free_bytes=24_000_000_000,
+    )
+
+
+class Saved:
+    """Takes what is saved in place of a home."""
+
+    def __init__(self) -> None:
+        self.profiles: dict[str, tuple[ServiceName, ...]] = {}
+
+    def save(self, name: str, services: tuple[ServiceName, ...]) -> str:
+        self.profiles[name] = services
+        return f"saved {name}"
+
+
+def make_app(catalog: Catalog = CATALOG, saved: Saved | None = None) -> PickerApp:
+    doing = Doing(look=preview_of, save=(saved or Saved()).save)
+    points = POINTS if catalog is CATALOG else [default_layer(catalog)]
+    return PickerApp(begin(catalog, points), doing, stack="default")
+
+
+async def settle(pilot: Pilot[Picked]) -> None:
+    """Until nothing is drawn or found out any more."""
+    await pilot.pause()
+    await pilot.app.workers.wait_for_complete()
+    await pilot.pause()
+
+
+def text_of(app: PickerApp) -> str:
+    """What is on the screen, line by line."""
+    strips = app.screen._compositor.render_strips()
+    return "\n".join(strip.text.rstrip() for strip in strips)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 30), (60, 18), (40, 12)])
+async def test_it_opens_and_fits(size: tuple[int, int], snapshot: SnapshotAssertion) -> None:
+    app = make_app()
+    async with app.run_test(size=size) as pilot:
+        await settle(pilot)
+        text = text_of(app)
+        assert max(map(len, text.splitlines())) <= size[0]
+        assert "memstore" in text
+        assert text == snapshot
+
+
+async def test_space_takes_in_and_enter_decides() -> None:
+    app = make_app()
+    async with app.run_test() as pilot:
+        await pilot.press("j", "space", "enter")
+    assert app.return_value is not None
+    assert set(app.return_value.services) == {
+        "prism-admin", "pattern-launcher", "memstore", "redis",
+    }  # fmt: skip
+    assert " ".join(app.return_value.command) == "prismctl dev start --preset=redis"
+
+
+@pytest.mark.parametrize("key", ["q", "escape", "ctrl+c"])
+async def test_leaving_starts_nothing(key: str) -> None:
+    app = make_app()
+    async with app.run_test() as pilot:
+        await pilot.press("space", key)
+    assert app.return_value is None
+    assert app.return_code == 0
+
+
+async def test_the_bottom_line_is_the_command_and_c_copies_it() -> None:
+    app = make_app()
+    async with app.run_test() as pilot:
+        await pilot.press("p")
+        assert "$ prismctl dev start --preset=redis" in text_of(app)
+        await pilot.press("c")
+        await pilot.pause()
+        assert app.clipboard == "prismctl dev start --preset=redis"
+
+
+async def test_finding_narrows_the_list_and_escape_shows_all_again() -> None:
+    app = make_app()
+    async with app.run_test() as pilot:
+        await pilot.press("slash", *"kaf")
+        await settle(pilot)
+        assert "redis" not in text_of(app)
+        assert "kafka" in text_of(app)
+        await pilot.press("enter", "space")
+        assert "kafka" in app.state.picking.selected
+        await pilot.press("escape")
+        await settle(pilot)
+        assert "redis" in text_of(app)
+
+
+async def test_letters_that_are_typed_to_find_do_nothing_else() -> None:
+    saved = Saved()
+    app = make_app(saved=saved)
+    async with app.run_test() as pilot:
+        await pilot.press("slash", *"saqpc", "space")
+        assert app.state.words == "saqpc "
+        assert app.is_running
+    assert saved.profiles == {}
+
+
+async def test_s_saves_under_a_name_and_says_so() -> None:
+    saved = Saved()
+    app = make_app(saved=saved)
+    async with app.run_test() as pilot:
+        await pilot.press("s", *"mine", "enter")
+        await settle(pilot)
+        assert "saved mine" in text_of(app)
+    assert saved.profiles == {"mine": ("prism-admin", "pattern-launcher", "memstore")}
+
+
+async def test_a_name_that_is_not_given_saves_nothing() -> None:
+    saved = Saved()
+    app = make_app(saved=saved)
+    async with app.run_test() as pilot:
+        await pilot.press("s", *"mine", "escape", "s", "enter")
+        await settle(pilot)
+        assert app.is_running
+    assert saved.profiles == {}
+
+
+async def test_the_mouse_takes_in_and_out() -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        line = next(
+            number for number, text in enumerate(text_of(app).splitlines()) if " redis " in text
+        )
+        await pilot.click(offset=(10, line))
+        assert "redis" in app.state.picking.selected
+        await pilot.click(offset=(10, line))
+        assert "redis" not in app.state.picking.selected
+
+
+async def test_help_shows_the_keys(snapshot: SnapshotAssertion) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await pilot.press("question_mark")
+        await settle(pilot)
+        assert text_of(app) == snapshot
+        await pilot.press("escape")
+        assert app.is_running
+
+
+async def test_the_cursor_stays_in_view_wherever_it_goes_and_however_small_it_gets() -> None:
+    many = {
+        name: ServiceDefinition(name=name, type=ServiceType.APPLICATION, command=("true",))
+        for name in (ServiceName(f"service-{number:03d}") for number in range(300))
+    }
+    app = make_app(Catalog(services={**PACKAGED, **many}, file="own.yaml"))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("G")
+        await settle(pilot)
+        assert "service-299" in text_of(app)
+        await pilot.resize_terminal(60, 14)
+        await settle(pilot)
+        assert "service-299" in text_of(app)
+        await pilot.press("g")
+        await settle(pilot)
+        assert "prism-admin" in text_of(app)
+
+
+async def test_keys_are_answered_while_a_preview_takes_long() -> None:
+    looking, may_end = threading.Event(), threading.Event()
+
+    def look(names: tuple[ServiceName, ...]) -> Preview:
+        looking.set()
+        assert may_end.wait(20)
+        return preview_of(names)
+
+    app = PickerApp(begin(CATALOG, POINTS), Doing(look=look, save=Saved().save), stack="two")
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        assert looking.wait(20)
+        await pilot.press("j", "space")
+        assert "redis" in app.state.picking.selected
+        assert "looking…" in text_of(app)
+        assert "stack two" in text_of(app)
+        may_end.set()
+        await settle(pilot)
+        await settle(pilot)
+        assert "about 2.6-3.4 s" in text_of(app)
+
+
+async def test_a_service_with_strange_words_draws_no_escape() -> None:
+    strange = ServiceDefinition(
+        name=ServiceName("odd"), command=("true",), description="\x1b[31mred\x07 \u202eevil"
+    )
+    app = make_app(Catalog(services={**PACKAGED, strange.name: strange}, file="own.yaml"))
+    async with app.run_test(size=(120, 30)) as pilot:
+        await settle(pilot)
+        text = text_of(app)
+    assert "odd" in text
+    assert not set(text) & {"\x1b", "\x07", "\u202e"}
