@@ -73,6 +73,10 @@ Stops go the other way round, whatever the condition.
 Without a number inside, the server is expected at the number that is written, also when the port outside has to move. A container that
 refers to other services (`${redis.port}`) shares the machine's network, and its ports cannot be mapped: let it listen on `${self.port}`.
 
+`volumes` are for containers: a program of this machine sees all of it, so that an entry with volumes and no `container` is a mistake.
+`./data:/data` is a directory beside the catalog, which has to be there; `data:/data`, without a slash, is one of the service's own data;
+`:ro` behind it makes it read-only.
+
 `memory_mb` is a limit for containers: who needs more is killed. For programs of this machine it is only what a scheduler reserves.
 
 ## Services that run elsewhere

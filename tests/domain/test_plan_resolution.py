@@ -161,6 +161,13 @@ def test_any_plan_survives_json(
     assert plan.service("web").command == ("/usr/bin/my-server", *args)
 
 
+def test_a_volume_of_somebodys_home_is_given_to_the_container_as_a_path() -> None:
+    facts = replace(FACTS, look_for_containers=lambda: WORKING)
+    web = own("web", container="web:1", command=(), volumes=("~/site:/srv:ro",))
+    plan = resolve("web", own=(web,), facts=facts).plan
+    assert plan.service("web").volumes == ("/home/ana/site:/srv:ro",)
+
+
 def test_a_service_with_a_port_and_no_check_gets_a_tcp_check_on_its_first_port() -> None:
     plan = resolve("web", own=(own("web", ports=ports(8080, 8081)),)).plan
     assert plan.service("web").check == HealthCheck(type=CheckType.TCP, port=8080)

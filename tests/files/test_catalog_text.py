@@ -523,6 +523,22 @@ def test_many_mistakes_are_counted_under_the_files_name_with_a_hint() -> None:
         ("builtin: memstore", "builtin leaves no room for `command` or `container`"),
         ("resources: {cpus: 1}", "unknown key `cpus`; did you mean `cpu`?"),
         ("volumes: x", "volumes is `x`, not a list"),
+        (
+            "{container: x, volumes: [nocolon]}",
+            "volume `nocolon` names no place in the container; `nocolon:/nocolon` does",
+        ),
+        ("{container: x, volumes: ['./a/b']}", "`./a/b:/b` does"),
+        ("{container: x, volumes: ['..']}", "`..:/data` does"),
+        (
+            "{container: x, volumes: ['./data:data']}",
+            "has `data` in the container, where a path begins with `/`",
+        ),
+        ("{container: x, volumes: [':/data']}", "names nothing of this machine before the colon"),
+        ("{container: x, volumes: ['a:/b:ro:z']}", "has more than two colons"),
+        ("{container: x, volumes: ['${A:-b}:c']}", "has `c` in the container"),
+        ("{container: x, volumes: ['a:']}", "where a path begins with `/`"),
+        ("volumes: ['a:/b']", "1:24: web: volumes has no meaning without `container`"),
+        ("container: redis:7 alpine", "is not the name of an image, as `redis:7-alpine`"),
         ("health_check: http", "health_check is `http`, not a mapping"),
         ("health_check: {type: exec}", "a check of type exec needs `command`"),
         ("health_check: {type: log}", "a check of type log needs `pattern`"),
@@ -575,6 +591,27 @@ def test_each_kind_of_mistake_is_told_in_words(entry: str, message: str) -> None
     assert len(found) == 1, found
     assert message in found[0]
     assert found[0].startswith("services.yaml:1:")
+
+
+@pytest.mark.parametrize(
+    ("written", "found"),
+    [
+        ("./a:/a", "/project/a:/a"),
+        ("a/b:/a:ro", "/project/a/b:/a:ro"),
+        ("../a:/a", "/a:/a"),
+        (".:/a", "/project:/a"),
+        ("named:/a", "named:/a"),
+        ("/x:/a:ro,z", "/x:/a:ro,z"),
+        ("${self.data}:/a", "${self.data}:/a"),
+        ("./${A:-b}/c:/a", "/project/${A:-b}/c:/a"),
+        ("${A:-/b}:${C}", "${A:-/b}:${C}"),
+        ("${BOTH}", "${BOTH}"),
+        ("~/x:/a", "~/x:/a"),
+    ],
+)
+def test_a_volume_is_found_beside_the_catalog(written: str, found: str) -> None:
+    text = f"services: [{{name: web, container: x, volumes: ['{written}']}}]"
+    assert service(text, "web").volumes == (found,)
 
 
 def test_a_name_with_line_breaks_is_told_in_one_line() -> None:

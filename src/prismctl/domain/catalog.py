@@ -44,6 +44,7 @@ from prismctl.domain.shape import (
 from prismctl.domain.version_range import RANGE_PATTERN
 from prismctl.domain.written_dependencies import Dependencies
 from prismctl.domain.written_ports import OnePort, PortReference, SeveralPorts
+from prismctl.domain.written_volumes import Volume
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -232,7 +233,7 @@ SERVICE: Final = Fields(
             "the program of a service that ships with prismctl",
         ),
         "command": Key(Words(), "a program on this machine with its arguments; no shell runs"),
-        "container": Key(Text(), "an image"),
+        "container": Key(Text(r"^\S+$", "the name of an image, as `redis:7-alpine`"), "an image"),
         "args": Key(Words(), "arguments after the program or the image"),
         "native": Key(NATIVE, "details of the program on this machine"),
         "working_directory": Key(
@@ -245,7 +246,9 @@ SERVICE: Final = Fields(
         "secrets": Key(
             ListOf(Text(), is_single_allowed=True), "keys of `env` whose values are shown nowhere"
         ),
-        "volumes": Key(ListOf(Text()), "`HOST:CONTAINER`; relative to the catalog"),
+        "volumes": Key(
+            ListOf(Volume()), "what a container sees: `HOST:CONTAINER`; relative to the catalog"
+        ),
         "watch": Key(
             ListOf(Text(), is_single_allowed=True),
             "files and directories that it is made from; relative to the catalog",

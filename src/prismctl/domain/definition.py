@@ -26,6 +26,7 @@ from prismctl.domain.service import (
     ServiceType,
 )
 from prismctl.domain.written_ports import AUTO
+from prismctl.domain.written_volumes import host_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -197,7 +198,7 @@ def _locate_all(given: Mapping[str, Any], path: Path, report: Report) -> dict[st
         located["watch"] = tuple(locate(each, directory) for each in given["watch"])
         _check_watched(located["watch"], given, path, report)
     if "volumes" in given:
-        located["volumes"] = tuple(_locate_volume(volume, directory) for volume in given["volumes"])
+        located["volumes"] = tuple(locate_volume(volume, directory) for volume in given["volumes"])
     return located
 
 
@@ -266,6 +267,7 @@ def _check_runnable(
             (*path, "builtin"),
             f"builtin `{given['builtin']}` has another name; an entry of that name stands for it",
         )
+    _check_volumes(definition, given, path, report)
     if runtime is Runtime.CONTAINER and not definition.container:
         report.value(where, "runtime container needs `container`")
     elif runtime is Runtime.NATIVE and not definition.command:
@@ -275,12 +277,29 @@ def _check_runnable(
     is_nameable = runtime in {Runtime.BINARY, Runtime.EXTERNAL} or definition.name in PACKAGED
     if not (definition.command or definition.container or is_builtin or is_nameable):
         mentioned = {"command", "container"} & set(given)
-        is_reported = any(
-            key in _raw_entry(report.document, path) and key not in given
-            for key in ("command", "container")
-        )
-        if not mentioned and not is_reported:
+        if not mentioned and not _is_refused(("command", "container"), given, path, report):
             report.key(path, "has neither `command` nor `container`: there is nothing to run")
+
+
+def _check_volumes(
+    definition: ServiceDefinition, given: Mapping[str, Any], path: Path, report: Report
+) -> None:
+    """A program of this machine is shown nothing by a volume; who writes one expects it to be."""
+    if (
+        given.get("volumes")
+        and not definition.container
+        and not _is_refused(("container",), given, path, report)
+    ):
+        report.key(
+            (*path, "volumes"),
+            "volumes has no meaning without `container`: a program of this machine sees all of it",
+        )
+
+
+def _is_refused(keys: Iterable[str], given: Mapping[str, Any], path: Path, report: Report) -> bool:
+    """Whether the entry writes one of the keys, and its mistakes have been reported."""
+    written = _raw_entry(report.document, path)
+    return any(key in written and key not in given for key in keys)
 
 
 def _raw_entry(document: Document, path: Path) -> Mapping[Any, Any]:
@@ -479,6 +498,9 @@ def _locate_program(command: tuple[str, ...], directory: str) -> tuple[str, ...]
     return (locate(command[0], directory), *command[1:])
 
 
-def _locate_volume(volume: str, directory: str) -> str:
-    host, colon, rest = volume.partition(":")
-    return f"{locate(host, directory)}{colon}{rest}" if host.startswith(".") else volume
+def locate_volume(volume: str, directory: str) -> str:
+    """A volume whose place on this machine is absolute, if it is one that was written relative to the catalog."""
+    """A host's path is located; a name alone is a directory of the service's data."""
+    host = host_of(volume)
+    is_path = "/" in host or host in {".", ".."}
+    return f"{locate(host, directory)}{volume[len(host) :]}" if is_path else volume

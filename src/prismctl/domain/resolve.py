@@ -315,7 +315,7 @@ class _Planner(NamedTuple):
             else self.options.replicas.get(name, definition.replicas),
             resources=definition.resources,
             stop_grace_seconds=definition.stop_grace_seconds,
-            volumes=settled.volumes,
+            volumes=tuple(_expand_home(each, self.options) for each in settled.volumes),
             has_host_network=has_host_network,
             init=settled.init,
             user=_choose_user(definition, runtime),
