@@ -249,9 +249,6 @@ class _Planner(NamedTuple):
         runtime = choice.runtime
         is_native = runtime is Runtime.NATIVE
         persists = definition.persist or self.options.persist
-        server = find_server(definition.driver, choice.program if is_native else "")
-        if server is not None and runtime in {Runtime.NATIVE, Runtime.CONTAINER}:
-            definition = server.configure(definition, runtime, persists=persists)
         if is_native:
             own_args = _args_of_program(definition)
             definition = replace(definition, command=(*definition.command, *own_args))
@@ -259,6 +256,9 @@ class _Planner(NamedTuple):
             command += tuple(
                 texts.settle(text, "args", first + index) for index, text in enumerate(own_args)
             )
+        server = find_server(definition.driver, choice.program if is_native else "")
+        if server is not None and runtime in {Runtime.NATIVE, Runtime.CONTAINER}:
+            definition = server.configure(definition, runtime, persists=persists)
             command = tuple(texts.preview(text) for text in definition.command)
         elif definition.config and is_native:
             self.problems.add(
@@ -357,9 +357,6 @@ def _used_part(
     )
 
 
-def _choose_user(definition: ServiceDefinition, runtime: Runtime) -> str:
-    if runtime is Runtime.NATIVE:
-        return definition.user
 def _args_of_program(definition: ServiceDefinition) -> tuple[str, ...]:
     """What follows ``command`` on this machine: the ``args`` that somebody wrote.
 
@@ -370,6 +367,9 @@ def _args_of_program(definition: ServiceDefinition) -> tuple[str, ...]:
     return args[1:] if definition.container and args[:1] == (program,) else args
 
 
+def _choose_user(definition: ServiceDefinition, runtime: Runtime) -> str:
+    if runtime is Runtime.NATIVE:
+        return definition.user
     return definition.container_user if runtime is Runtime.CONTAINER else ""
 
 
