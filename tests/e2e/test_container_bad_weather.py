@@ -219,3 +219,51 @@ def test_a_docker_that_this_user_may_not_talk_to_is_told(shell: Shell) -> None:
             assert "`sudo usermod -aG docker USER`" in said
         finally:
             shutil.rmtree(home)
+
+
+OBEDIENT = "trap 'exit 0' TERM INT; while :; do sleep 1000 & wait; done"
+"""A first process that ends when it is asked to."""
+
+
+def start_obedient(shell: Shell, image: str) -> None:
+    start(
+        shell,
+        container=image,
+        args=["/bin/sh", "-c", OBEDIENT],
+        port=None,
+        health_check=None,
+    )
+
+
+def pause(shop: ImageShop, boxes: Callable[[], list[str]]) -> None:
+    name = boxes()[0].partition(" ")[0]
+    shop.run("pause", name)
+
+
+@pytest.mark.parametrize("words", [(), ("--kill",)])
+def test_a_paused_container_can_be_stopped(
+    shell: Shell,
+    shop: ImageShop,
+    boxes: Callable[[], list[str]],
+    tools_image: str,
+    words: tuple[str, ...],
+) -> None:
+    start_obedient(shell, tools_image)
+    pause(shop, boxes)
+    assert "stopped" in shell.run("dev", "stop", *words)
+    assert boxes() == []
+    assert shell.lab.own_processes() == []
+
+
+def test_a_paused_container_can_be_restarted(
+    shell: Shell, shop: ImageShop, boxes: Callable[[], list[str]], tools_image: str
+) -> None:
+    start_obedient(shell, tools_image)
+    pause(shop, boxes)
+    shell.run("dev", "restart", "box")
+    assert service(shell)["state"] == "healthy"
+    assert service(shell)["restarts"] == 0
+    assert "Up" in boxes()[0]
+    assert "aused" not in boxes()[0]
+    shell.run("dev", "stop")
+    assert boxes() == []

@@ -21,6 +21,7 @@ from prismctl.daemon.process_table import (
 )
 from prismctl.daemon.state_file import remove_files
 from prismctl.errors import PrismError
+from prismctl.keeper.freezer import is_frozen, thaw
 from prismctl.runtime.container_sweep import sweep_containers
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ GRACE_SECONDS: Final = 2.0
 """How long leftovers have to end by themselves before they are killed."""
 END_SECONDS: Final = 5.0
 """How long killed processes may take to be gone."""
+FREED_SECONDS: Final = 1.0
+"""How long whoever keeps a container that was paused and killed may take to write down that it ended."""
 _POLL_SECONDS: Final = 0.02
 
 
@@ -60,15 +63,19 @@ def end_leftovers(
         PrismError: something would not end.
     """
     ended: dict[int, dict[str, Any]] = {}
+    asked: set[int] = set()
     deadline = time.monotonic() + grace_seconds
     signum = signal.SIGTERM if grace_seconds > 0 else signal.SIGKILL
     # Again, because what is being ended may just have started something.
     while leftovers := find_leftovers(keeper_id, spare):
+        for pid in leftovers.keys() - ended.keys():
+            ended[pid] = {"pid": pid, "key": read_marks(pid)[1], "command": read_command(pid)}
+        if freed := _kill_frozen(leftovers):
+            _wait_for_one(_parents_of(freed, leftovers), time.monotonic() + FREED_SECONDS)
+            continue
         for pid, facts in leftovers.items():
-            if pid not in ended or signum is signal.SIGKILL:
-                ended.setdefault(
-                    pid, {"pid": pid, "key": read_marks(pid)[1], "command": read_command(pid)}
-                )
+            if pid not in asked or signum is signal.SIGKILL:
+                asked.add(pid)
                 signal_process(facts, signum)
         _wait_for_one(leftovers, deadline)
         if time.monotonic() >= deadline:
@@ -77,7 +84,7 @@ def end_leftovers(
                 if names:
                     raise PrismError(
                         f"not even SIGKILL ends {names}",
-                        hint=f"`ps -o pid,stat,args -p {names}` shows them",
+                        hint=f"`ps -o pid,stat,wchan,args -p {names.replace(', ', ',')}` shows what holds them",
                     )
             signum = signal.SIGKILL
             deadline = time.monotonic() + END_SECONDS
@@ -151,6 +158,26 @@ def signal_process(facts: ProcessFacts, signum: int) -> None:
                 signal.pidfd_send_signal(descriptor, signum)
         finally:
             os.close(descriptor)
+
+
+def _kill_frozen(leftovers: dict[int, ProcessFacts]) -> dict[int, ProcessFacts]:
+    """Kill what is paused, and let it go on to die; which these were.
+
+    The others have their turn later: Podman never removes a container that it knows as paused and that ended
+    while nobody was there to write that down.
+    """
+    frozen = {pid: facts for pid, facts in leftovers.items() if is_frozen(pid)}
+    for facts in frozen.values():
+        signal_process(facts, signal.SIGKILL)
+    return {pid: facts for pid, facts in frozen.items() if thaw(pid)}
+
+
+def _parents_of(
+    freed: dict[int, ProcessFacts], leftovers: dict[int, ProcessFacts]
+) -> dict[int, ProcessFacts]:
+    """Who waits for the end of what was freed, and ends by itself then."""
+    parents = {facts.parent for facts in freed.values()} - freed.keys()
+    return {pid: facts for pid, facts in leftovers.items() if pid in parents} or freed
 
 
 def _is_same(facts: ProcessFacts) -> bool:

@@ -246,7 +246,8 @@ async def _close(writer: asyncio.StreamWriter) -> None:
 
 def _checked(reply: dict[str, Any]) -> dict[str, Any]:
     if not reply.get("ok"):
-        raise RejectedError(str(reply.get("error") or "the keeper refused without a reason"))
+        words = str(reply.get("error") or "the keeper refused without a reason")
+        raise RejectedError(words, hint=str(reply.get("hint") or ""))
     return reply
 
 

@@ -9,8 +9,8 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
 
+from prismctl.keeper import freezer, tree
 from prismctl.keeper import life as lives
-from prismctl.keeper import tree
 from prismctl.keeper.life import Ending, Life, Moment, Phase
 from prismctl.keeper.logs import LogFile, Pump
 from prismctl.keeper.protocol import KEEPER_ID_VARIABLE, PROCESS_KEY_VARIABLE, KeeperEvent
@@ -103,8 +103,9 @@ class KeptProcess:
         self._take(lives.stop_requested(self.life, self.spec, _now(), kill=kill))
 
     def restart(self, then: Callable[[KeptProcess], None]) -> None:
-        """End it and run it again; ``then`` is called once it runs, cannot, or was stopped meanwhile."""
+        """End it and run it again; ``then`` is called once it runs, cannot, was stopped meanwhile, or does not end."""
         self._when_executed.append(then)
+        self.stuck = ""
         self._take(lives.restart_requested(self.life, self.spec, _now()))
 
     def signal_main(self, signum: int) -> bool:
@@ -175,7 +176,8 @@ class KeptProcess:
                 then(self)
         is_executed = self.life.pid is not None and self._outcome is None and self._failure is None
         is_refused = self.life.phase is Phase.BACKOFF and self.life.ending.error
-        if (self.life.phase is Phase.RUNNING and is_executed) or self.life.has_ended or is_refused:
+        is_running = self.life.phase is Phase.RUNNING and is_executed
+        if is_running or self.life.has_ended or is_refused or self.stuck:
             waiting, self._when_executed = self._when_executed, []
             for then in waiting:
                 then(self)
@@ -272,6 +274,8 @@ class KeptProcess:
             members = tree.find_descendants(
                 self._around.processes(), roots if pid is None else [pid, *roots]
             )
+        if signum == signal.SIGKILL and self._kill_frozen(members):
+            return
         if pid is not None:
             # The main process is ours and not reaped: the group's number is still its own.
             with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -282,6 +286,18 @@ class KeptProcess:
             if signum != signal.SIGKILL and tree.is_contained(member.pid):
                 continue
             tree.signal_process(member.pid, member.start_ticks, signum)
+
+    def _kill_frozen(self, members: list[ProcessFacts]) -> bool:
+        """Kill what is paused, and let it go on to die; whether there was anything.
+
+        The rest has its turn the next time: Podman never removes a container that it knows as paused and that
+        ended while nobody was there to write that down.
+        """
+        frozen = [member for member in members if freezer.is_frozen(member.pid)]
+        for member in frozen:
+            tree.signal_process(member.pid, member.start_ticks, signal.SIGKILL)
+        freed = [member for member in frozen if freezer.thaw(member.pid)]
+        return bool(freed)
 
     def _signal_group(self, signum: int) -> bool:
         """The group of the last run, where nothing better is known; False when nobody is in it."""

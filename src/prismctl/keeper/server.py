@@ -152,16 +152,11 @@ class Server:
         self._supervisor_here.spawn(spec, _status_reply(connection, request))
 
     def _stop(self, connection: Connection, request: dict[str, Any]) -> None:
-        def answer(kept: KeptProcess) -> None:
-            if kept.stuck:
-                _refuse(connection, request, f"not even SIGKILL ends {kept.stuck}")
-            else:
-                _reply(connection, request, status=status_to_json(kept.status))
-
+        answer = _ending_reply(connection, request)
         self._supervisor_here.stop(_key(request), answer, kill=_flag(request, "kill"))
 
     def _restart(self, connection: Connection, request: dict[str, Any]) -> None:
-        self._supervisor_here.restart(_key(request), _status_reply(connection, request))
+        self._supervisor_here.restart(_key(request), _ending_reply(connection, request))
 
     def _signal(self, connection: Connection, request: dict[str, Any]) -> None:
         number = request.get("signal")
@@ -188,7 +183,7 @@ class Server:
     def _shutdown(self, connection: Connection, request: dict[str, Any]) -> None:
         def answer(left: str) -> None:
             if left:
-                _refuse(connection, request, f"not even SIGKILL ends {left}")
+                _refuse_stuck(connection, request, left)
             else:
                 _reply(connection, request)
             self._on_shutdown(left)
@@ -202,12 +197,30 @@ def _reply(connection: Connection, request: dict[str, Any], **fields: Any) -> No
     connection.send({"id": request.get("id"), "ok": True, **fields})
 
 
-def _refuse(connection: Connection, request: dict[str, Any], error: str) -> None:
-    connection.send({"id": request.get("id"), "ok": False, "error": error})
+def _refuse(connection: Connection, request: dict[str, Any], error: str, *, hint: str = "") -> None:
+    answer = {"id": request.get("id"), "ok": False, "error": error}
+    connection.send({**answer, "hint": hint} if hint else answer)
+
+
+def _refuse_stuck(connection: Connection, request: dict[str, Any], left: str) -> None:
+    """Say what survived SIGKILL, each as `tree.describe` does."""
+    pids = ",".join(word for word in left.split() if word.isdigit())
+    hint = f"`ps -o pid,stat,wchan,args -p {pids}` shows what holds it; the same command again tries again"
+    _refuse(connection, request, f"not even SIGKILL ends {left}", hint=hint)
 
 
 def _status_reply(connection: Connection, request: dict[str, Any]) -> Callable[[KeptProcess], None]:
     return lambda kept: _reply(connection, request, status=status_to_json(kept.status))
+
+
+def _ending_reply(connection: Connection, request: dict[str, Any]) -> Callable[[KeptProcess], None]:
+    def answer(kept: KeptProcess) -> None:
+        if kept.stuck:
+            _refuse_stuck(connection, request, kept.stuck)
+        else:
+            _reply(connection, request, status=status_to_json(kept.status))
+
+    return answer
 
 
 def _key(request: dict[str, Any]) -> str:

@@ -7,7 +7,7 @@ import signal
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from prismctl.keeper import tree
+from prismctl.keeper import freezer, tree
 from prismctl.keeper.kept import KeptProcess
 from prismctl.keeper.lineage import DAEMON, Lineage
 from prismctl.keeper.protocol import KeeperEvent, status_to_json
@@ -193,6 +193,7 @@ class Supervisor:
         if strays and now < self._sweep_until:
             for facts in tree.find_descendants(tree.read_all(), strays):
                 tree.signal_process(facts.pid, facts.start_ticks, signal.SIGKILL)
+                freezer.thaw(facts.pid)
             # Their end arrives as a signal; the timer is for what does not end.
             self.loop.call_at(now + SWEEP_SECONDS / 10, self._check_empty)
             return

@@ -5,7 +5,7 @@ foreground, passes signals on exactly once, writes down which process is the con
 when the client has ended, however that came. Killed itself, it leaves the container to whoever sweeps by label.
 
 The first signal that asks it to end reaches the container as the one that its image names for that: PostgreSQL takes
-SIGTERM to mean "once all clients have left".
+SIGTERM to mean "once all clients have left". A container that somebody has paused is let go on for it.
 
 Variables for the container come in this process's own environment, each name with `VARIABLE_PREFIX` before it: what
 the client itself reads (HOME, PATH) may be something else inside. They reach the client in a file that only its user
@@ -102,14 +102,16 @@ class Client:
         """A fact about an image; empty when there is none."""
         return self._inspect("image", image, template)
 
-    def find_stop_signal(self) -> int:
-        """How the container wants to be asked to end: with SIGTERM unless its image says otherwise."""
-        text = self.ask("{{.Config.StopSignal}}").upper().removeprefix("SIG")
-        if text.isdigit():
-            return int(text)
-        name, _, more = text.partition("+")
-        found = getattr(signal, f"SIG{name}", None)
-        return found + int(more or 0) if isinstance(found, signal.Signals) else signal.SIGTERM
+    def let_go_on(self) -> int:
+        """Let it go on where it is paused: no signal reaches it then; and tell how it wants to be asked to end.
+
+        That is by SIGTERM unless its image says otherwise.
+        """
+        paused, _, text = self.ask("{{.State.Paused}} {{.Config.StopSignal}}").partition(" ")
+        if paused == "true":
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._call("unpause", self.name, bound_seconds=ASK_SECONDS)
+        return parse_signal(text)
 
     def _inspect(self, what: str, name: str, template: str) -> str:
         words = (what, "inspect", "--format", template, name)
@@ -143,6 +145,16 @@ class Client:
             timeout=bound_seconds,
             check=False,
         )
+
+
+def parse_signal(text: str) -> int:
+    """A signal as images name it, by number or name; SIGTERM where they name none that there is."""
+    text = text.strip().upper().removeprefix("SIG")
+    if text.isdigit():
+        return int(text)
+    name, _, more = text.partition("+")
+    found = getattr(signal, f"SIG{name}", None)
+    return found + int(more or 0) if isinstance(found, signal.Signals) else signal.SIGTERM
 
 
 def split_environment(environment: dict[str, str]) -> tuple[dict[str, str], dict[str, str]]:
@@ -245,8 +257,9 @@ def main(words: list[str]) -> int:
         asked.append(signum)
         if child is None:
             return
-        if asked == [signum] and signum in ASKS_TO_END:
-            signum = client.find_stop_signal()
+        if signum in ASKS_TO_END:
+            wanted = client.let_go_on()
+            signum = wanted if asked == [signum] else signum
         with contextlib.suppress(ProcessLookupError):
             child.send_signal(signum)
 

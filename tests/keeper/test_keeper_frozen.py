@@ -1,0 +1,107 @@
+"""Processes that their control group holds, as pausing a container does: they are let go on and ended."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from prismctl.errors import RejectedError
+from prismctl.keeper import freezer
+from prismctl.keeper.protocol import ProcessState, StopStep
+from prismctl.keeper.tree import read_facts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.keeper.conftest import RunningKeeper
+
+PLACE = Path("/sys/fs/cgroup/freezer")
+BRIEF_STOP = (StopStep(signal=signal.SIGTERM, grace_seconds=0.2),)
+
+
+class Group:
+    """A control group, and one below it in which processes are put."""
+
+    def __init__(self) -> None:
+        self.outer = PLACE / f"prism-test-{uuid.uuid4().hex[:8]}"
+        self.inner = self.outer / "inner"
+        self.inner.mkdir(parents=True)
+
+    def put(self, pid: int) -> None:
+        (self.inner / "cgroup.procs").write_text(str(pid))
+
+    def hold(self, group: Path) -> None:
+        (group / "freezer.state").write_text("FROZEN")
+
+    def let_go(self) -> None:
+        for group in (self.outer, self.inner):
+            (group / "freezer.state").write_text("THAWED")
+
+
+@pytest.fixture
+def group() -> Iterator[Group]:
+    try:
+        made = Group()
+    except OSError as error:
+        pytest.skip(f"no freezer that this user may use: {error.strerror}")
+    yield made
+    made.let_go()
+    for pid in map(int, (made.inner / "cgroup.procs").read_text().split()):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    made.inner.rmdir()
+    made.outer.rmdir()
+
+
+async def test_a_frozen_process_is_let_go_on_and_ended(keeper: RunningKeeper, group: Group) -> None:
+    running = await keeper.client.spawn(keeper.spec("a", "sleep", "1000", stop=BRIEF_STOP))
+    assert running.pid is not None
+    assert not freezer.is_frozen(running.pid)
+    group.put(running.pid)
+    group.hold(group.inner)
+    assert freezer.is_frozen(running.pid)
+
+    stopped = await keeper.client.stop("a")
+
+    assert (stopped.state, stopped.pid) == (ProcessState.STOPPED, None)
+
+
+async def test_a_frozen_process_is_restarted(keeper: RunningKeeper, group: Group) -> None:
+    before = await keeper.client.spawn(keeper.spec("a", "sleep", "1000", stop=BRIEF_STOP))
+    assert before.pid is not None
+    group.put(before.pid)
+    group.hold(group.inner)
+
+    after = await keeper.client.restart("a")
+
+    assert after.state is ProcessState.RUNNING
+    assert after.pid != before.pid
+
+
+async def test_a_restart_of_what_not_even_sigkill_ends_is_refused_and_holds_nothing_up(
+    keeper: RunningKeeper, group: Group
+) -> None:
+    stuck = await keeper.client.spawn(keeper.spec("stuck", "sleep", "1000", stop=BRIEF_STOP))
+    await keeper.client.spawn(keeper.spec("other", "sleep", "1000"))
+    assert stuck.pid is not None
+    group.put(stuck.pid)
+    # What is held from above cannot be let go from below.
+    group.hold(group.outer)
+
+    restart = asyncio.create_task(keeper.client.restart("stuck"))
+    await keeper.client.restart("other")
+    with pytest.raises(RejectedError, match=rf"not even SIGKILL ends {stuck.pid} \(sleep") as told:
+        async with asyncio.timeout(30):
+            await restart
+    assert f"-p {stuck.pid}`" in told.value.hint
+
+    group.let_go()
+    await keeper.until(lambda: read_facts(stuck.pid or 0) is None)
+    assert (await keeper.client.stop("stuck")).state is not ProcessState.STOPPING
