@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -111,3 +112,74 @@ def test_events_nobody_waits_for_are_told_only_when_asked() -> None:
 
 def test_values_with_spaces_are_quoted_and_empty_ones_left_out() -> None:
     assert fields(stack="default", origin="a b", port="") == 'stack=default origin="a b"'
+
+
+LONG_REASON = (
+    "the data in /home/somebody/.prism/run/default/data/postgres was made by PostgreSQL 14, and /usr/lib/postgresql/15/bin/"
+    "postgres is PostgreSQL 15, which cannot read it; put PostgreSQL 14 first on PATH, or start without `--persist` for an "
+    "empty database: the old data is put aside, not removed"
+)
+
+
+def card_of(reason: str, *said: str, **options: Any) -> str:
+    service = {"name": "db", "state": "failed", "reason": reason}
+    entries = [{"time": "", "text": text} for text in said]
+    return words(failure_card(service, said=entries, waiting=(), **{"width": 80, **options}))
+
+
+@given(st.integers(30, 160))
+def test_a_long_reason_is_wrapped_and_whole(width: int) -> None:
+    shown = card_of(LONG_REASON, width=width).partition("what it said")[0]
+    assert LONG_REASON.replace(" ", "") in "".join(shown.split()) or width < 60
+
+
+def test_the_line_that_tells_the_trouble_is_shown_though_much_was_printed_after_it() -> None:
+    trace = [f"    at org.example.Thing.method{number}" for number in range(30)]
+    card = card_of(
+        "exited with code 1", "starting", "reading", "ERROR the disk of doom", *trace, "bye"
+    )
+    assert "  ✗ ERROR the disk of doom" in card
+    assert "reading" in card
+    assert "starting" not in card
+    assert "… 25 lines" in card
+    assert card.index("method29") < card.index("bye")
+
+
+def test_an_error_of_long_ago_is_not_the_trouble() -> None:
+    calm = [f"INFO all is well, {number}" for number in range(40)]
+    assert "doom" not in card_of("ended", "ERROR doom", *calm)
+
+
+def test_a_level_says_more_than_the_words_beside_it() -> None:
+    card = card_of("ended", "INFO 0 failed, 0 errors", "WARN could not find cache", "FATAL bad")
+    assert "✗ FATAL bad" in card
+
+
+def test_a_long_line_of_the_trouble_is_shown_as_a_whole() -> None:
+    trouble = "FATAL: " + " ".join(f"word{number}" for number in range(20))
+    shown = "".join(card_of("ended", "before", trouble).split())
+    assert trouble.replace(" ", "") in shown
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        (LONG_REASON, "nothing special"),
+        ("exited with code 1", "Bad file format reading the append only file: make a backup"),
+        ("exited with code 1", "PANIC:  could not locate a valid checkpoint record"),
+    ],
+)
+def test_data_that_cannot_be_read_is_not_tried_again_but_left_behind(
+    reason: str, said: str
+) -> None:
+    card = card_of(reason, said, has_previous=True, stack="two", width=100)
+    assert "prismctl dev data reset db --stack two" in card
+    assert "prismctl dev data restore --previous db --stack two" in card
+    assert "dev restart" not in card
+    assert "--previous" not in card_of(reason, said)
+
+
+def test_what_another_try_may_mend_is_tried_again() -> None:
+    card = card_of("port 25686 is in use by PID 12, python3 grab.py", "bind: address in use")
+    assert "prismctl dev restart db" in card
+    assert "data reset" not in card

@@ -9,7 +9,8 @@ from prismctl.cli.narrators import tell_done
 from prismctl.cli.stack import option_of
 from prismctl.errors import DeadlineError, PartialError, PrismError
 from prismctl.present.data import start_lines
-from prismctl.present.failure import SHOWN_LINES, failure_card
+from prismctl.present.excerpt import READ_LINES
+from prismctl.present.failure import failure_card
 from prismctl.present.progress import waiting_for
 from prismctl.present.text import line
 from prismctl.present.units import count_of, render_duration
@@ -214,8 +215,11 @@ def show_cards(call: Invocation, status: dict[str, Any], names: Sequence[str]) -
             waiting=waiting,
             width=min(call.width, 100),
             stack=call.stack,
+    from prismctl.files.service_data import ServiceData
+
             is_running=status.get("state") != "stopped",
         )
+    aside = ServiceData(call.paths.data).names_of_previous()
         call.show([*card, ()])
 
 
@@ -225,8 +229,9 @@ def last_words(call: Invocation, service: str) -> list[dict[str, Any]]:
 
     try:
         lines = [
-            line_to_json(entry) for entry in read_logs(call.paths.logs, [service], tail=SHOWN_LINES)
+            line_to_json(entry) for entry in read_logs(call.paths.logs, [service], tail=READ_LINES)
         ]
     except OSError:
         return []
-    return lines[-SHOWN_LINES:]
+    return lines[-READ_LINES:]
+            has_previous=name in aside,

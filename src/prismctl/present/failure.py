@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
-from prismctl.present.text import Line, Span, Tone, clean, clip, clip_line, line, pad, width_of
+from prismctl.present.excerpt import choose_excerpt
+from prismctl.present.text import (
+    Line,
+    Span,
+    Tone,
+    clean,
+    clip,
+    clip_line,
+    line,
+    line_width,
+    pad,
+    width_of,
+    wrap_text,
+)
 from prismctl.present.units import render_clock
 from prismctl.present.wording import symbol_of, tone_of
 
@@ -13,8 +27,29 @@ if TYPE_CHECKING:
 
 _LABEL_WIDTH: Final = 16
 _INDENT: Final = "  "
-SHOWN_LINES: Final = 8
-"""How many of its last lines a card shows."""
+_MOST_REASON_LINES: Final = 8
+_MOST_ERROR_LINES: Final = 4
+_MOST_OTHER_LINES: Final = 2
+_MARK: Final = "✗ "
+
+_ABOUT_DATA: Final = re.compile(
+    r"the data in \S+ was made by"
+    r"|cannot set the password in"
+    r"|database files are incompatible"
+    r"|is not a valid data directory"
+    r"|valid checkpoint record"
+    r"|invalid primary checkpoint"
+    r"|could not read file \"(?:global|base|pg_)"
+    r"|bad file format reading the append only file"
+    r"|(?:short read|wrong signature|unexpected EOF) .*(?:loading|trying to load)? ?DB"
+    r"|can't handle RDB format"
+    r"|error reading the RDB"
+    r"|unexpected end of file reading the append only"
+    r"|doesn't match stored clusterId"
+    r"|No `meta\.properties` found",
+    re.IGNORECASE,
+)
+"""What servers say that cannot go on with the data they have: the next try ends the same."""
 
 
 def failure_card(
@@ -25,43 +60,79 @@ def failure_card(
     width: int,
     stack: str = "default",
     is_running: bool = True,
+    has_previous: bool = False,
 ) -> list[Line]:
     """The card for one service of a status document, with its last log lines as the socket gives them.
 
-    ``is_running`` is whether the rest of the stack does, so that one service can be tried again.
+    ``is_running`` is whether the rest of the stack does, so that one service can be tried again; ``has_previous``,
+    whether there is data of it that was put aside.
     """
     name = clean(str(service["name"]))
     state = str(service["state"])
     why = clean(str(service.get("reason") or service.get("last_error") or ""))
     verdict = "failed" if state == "failed" else f"is {state}"
-    lines = [
-        clip_line(
-            line(
-                Span(f"{symbol_of(state)} {name} {verdict}", tone_of(state)),
-                f": {why}" if why else "",
-            ),
-            width,
-        ),
-        (),
-    ]
+    lines = [*_headline(f"{symbol_of(state)} {name} {verdict}", tone_of(state), why, width), ()]
     room = max(1, width - len(_INDENT) - _LABEL_WIDTH)
-    shown = [_said(entry, room) for entry in said[-SHOWN_LINES:]]
-    lines += _block("what it said", shown or [line(Span("nothing", Tone.MUTED))])
+    lines += _block("what it said", _said(said, why, room) or [line(Span("nothing", Tone.MUTED))])
     if waiting:
         lines += _block("what waits", [line(clip(clean(", ".join(waiting)), room))])
     suffix = "" if stack == "default" else f" --stack {clean(stack)}"
     advice = [(f"prismctl dev logs {name}{suffix}", "all it printed")]
-    if is_running:
+    if is_about_data([why, *(str(entry.get("text") or "") for entry in said)]):
+        advice.append((f"prismctl dev data reset {name}{suffix}", "empties it"))
+        if has_previous:
+            command = f"prismctl dev data restore --previous {name}{suffix}"
+            advice.append((command, "what was put aside"))
+    elif is_running:
         advice.append((f"prismctl dev restart {name}{suffix}", "tries it again"))
     lines += _block("what to try", _advice(advice, room))
     return lines
 
 
-def _said(entry: dict[str, Any], room: int) -> Line:
-    clock = render_clock(str(entry.get("time") or ""))
-    text = clean(str(entry.get("text") or ""))
-    spans = line(Span(f"{clock}  " if clock else "", Tone.MUTED), text)
-    return clip_line(spans, room)
+def is_about_data(texts: Iterable[str]) -> bool:
+    """Whether a service cannot run because of the data it has, so that another try would end the same."""
+    return any(_ABOUT_DATA.search(text) for text in texts)
+
+
+def _headline(verdict: str, tone: Tone, why: str, width: int) -> list[Line]:
+    room = max(1, width - len(_INDENT))
+    if not why or width_of(verdict) + len(_INDENT) > room:
+        return [clip_line(line(Span(verdict, tone), f": {why}" if why else ""), width)]
+    # The verdict is never broken: what is wrapped has its width, and no space in it.
+    stand_in = "x" * width_of(verdict)
+    first, *others = wrap_text(f"{stand_in}: {why}", room, most_lines=_MOST_REASON_LINES)
+    rest = first[len(stand_in) :]
+    return [line(Span(verdict, tone), rest), *(line(Span(_INDENT), row) for row in others)]
+
+
+def _said(said: Sequence[dict[str, Any]], why: str, room: int) -> list[Line]:
+    """Where it went wrong, marked, and the end of it; a line that tells of the trouble is shown as a whole."""
+    texts = [clean(str(entry.get("text") or "")) for entry in said]
+    excerpt = choose_excerpt(texts)
+    rows: list[Line] = []
+    before: int | None = None
+    for index in excerpt.indexes:
+        if before is not None and index > before + 1:
+            rows.append(line(Span(clip(f"… {index - before - 1} lines", room), Tone.MUTED)))
+        before = index
+        is_error = index == excerpt.error
+        mark = "" if excerpt.error is None else _MARK if is_error else " " * len(_MARK)
+        clock = render_clock(str(said[index].get("time") or ""))
+        lead = line(Span(mark, Tone.BAD), Span(f"{clock}  " if clock else "", Tone.MUTED))
+        most = _MOST_ERROR_LINES if is_error else _MOST_OTHER_LINES
+        # What the headline says already need not be read twice.
+        most = 1 if texts[index] == why else most
+        rows += _wrapped(lead, texts[index], room, most_lines=most)
+    return rows
+
+
+def _wrapped(lead: Line, text: str, room: int, *, most_lines: int) -> list[Line]:
+    """The text beside what leads it; where it is long, its other lines go on below."""
+    indent = line_width(lead)
+    if indent + width_of(text) <= room or indent * 2 > room:
+        return [clip_line((*lead, Span(text)), room)]
+    first, *others = wrap_text(text, room - indent, most_lines=most_lines)
+    return [(*lead, Span(first)), *(line(Span(" " * indent), row) for row in others)]
 
 
 def _advice(rows: list[tuple[str, str]], room: int) -> list[Line]:

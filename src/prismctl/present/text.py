@@ -184,3 +184,27 @@ def fold(text: str, width: int) -> list[str]:
     if current:
         lines.append(current)
     return lines
+
+
+def wrap_text(text: str, width: int, *, most_lines: int) -> list[str]:
+    """The text in lines of at most ``width`` cells, at spaces where there are any; what is beyond the last line is clipped."""
+    lines: list[str] = []
+    rest = text.strip()
+    while width_of(rest) > width and len(lines) < most_lines - 1:
+        head = _fitting(rest, width)
+        space = head.rfind(" ") if rest[len(head)] != " " else len(head)
+        # A word that would leave most of a line empty is broken instead.
+        taken = head[:space] if space * 3 > len(head) else head
+        lines.append(taken.rstrip())
+        rest = rest[len(taken) :].lstrip()
+    return [*lines, clip(rest, width)] if rest or not lines else lines
+
+
+def _fitting(text: str, width: int) -> str:
+    """As much of the beginning as fits, at least one character."""
+    used = 0
+    for index, character in enumerate(text):
+        used += _cells(character)
+        if used > width and index:
+            return text[:index]
+    return text
