@@ -67,6 +67,7 @@ def home(tmp_path: Path) -> Home:
         home.manifest,
         home.profiles / "mine.yaml",
         home.profiles / "README",
+        home.profiles / "profile.schema.json",
         home.directory / "services.schema.json",
         home.directory / "init.lock",
         home.directory / ".manifest.json.4711.0badcafe",
@@ -146,6 +147,7 @@ def test_all_takes_tools_and_settings_and_the_manifest_last(home: Home) -> None:
         "notes": NOT_OURS,
         "profiles/README": NOT_OURS,
         "run/letter": NOT_OURS,
+        "profiles/profile.schema.json",
     }
 
 

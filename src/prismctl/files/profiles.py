@@ -1,21 +1,22 @@
-"""Saved selections: one YAML file each, to be edited, copied and shared."""
+"""Saved selections: one YAML file each, to be edited, copied and shared; `profile_saving` writes them."""
 
 from __future__ import annotations
 
+import os
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prismctl.domain.problems import Place, nearest_name, shorten
 from prismctl.errors import ConfigError, PrismError, Problem
-from prismctl.files.atomic import write_atomically
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from prismctl.domain.document import Document, Report
     from prismctl.domain.offering import Catalog
+    from prismctl.domain.servers.server import Setting
     from prismctl.domain.service import ServiceDefinition, ServiceName
     from prismctl.domain.shape import Fields
     from prismctl.files.paths import Home
@@ -40,6 +41,8 @@ class Profile:
     config: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """By service: what is different from the catalog, validated when it meets the catalog."""
     document: Document | None = None
+    file: Path | None = None
+    """Absolute; ``None`` for one that has no file yet."""
 
 
 def list_profiles(home: Home) -> list[str]:
@@ -68,11 +71,25 @@ def load_profile(home: Home, name: str, directory: Path | None = None) -> Profil
     """
     from prismctl.files.yaml import load_document
 
-    if "/" in name or name.endswith((".yaml", ".yml")):
-        file = (directory or Path.cwd()) / Path(name).expanduser()
-        return read_profile(load_document(file), file.stem)
-    path = _path(home, name)
-    if not path.exists():
+    file = find_profile(home, name, directory)
+    return replace(read_profile(load_document(file), file.stem), file=file)
+
+
+def find_profile(home: Home, name: str, directory: Path | None = None) -> Path:
+    """The file of a saved profile, or the one that was named; that one need not be there.
+
+    Args:
+        home: where profiles are saved.
+        name: as for `load_profile`.
+        directory: that a relative path starts from.
+
+    Raises:
+        ConfigError: none is saved under that name.
+    """
+    if is_file_name(name):
+        return ((directory or Path.cwd()) / Path(name).expanduser()).absolute()
+    path = saved_file(home, name)
+    if not os.path.lexists(path):
         names = list_profiles(home)
         known = f"; saved: {', '.join(names)}" if names else "; none is saved"
         suggestion = nearest_name(name, names)
@@ -83,9 +100,26 @@ def load_profile(home: Home, name: str, directory: Path | None = None) -> Profil
                     suggestion=suggestion,
                 )
             ],
-            hint="they are the files in home's `profiles`",
+            hint="`prismctl dev profiles` lists what is saved",
         )
-    return read_profile(load_document(path), name)
+    return path
+
+
+def is_file_name(name: str) -> bool:
+    """Whether a word names a file, rather than a saved profile."""
+    return "/" in name or name.endswith((SUFFIX, ".yml"))
+
+
+def saved_file(home: Home, name: str) -> Path:
+    """Where the profile of a name is saved, whether or not one is.
+
+    Raises:
+        ConfigError: nothing can be saved under that name.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", name):
+        message = f"profile name `{shorten(name)}` is impossible: letters, digits, `.`, `_` and `-`"
+        raise ConfigError([Problem(message=message)])
+    return home.profiles / f"{name}{SUFFIX}"
 
 
 def read_profile(document: Document, name: str) -> Profile:
@@ -137,82 +171,29 @@ def apply_profile(catalog: Catalog, profile: Profile) -> Catalog:
     return _with_services(catalog, services)
 
 
-def render_profile(
-    name: str,
-    services: Sequence[str],
-    *,
-    description: str = "",
-    persist: bool = False,
-    config: Mapping[str, Mapping[str, Any]] | None = None,
-) -> str:
-    """The text of a profile's file."""
-    import json
-
-    # A JSON text is a YAML text: nothing that somebody calls a profile can break out of its quotes.
-    lines = [f"name: {_render_word(name)}"]
-    if description:
-        lines.append(f"description: {json.dumps(description, ensure_ascii=False)}")
-    lines += ["services:", *(f"  - {_render_word(service)}" for service in services)]
-    if persist:
-        lines.append("persist: true")
-    if config:
-        lines.append("config:")
-        for service, change in config.items():
-            lines.append(f"  {_render_word(service)}:")
-            lines += [
-                f"    {key}: {json.dumps(value, ensure_ascii=False)}"
-                for key, value in change.items()
-            ]
-    return "\n".join(lines) + "\n"
-
-
-def _render_word(word: str) -> str:
-    """A name as YAML reads it back: one that looks like a number or a truth value needs quotes."""
-    is_plain = re.match(r"[A-Za-z]", word) and word.lower() not in {"true", "false", "null"}
-    return word if is_plain else f'"{word}"'
-
-
-def save_profile(home: Home, name: str, text: str) -> Path:
-    """Write a profile, over an existing one of that name; where it was written.
-
-    Raises:
-        ConfigError: the name is none.
-        PrismError: home cannot be written.
-    """
-    path = _path(home, name)
-    try:
-        home.profiles.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise PrismError(
-            f"cannot create {home.profiles}: {error.strerror}",
-            hint="make its parent writable, or point PRISM_HOME somewhere else",
-        ) from error
-    write_atomically(path, text)
-    return path
-
-
-def delete_profile(home: Home, name: str) -> None:
-    """Remove a saved profile.
+def delete_profile(home: Home, name: str) -> Path:
+    """Remove a saved profile; where it was. What a link leads to stays.
 
     Raises:
         ConfigError: there is none of that name.
         PrismError: it cannot be removed.
     """
-    path = _path(home, name)
+    if is_file_name(name):
+        problem = Problem(message=f"`{shorten(name)}` is a file, not the name of a saved profile")
+        raise ConfigError([problem], hint="`prismctl dev profiles` lists what is saved")
+    path = find_profile(home, name)
     try:
         path.unlink()
-    except FileNotFoundError as error:
-        names = list_profiles(home)
-        problem = Problem(
-            message=f"unknown profile `{shorten(name)}`", suggestion=nearest_name(name, names)
-        )
-        raise ConfigError([problem], hint="they are the files in home's `profiles`") from error
     except OSError as error:
-        raise PrismError(f"cannot remove {path}: {error.strerror}") from error
+        raise PrismError(
+            f"cannot remove {path}: {error.strerror}", hint=f"look at `ls -ld {path.parent}`"
+        ) from error
+    return path
 
 
 def profile_shape() -> Fields:
     """The table of keys of a profile."""
+    from prismctl.domain.servers.registry import all_settings
     from prismctl.domain.service import NAME_PATTERN
     from prismctl.domain.shape import Fields, Flag, Key, ListOf, MapOf, Text
 
@@ -223,16 +204,16 @@ def profile_shape() -> Fields:
             "services": Key(ListOf(Text()), "what it starts"),
             "persist": Key(Flag(), "keep the data of every service"),
             "config": Key(
-                MapOf(NAME_PATTERN, "a service's name", _change_shape()),
+                MapOf(NAME_PATTERN, "a service's name", change_shape(all_settings())),
                 "by service: what is different from the catalog",
             ),
         }
     )
 
 
-def _change_shape() -> Fields:
+def change_shape(settings: Mapping[str, Setting]) -> Fields:
+    """The table of keys of what a profile changes about a service whose server has these settings."""
     from prismctl.domain.catalog import SERVICE
-    from prismctl.domain.servers.registry import all_settings
     from prismctl.domain.shape import Fields, Key, Whole
 
     changeable = (
@@ -250,13 +231,16 @@ def _change_shape() -> Fields:
         "stop_grace",
         "volumes",
     )
-    settings = {key: Key(each.shape, each.meaning) for key, each in all_settings().items()}
-    memory = f"short for resources.memory; {settings['memory_mb'].description}"
+    memory = settings.get("memory_mb")
+    reserved = "short for resources.memory"
     return Fields(
         {
-            **settings,
+            **{key: Key(each.shape, each.meaning) for key, each in settings.items()},
             **{key: SERVICE.keys[key] for key in changeable},
-            "memory_mb": Key(Whole(1, 1 << 20), memory),
+            "memory_mb": Key(
+                Whole(1, 1 << 20),
+                f"{reserved}; {memory.meaning}" if memory else reserved,
+            ),
             "cpu_mhz": Key(Whole(1, 1_000_000), "short for resources.cpu"),
         }
     )
@@ -306,18 +290,4 @@ def _take_settings(
 
 
 def _with_services(catalog: Catalog, services: Mapping[ServiceName, ServiceDefinition]) -> Catalog:
-    from dataclasses import replace
-
     return replace(catalog, services=services)
-
-
-def _path(home: Home, name: str) -> Path:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", name):
-        raise ConfigError(
-            [
-                Problem(
-                    message=f"profile name `{shorten(name)}` is impossible: letters, digits, `.`, `_` and `-`"
-                )
-            ]
-        )
-    return home.profiles / f"{name}{SUFFIX}"

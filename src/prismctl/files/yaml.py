@@ -1,4 +1,4 @@
-"""Reads YAML that people wrote into plain values that know where they stood. The only module that knows YAML.
+"""Reads YAML that people wrote into plain values that know where they stood. It and `yaml_change` alone know YAML.
 
 Only a stream of parser events is taken from the library; the tree is built here, because that is where the bounds
 are: on size, depth, aliases and duplicate keys. Numbers, truth values and nulls are those of YAML 1.2's core schema:
@@ -51,7 +51,7 @@ def parse_document(text: str, path: FilePath) -> Document:
     """
     shown = name_for_people(path)
     builder = _Builder(shown)
-    tree = builder.build(_parse_events(text, shown))
+    tree = builder.build(parse_events(text, shown))
     return Document(
         tree=tree,
         file=shown,
@@ -106,7 +106,7 @@ def find_items(text: str, key: str, path: FilePath) -> Items | None:
     """
     shown = name_for_people(path)
     lines = text.splitlines()
-    events = _parse_events(text, shown)
+    events = parse_events(text, shown)
     for event in events:
         if type(event).__name__ == "MappingStartEvent":
             break
@@ -166,7 +166,12 @@ def _refuse(message: str, place: Place) -> NoReturn:
     )
 
 
-def _parse_events(text: str, shown: str) -> Iterator[Any]:
+def parse_events(text: str, shown: str) -> Iterator[Any]:
+    """The parser's events of a text; each knows where it begins and ends.
+
+    Raises:
+        ConfigError: it is no YAML.
+    """
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
     from ruamel.yaml.reader import ReaderError

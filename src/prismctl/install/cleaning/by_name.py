@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from prismctl.files.catalog import SCHEMA_FILE_NAME
 from prismctl.files.paths import is_short_place
+from prismctl.files.profile_schema import SCHEMA_FILE_NAME as PROFILE_SCHEMA_NAME
 from prismctl.files.profiles import SUFFIX as PROFILE_SUFFIX
 from prismctl.install.cleaning.targets import (
     NOT_OURS,
@@ -173,7 +174,10 @@ def _plan_profiles(directory: Path) -> tuple[list[Target], list[Kept]]:
     for path in sorted(directory.iterdir()):
         temporary = _TEMPORARY.fullmatch(path.name)
         name = temporary["name"] if temporary else path.name
-        if name.endswith(PROFILE_SUFFIX) and not (path.is_dir() and not path.is_symlink()):
+        is_file = path.is_symlink() or not path.is_dir()
+        if is_file and name == PROFILE_SCHEMA_NAME:
+            targets.append(make_target(path, Kind.SETTING, "profiles' schema"))
+        elif is_file and name.endswith(PROFILE_SUFFIX):
             targets.append(make_target(path, Kind.SETTING, "profile"))
         else:
             strange.append(Kept(path=path, why=NOT_OURS))
