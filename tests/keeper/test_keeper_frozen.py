@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
 import signal
-import uuid
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,48 +12,20 @@ from prismctl.errors import RejectedError
 from prismctl.keeper import freezer
 from prismctl.keeper.protocol import ProcessState, StopStep
 from prismctl.keeper.tree import read_facts
+from tests.control_group import Group, control_group
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.keeper.conftest import RunningKeeper
 
-PLACE = Path("/sys/fs/cgroup/freezer")
 BRIEF_STOP = (StopStep(signal=signal.SIGTERM, grace_seconds=0.2),)
-
-
-class Group:
-    """A control group, and one below it in which processes are put."""
-
-    def __init__(self) -> None:
-        self.outer = PLACE / f"prism-test-{uuid.uuid4().hex[:8]}"
-        self.inner = self.outer / "inner"
-        self.inner.mkdir(parents=True)
-
-    def put(self, pid: int) -> None:
-        (self.inner / "cgroup.procs").write_text(str(pid))
-
-    def hold(self, group: Path) -> None:
-        (group / "freezer.state").write_text("FROZEN")
-
-    def let_go(self) -> None:
-        for group in (self.outer, self.inner):
-            (group / "freezer.state").write_text("THAWED")
 
 
 @pytest.fixture
 def group() -> Iterator[Group]:
-    try:
-        made = Group()
-    except OSError as error:
-        pytest.skip(f"no freezer that this user may use: {error.strerror}")
-    yield made
-    made.let_go()
-    for pid in map(int, (made.inner / "cgroup.procs").read_text().split()):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-    made.inner.rmdir()
-    made.outer.rmdir()
+    with control_group() as made:
+        yield made
 
 
 async def test_a_frozen_process_is_let_go_on_and_ended(keeper: RunningKeeper, group: Group) -> None:

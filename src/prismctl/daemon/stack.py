@@ -78,6 +78,8 @@ class Stack:
         """Everything is being taken down: the keeper's end is no loss."""
         self._is_stopping = False
         self.withheld: frozenset[ServiceName] = frozenset()
+        self._has_leftovers = False
+        """Something of an earlier run could not be ended; nothing of this stack may run beside it."""
         """Services of the plan that nobody may run now, because their data is being changed."""
         self.stop_notes: list[str] = []
         """What somebody should know about how everything was taken down."""
@@ -110,12 +112,12 @@ class Stack:
         self._begin("usage", self.usage.go_on_for_ever())
         plan = load_plan(self.paths)
         is_kept = bool(self._link.facts.processes)
-        ended = [] if is_kept else await self._end_leftovers(spare=self._link.facts.pid)
+        ended = [] if is_kept else await self._try_ending_leftovers(self._link.facts.pid)
         if plan is not None and (is_kept or is_resumed):
             self._tell_swept("ended", ended)
             await settle_data(self)
             await self._adopt(plan)
-        elif not is_kept:
+        elif not is_kept and not self._has_leftovers:
             self._begin_afresh(ended, had_plan=self.paths.plan.exists())
             await settle_data(self)
         self.reconsider_idleness()
@@ -181,6 +183,23 @@ class Stack:
 
     async def hand_over(self, plan: StackPlan) -> None:
         """Give a plan to its engine.
+
+    async def clear_leftovers(self) -> None:
+        """End what could not be ended when this daemon began, where there was something.
+
+        Raises:
+            PrismError: it still does not end.
+        """
+        if not self._has_leftovers:
+            return
+        spare = self._link.facts.pid if self._link is not None else 0
+        ended = await self._end_leftovers(spare=spare)
+        self._has_leftovers = False
+        if self.monitor.plan is not None:
+            self._tell_swept("ended", ended)
+        else:
+            self._begin_afresh(ended, had_plan=self.paths.plan.exists())
+            await settle_data(self)
 
         Raises:
             PrismError: the engine refused it, or cannot be had.
@@ -362,6 +381,15 @@ class Stack:
     def _tell_swept(
         self, words: str, ended: list[dict[str, Any]], *, is_always_told: bool = False
     ) -> None:
+    async def _try_ending_leftovers(self, keeper_pid: int) -> list[dict[str, Any]]:
+        """The same where somebody who can be told is yet to come: what does not end is in the way of the next start."""
+        try:
+            return await self._end_leftovers(spare=keeper_pid)
+        except PrismError as error:
+            self._has_leftovers = True
+            self.monitor.add_note(error.message)
+            return []
+
         if ended or is_always_told:
             self.events.append(
                 EventKind.SWEPT,
@@ -385,6 +413,7 @@ class Stack:
         return await self._seat.fill(name, self._link.client)
 
     async def _has_lost_keeper(self) -> bool:
+        await self.clear_leftovers()
         try:
             if self._link is not None:
                 await self._link.client.list()

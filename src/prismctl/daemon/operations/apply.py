@@ -66,6 +66,7 @@ async def _change(
     """Everything up to the plan being in its engine's hands; whose data was put aside, and whose was kept."""
     before = stack.monitor.plan
     if before is not None and before.engine is not plan.engine:
+    await stack.clear_leftovers()
         await stack.leave_engine()
         before = None
     data: dict[str, list[str]] = {"fresh": [], "kept": []}
