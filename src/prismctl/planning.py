@@ -7,6 +7,7 @@ that has no catalog yet.
 from __future__ import annotations
 
 import re
+import shlex
 import time
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -15,6 +16,10 @@ from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from prismctl.domain.addressing import describe_holder
 from prismctl.domain.choice import Refusal, choose_runtime
+from prismctl.domain.port_owner import (
+    advise_on_container,
+    stop_command,
+)
 from prismctl.domain.presets import RANDOM, draw_preset
 from prismctl.domain.problems import Problems, shorten
 from prismctl.domain.resolve import PlanOptions, resolve_plan
@@ -32,6 +37,7 @@ from prismctl.files.passwords import Passwords
 from prismctl.files.program_versions import read_version
 from prismctl.files.project import find_stack_name, load_project, settle_settings
 from prismctl.files.settings import ENGINES, RUNTIMES, Settings, load_settings
+from prismctl.files.stack_owners import recognize_stack
 from prismctl.machine import gather_facts, is_port_free, reserve_port, who_holds
 
 if TYPE_CHECKING:
@@ -102,8 +108,22 @@ class PortTakenError(PrismError):
         what = "it" if count == 1 else "them"
         super().__init__(
             self.problems[0].message if count == 1 else f"{count} ports are in use",
-            hint=f"end {what}, or start with --auto-ports",
+            hint=f"{_way_out(self.conflicts) or f'end {what}'}, or start with --auto-ports",
         )
+
+
+def _way_out(conflicts: Sequence[PortConflict]) -> str:
+    """How those who have the ports are ended by those who started them; empty where that is not known of all."""
+    commands = []
+    for conflict in conflicts:
+        holder = conflict.holder
+        if holder is not None and holder.owner is not None:
+            commands.append(f"{stop_command(holder.owner)} stops it")
+        elif holder is not None and holder.container is not None:
+            commands.append(advise_on_container(holder.container))
+        else:
+            return ""
+    return ", ".join(dict.fromkeys(commands))
 
 
 def make_plan(
@@ -135,6 +155,10 @@ def make_plan(
 def render_conflict(conflict: PortConflict) -> str:
     """A taken port in one line: which, whose, and who has it."""
     holder = conflict.holder
+    port = f"port {conflict.number} ({conflict.service})"
+    if holder is not None and holder.on_behalf_of:
+        since = f", since {_clock(holder.since)}" if holder.since is not None else ""
+        return f"{port} belongs to {holder.on_behalf_of} (PID {holder.pid}{since})"
     parts = []
     if holder is not None:
         parts += [f"PID {holder.pid}"] if holder.pid is not None else ["another process"]
@@ -142,14 +166,7 @@ def render_conflict(conflict: PortConflict) -> str:
         parts += [f"user {holder.user}"] if holder.user else []
         parts += [f"since {_clock(holder.since)}"] if holder.since is not None else []
     who = ", ".join(parts) or "another process"
-    return f"port {conflict.number} ({conflict.service}) is in use by {who}"
-
-
-def _who_has(number: int) -> str:
-    """Who has a port that a start cannot have, in words."""
-    if is_port_free(number):
-        return "another start has chosen it"
-    return describe_holder(who_holds(number))
+    return f"{port} is in use by {who}"
 
 
 def _clock(moment: float) -> str:
@@ -174,7 +191,6 @@ class _Planning:
         self.environment = environment
         self.working_directory = working_directory
         self.problems = Problems()
-        self.hint = ""
 
     def make(self) -> StackPlan:
         request = self.request
@@ -185,7 +201,7 @@ class _Planning:
         profile = self._profile(project)
         self._check_words()
         if catalog is None:
-            self.problems.raise_if_any(hint=self.hint)
+            self.problems.raise_if_any()
             raise AssertionError("a catalog that could not be loaded has problems")
         if profile is not None:
             catalog = self._apply_profile(catalog, profile)
@@ -208,13 +224,16 @@ class _Planning:
             facts,
             options,
             is_free=lambda number: number in ours or self._can_have(number, stack),
-            who_has=_who_has,
+            who_has=self._who_has,
             problems=self.problems,
         )
         self._check_volumes(resolution.plan, catalog)
         if resolution.conflicts:
             raise PortTakenError(
-                [each._replace(holder=who_holds(each.number)) for each in resolution.conflicts]
+                [
+                    each._replace(holder=recognize_stack(who_holds(each.number), self.home))
+                    for each in resolution.conflicts
+                ]
             )
         # An empty file gives the stack its name, and says nothing about what runs in it.
         file = str(project.file) if project is not None and project.document is not None else ""
@@ -233,8 +252,9 @@ class _Planning:
                     self.problems.add(
                         f"{service.name}: there is no {host} to be a volume",
                         catalog.place(service.name, "volumes", index),
+                        hint=f"`mkdir -p {shlex.quote(str(host))}` makes an empty one",
                     )
-        self.problems.raise_if_any(hint=self.hint)
+        self.problems.raise_if_any()
 
     def _look_for_containers(self, settings: Settings) -> ContainerFacts:
         from prismctl.install.containers.availability import find_containers
@@ -246,6 +266,12 @@ class _Planning:
             may_try=not self.request.is_trial,
             tell=self.tell,
         )
+
+    def _who_has(self, number: int) -> str:
+        """Who has a port that a start cannot have, in words."""
+        if is_port_free(number):
+            return "another start has chosen it"
+        return describe_holder(recognize_stack(who_holds(number), self.home))
 
     def _can_have(self, number: int, stack: StackName) -> bool:
         """Whether a service of the stack could listen there, and no other start is about to."""
@@ -277,7 +303,7 @@ class _Planning:
             return load()
         except ConfigError as error:
             self.problems.found += error.problems
-            self.hint = self.hint or error.hint
+            self.problems.add_hint(error.hint)
             return None
 
     def _load_catalog(self, project: Project | None) -> Catalog:

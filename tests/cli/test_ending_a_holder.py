@@ -18,10 +18,11 @@ from prismctl.cli.holder_ending import (
     is_same_holder,
     taken_of,
 )
-from prismctl.cli.invocation import Invocation
 from prismctl.cli.port_questions import HeldPorts, choices_for, find_obstacle, group_by_holder
 from prismctl.domain.addressing import PortConflict, PortHolder
+from prismctl.domain.port_owner import ContainerOwner
 from prismctl.domain.service import ServiceName
+from prismctl.files.stack_owners import recognize_stack
 from prismctl.machine import is_port_free, who_holds
 from tests.free_ports import take_port
 from tests.port_holder import holding
@@ -47,8 +48,8 @@ def seen(port: int) -> PortHolder:
 
 def held_in(home: Home, *holders: PortHolder | None) -> HeldPorts:
     """Ports that somebody has, from 8981 on, for which one answer is enough."""
-    call = Invocation(home=home, stack="default")
-    (held,) = group_by_holder(call, conflicts_of(*holders))
+    named = (recognize_stack(holder, home) for holder in holders)
+    (held,) = group_by_holder(conflicts_of(*named))
     return held
 
 
@@ -176,6 +177,16 @@ def test_a_stranger_is_no_obstacle(home: Home) -> None:
         assert find_obstacle(held_in(home, PortHolder(pid=process.pid))) is None
 
 
+def test_what_holds_the_port_of_a_container_is_left_to_its_tool(home: Home) -> None:
+    container = ContainerOwner("podman", "shop-db")
+    with holding(take_port()) as process:
+        held = held_in(home, PortHolder(pid=process.pid, command="conmon", container=container))
+        obstacle = find_obstacle(held)
+    assert obstacle is not None
+    assert "container shop-db" in obstacle.why
+    assert obstacle.advice == "`podman stop shop-db` ends it"
+
+
 def test_a_holder_that_cannot_be_seen_is_shown_a_way_to(home: Home) -> None:
     obstacle = find_obstacle(held_in(home, PortHolder(user="postgres")))
     assert obstacle is not None
@@ -189,23 +200,26 @@ def test_a_process_of_a_stack_is_left_to_its_stack(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home.stack("two").ensure()
-    for mark, words in (
-        (home.stack("two").keeper_id, "`prismctl dev stop --stack two` stops it"),
-        ("prism-0000000000000000", "`prismctl dev stop` with its PRISM_HOME stops it"),
+    for mark, words, first in (
+        (home.stack("two").keeper_id, "`prismctl dev stop --stack two` stops it", "s"),
+        ("prism-0000000000000000", "`prismctl dev stop` with its PRISM_HOME stops it", "r"),
     ):
         monkeypatch.setenv("PRISM_KEEPER", mark)
-        with holding(take_port()) as process:
-            obstacle = find_obstacle(held_in(home, PortHolder(pid=process.pid)))
+        port = take_port()
+        with holding(port):
+            held = held_in(home, seen(port))
+        obstacle = find_obstacle(held)
         assert obstacle is not None
         assert obstacle.advice == words
+        keys = [choice.key for choice in choices_for(held, can_end=False, is_stubborn=False)]
+        assert keys == [first, "a", "q"]
 
 
-def test_one_question_is_enough_for_all_ports_of_one_holder(home: Home) -> None:
-    call = Invocation(home=home, stack="default")
+def test_one_question_is_enough_for_all_ports_of_one_holder() -> None:
     ben = PortHolder(pid=8, user="ben")
     unseen = PortHolder(user="postgres")
     conflicts = conflicts_of(ANA, unseen, ben, ANA._replace(since=1000.5), None, unseen, None)
-    assert [held.numbers for held in group_by_holder(call, conflicts)] == [
+    assert [held.numbers for held in group_by_holder(conflicts)] == [
         (8981, 8984),
         (8982, 8986),
         (8983,),
@@ -218,12 +232,13 @@ def test_one_question_is_enough_for_all_processes_of_one_stack(
 ) -> None:
     home.stack("two").ensure()
     monkeypatch.setenv("PRISM_KEEPER", home.stack("two").keeper_id)
-    with holding(take_port()) as first, holding(take_port()) as second:
-        held = held_in(home, PortHolder(pid=first.pid), PortHolder(pid=second.pid))
+    one, other = take_port(), take_port()
+    with holding(one) as first, holding(other) as second:
+        held = held_in(home, seen(one), seen(other))
         obstacle = find_obstacle(held)
     assert obstacle is not None
     assert obstacle.why == (
-        f"PIDs {first.pid} and {second.pid} belong to stack `two`, which would start them again"
+        f"PIDs {first.pid} and {second.pid} belong to stack two, which would start them again"
     )
 
 

@@ -294,18 +294,20 @@ def test_the_time_of_the_question_does_not_count(desk: Desk) -> None:
     assert desk.lab.client.status()["ready_seconds"] < 5
 
 
-def test_a_service_of_another_stack_is_not_ended_but_explained(desk: Desk) -> None:
+def test_a_service_of_another_stack_is_not_ended_but_its_stack_is_stopped(desk: Desk) -> None:
     port = take_port()
     started = desk.pipe(*desk.start(catalog(web=port)), "--stack", "two")
     assert started.returncode == ExitCode.DONE, started.stderr
     try:
         child = desk.terminal(desk.start(catalog(web=port)), size=(24, 140))
-        child.expect("belongs to stack `two`, which would start it again")
+        child.expect(rf"port {port} \(web\) belongs to web of stack two \(PID \d+, since ")
+        child.expect("belongs to stack two, which would start it again")
         child.expect("`prismctl dev stop --stack two` stops it")
         child.expect(QUESTION)
         assert "k  end" not in words(child.before)
-        assert desk.pipe("dev", "stop", "--stack", "two").returncode == ExitCode.DONE
-        child.send("r")
+        assert "s  stop stack two" in words(child.before)
+        child.send("s")
+        child.expect("stack two was stopped")
         child.expect("Ready in: ")
     finally:
         desk.pipe("dev", "stop", "--stack", "two")

@@ -12,6 +12,7 @@ from prismctl.domain.addressing import PortHolder
 from prismctl.domain.capacity import Need
 from prismctl.domain.offering import Catalog
 from prismctl.domain.packaged import PACKAGED
+from prismctl.domain.port_owner import ContainerOwner, StackOwner
 from prismctl.domain.service import ServiceName
 from prismctl.install.checks.clock import ClockFacts, judge_clock
 from prismctl.install.checks.configuration import judge_configuration
@@ -156,6 +157,22 @@ def test_a_port_of_another_homes_stack_is_not_to_be_killed() -> None:
     facts = port(8981)._replace(is_free=False, holder=PortHolder(pid=9), is_other_home=True)
     assert "prismctl dev stop" in judge_ports((facts,))[1].fix
     assert "kill" not in judge_ports((facts,))[1].fix
+
+
+def test_what_holds_the_port_of_a_container_is_not_to_be_killed() -> None:
+    holder = PortHolder(pid=9, command="conmon", container=ContainerOwner("podman", "shop-db"))
+    found = judge_ports((port(5432)._replace(is_free=False, holder=holder),))[1]
+    assert found.detail == "postgres: held by container shop-db (PID 9)"
+    assert found.fix.startswith("podman stop shop-db, or")
+
+
+def test_a_port_of_another_homes_stack_says_how_to_stop_that_stack() -> None:
+    owner = StackOwner("prism-0", stack="u1", service="db", home="/h", is_other_home=True)
+    holder = PortHolder(pid=9, owner=owner)
+    facts = port(5432)._replace(is_free=False, holder=holder, is_other_home=True)
+    found = judge_ports((facts,))[1]
+    assert found.detail == "postgres: held by db of stack u1 of the home /h (PID 9)"
+    assert found.fix == "PRISM_HOME=/h prismctl dev stop --stack u1, or start with --auto-ports"
 
 
 def test_a_holder_that_cannot_be_seen_is_to_be_looked_for_as_root() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import click
@@ -10,7 +11,12 @@ import click
 from prismctl.cli.holder_ending import GRACE_SECONDS, Ending, end_holder, is_protected, taken_of
 from prismctl.cli.interrupts import Terminated, interruption_error
 from prismctl.cli.keypress import ask_for_key
-from prismctl.cli.stack import option_of
+from prismctl.domain.port_owner import (
+    advise_on_container,
+    describe_container,
+    describe_owner,
+    stop_command,
+)
 from prismctl.errors import ExitCode
 from prismctl.present.problems import message_lines
 from prismctl.present.question import Choice
@@ -22,14 +28,14 @@ if TYPE_CHECKING:
 
     from prismctl.cli.invocation import Invocation
     from prismctl.domain.addressing import PortConflict, PortHolder
+    from prismctl.domain.port_owner import StackOwner
     from prismctl.planning import PortTakenError
 
 _END: Final = "k"
 _MOVE: Final = "a"
 _LOOK: Final = "r"
 _LEAVE: Final = "q"
-_MARK: Final = "PRISM_KEEPER"
-"""What everything that a keeper started has in its environment."""
+_STOP: Final = "s"
 
 
 class _Obstacle(NamedTuple):
@@ -44,8 +50,8 @@ class HeldPorts(NamedTuple):
 
     conflicts: tuple[PortConflict, ...]
     """Never empty."""
-    stack: str | None = None
-    """Whose processes have them: empty for a stack of another home, ``None`` for none."""
+    owner: StackOwner | None = None
+    """The stack whose processes have them."""
 
     @property
     def holder(self) -> PortHolder | None:
@@ -84,7 +90,7 @@ def settle_conflicts(
     call.show([*message_lines(error.message, hint="", problems=error.problems), ()])
     moved: list[PortConflict] = []
     try:
-        holdings = group_by_holder(call, error.conflicts)
+        holdings = group_by_holder(error.conflicts)
         for held in holdings:
             # What one holder had started may have ended with it.
             if len(holdings) > 1 and not taken_of(held.numbers):
@@ -95,27 +101,28 @@ def settle_conflicts(
                 raise click.exceptions.Exit(ExitCode.FAILED)
             if key == _MOVE:
                 moved += held.conflicts
+            if key == _STOP and held.owner is not None:
+                _stop_owner(call, held.owner)
     except (KeyboardInterrupt, Terminated) as interrupt:
         raise interruption_error(interrupt, f"interrupted; {untouched}") from interrupt
     return tuple(moved)
 
 
-def group_by_holder(call: Invocation, conflicts: Sequence[PortConflict]) -> list[HeldPorts]:
+def group_by_holder(conflicts: Sequence[PortConflict]) -> list[HeldPorts]:
     """The taken ports by who has them, in the order in which they were found."""
     groups: dict[object, list[PortConflict]] = {}
-    stacks: dict[object, str | None] = {}
+    owners: dict[object, StackOwner | None] = {}
     for conflict in conflicts:
         holder = conflict.holder
-        mark = _mark_of(holder.pid) if holder is not None and holder.pid is not None else ""
         key: object = holder
-        if mark:
-            key = mark
+        if holder is not None and holder.owner is not None:
+            key = holder.owner.keeper
         elif holder is not None:
             # The same process may have been described at two moments.
             key = (holder.pid, holder.user)
         groups.setdefault(key, []).append(conflict)
-        stacks[key] = _stack_of(call, mark) if mark else None
-    return [HeldPorts(tuple(group), stacks[key]) for key, group in groups.items()]
+        owners[key] = holder.owner if holder is not None else None
+    return [HeldPorts(tuple(group), owners[key]) for key, group in groups.items()]
 
 
 def _settle(call: Invocation, held: HeldPorts, *, is_alone: bool) -> str:
@@ -174,6 +181,8 @@ def choices_for(held: HeldPorts, *, can_end: bool, is_stubborn: bool) -> list[Ch
     if len(held.conflicts) > 1:
         move = "take other ports instead"
     choices = [Choice(_MOVE, move), Choice(_LEAVE, "stop here")]
+    if _can_stop(held.owner):
+        return [Choice(_STOP, f"stop {_stack_words(held.owner)}"), *choices]
     if not can_end or held.holder is None:
         return [Choice(_LOOK, "look again"), *choices]
     verb = "kill" if is_stubborn else "end"
@@ -192,38 +201,46 @@ def find_obstacle(held: HeldPorts) -> _Obstacle | None:
         )
     if is_protected(holder.pid):
         return _Obstacle(f"PID {holder.pid} is what this command runs in", "end it yourself")
-    if held.stack is None:
-        return None
     who = held.processes
     belongs, them = ("belongs", "it") if who.startswith("PID ") else ("belong", "them")
-    if not held.stack:
+    if held.owner is not None:
         return _Obstacle(
-            f"{who} {belongs} to a stack of another home, which would start {them} again",
-            "`prismctl dev stop` with its PRISM_HOME stops it",
+            f"{who} {belongs} to {_stack_words(held.owner)}, which would start {them} again",
+            f"{stop_command(held.owner)} stops it",
         )
-    return _Obstacle(
-        f"{who} {belongs} to stack `{held.stack}`, which would start {them} again",
-        f"`prismctl dev stop{option_of(held.stack) or ' --stack default'}` stops it",
-    )
+    if holder.container is not None:
+        return _Obstacle(
+            f"{who} {belongs} to {describe_container(holder.container)}, which ending {them} would not end",
+            advise_on_container(holder.container),
+        )
+    return None
 
 
-def _mark_of(pid: int) -> str:
-    """What shows which stack a process was started for; empty for one that was started for none."""
-    import psutil
-
-    try:
-        return psutil.Process(pid).environ().get(_MARK, "")
-    except (psutil.Error, OSError):
-        return ""
+def _stack_words(owner: StackOwner | None) -> str:
+    """The stack without its service, which may be one of several here."""
+    return describe_owner(owner._replace(service="")) if owner is not None else "nothing"
 
 
-def _stack_of(call: Invocation, mark: str) -> str:
-    """The stack with that mark; empty for one of another home."""
-    try:
-        names = sorted(entry.name for entry in call.home.stacks.iterdir() if entry.is_dir())
-    except OSError:
-        names = []
-    return next((name for name in names if call.home.stack(name).keeper_id == mark), "")
+def _can_stop(owner: StackOwner | None) -> bool:
+    """Whether a stack is one of this home, which this command knows how to stop."""
+    return owner is not None and not owner.is_other_home
+
+
+def _stop_owner(call: Invocation, owner: StackOwner) -> None:
+    """Stop another stack of this home; one that has stopped by itself since is as good.
+
+    Raises:
+        PrismError: something of it is left.
+    """
+    from prismctl.cli.stack import find_stack
+    from prismctl.cli.stopping import stop_stack, sweep_leftovers
+
+    theirs = replace(call, stack=owner.stack)
+    if find_stack(theirs.paths) is None:
+        sweep_leftovers(theirs.paths)
+    else:
+        stop_stack(theirs, kill=False)
+    call.report([line(f"{_stack_words(owner)} was stopped"), ()])
 
 
 def _ports(which: Sequence[object]) -> str:

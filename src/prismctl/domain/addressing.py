@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from zlib import crc32
 
 from prismctl.domain.plan import Port
+from prismctl.domain.port_owner import describe_container, describe_owner
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Mapping, Sequence
 
+    from prismctl.domain.port_owner import ContainerOwner, StackOwner
     from prismctl.domain.service import PortDefinition, ServiceDefinition, ServiceName
 
 FIRST_DYNAMIC_PORT: Final = 20000
@@ -32,12 +34,25 @@ class PortHolder(NamedTuple):
     user: str = ""
     since: float | None = None
     """When the process was started, in seconds since the epoch."""
+    owner: StackOwner | None = None
+    """The stack that it has the port for."""
+    container: ContainerOwner | None = None
+    """The container that it has the port for."""
+
+    @property
+    def on_behalf_of(self) -> str:
+        """Whose port it is, in words, where that is not the process's own: ``redis of stack u1``; else empty."""
+        if self.owner is not None:
+            return describe_owner(self.owner)
+        return describe_container(self.container) if self.container is not None else ""
 
 
 def describe_holder(holder: PortHolder | None) -> str:
-    """Who has a port, in words: ``PID 811, postgres -D /data``; empty where nobody can be seen."""
+    """Who has a port, in words: ``PID 811, postgres -D /data``, ``redis of stack u1``; empty where nobody can be seen."""
     if holder is None:
         return ""
+    if holder.on_behalf_of:
+        return holder.on_behalf_of
     who = f"PID {holder.pid}" if holder.pid is not None else "another process"
     parts = [who, holder.command or (f"user {holder.user}" if holder.user else "")]
     return ", ".join(part for part in parts if part)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from prismctl.domain.addressing import PortHolder
 from prismctl.domain.problems import shorten
 from prismctl.machine.accounts import user_name
+from prismctl.machine.port_owners import find_owners
 from prismctl.machine.tcp_sockets import TIME_WAIT, find_listeners, find_sockets, is_known
 
 if TYPE_CHECKING:
@@ -82,9 +83,11 @@ def _holds_any(pid: int, names: set[str]) -> bool:
 
 def who_holds(number: int) -> PortHolder | None:
     """Who listens on a port, as far as it can be seen; ``None`` when nobody seems to."""
-    if is_known():
-        return _holder_from_proc(number)
-    return _holder_from_psutil(number)
+    holder = _holder_from_proc(number) if is_known() else _holder_from_psutil(number)
+    if holder is None or holder.pid is None:
+        return holder
+    owners = find_owners(holder.pid, number)
+    return holder._replace(owner=owners.stack, container=owners.container)
 
 
 def _holder_from_proc(number: int) -> PortHolder | None:

@@ -8,7 +8,9 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from prismctl.domain.port_owner import end_container_command, stop_command
 from prismctl.domain.presets import PRESETS
+from prismctl.files.stack_owners import recognize_stack
 from prismctl.install.checks.finding import Finding, State
 from prismctl.install.checks.marked import find_marked, find_marked_ancestor
 from prismctl.machine import is_port_free, who_holds
@@ -56,11 +58,14 @@ def gather_ports(surroundings: Surroundings) -> tuple[PortFacts, ...]:
         if each.number not in held:
             facts.append(each)
             continue
-        holder = who_holds(each.number)
+        holder = recognize_stack(who_holds(each.number), surroundings.home)
         pid = holder.pid if holder else None
+        owner = holder.owner if holder else None
         starter = find_marked_ancestor(pid, marked) if pid is not None else None
         # Whoever cannot be seen may still be ours: a container's port belongs to another user's process.
         stack = starter.stack if starter else ("" if pid else planned.get(each.number, ""))
+        if owner is not None and not owner.is_other_home:
+            stack = owner.stack
         facts.append(
             PortFacts(
                 number=each.number,
@@ -69,7 +74,7 @@ def gather_ports(surroundings: Surroundings) -> tuple[PortFacts, ...]:
                 is_free=False,
                 holder=holder,
                 stack=stack,
-                is_other_home=starter is not None and not starter.stack,
+                is_other_home=not stack and (starter is not None or owner is not None),
                 unit=_find_unit(pid) if pid is not None else "",
                 is_replaced=surroundings.takes_other_ports,
             )
@@ -163,6 +168,8 @@ def describe_holder(holder: PortHolder | None) -> str:
     """Who has a port, as far as it can be seen."""
     if holder is None:
         return "somebody who cannot be seen"
+    if holder.on_behalf_of:
+        return f"{holder.on_behalf_of} (PID {holder.pid})"
     parts = [f"PID {holder.pid}"] if holder.pid is not None else ["another process"]
     parts += [holder.command] if holder.command else []
     parts += [f"user {holder.user}"] if holder.user else []
@@ -170,10 +177,15 @@ def describe_holder(holder: PortHolder | None) -> str:
 
 
 def _ending(facts: PortFacts) -> str:
+    holder = facts.holder
+    if holder is not None and holder.owner is not None:
+        return stop_command(holder.owner).replace("`", "")
     if facts.is_other_home:
         return "prismctl dev stop (with the PRISM_HOME it was started with)"
+    if holder is not None and holder.container is not None:
+        return end_container_command(holder.container).replace("`", "")
     if facts.unit:
         return f"systemctl stop {facts.unit}"
-    if facts.holder is not None and facts.holder.pid is not None:
-        return f"kill {facts.holder.pid}"
+    if holder is not None and holder.pid is not None:
+        return f"kill {holder.pid}"
     return f"sudo ss -ltnp 'sport = :{facts.number}' (shows who it is)"
