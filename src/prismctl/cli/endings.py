@@ -200,8 +200,11 @@ def show_cards(call: Invocation, status: dict[str, Any], names: Sequence[str]) -
     """A card for each named service, on stderr; none where the answer is JSON."""
     if call.is_json:
         return
+    from prismctl.files.service_data import ServiceData
+
     services = {service["name"]: service for service in status.get("services") or []}
     dependencies = {name: service.get("depends_on") or [] for name, service in services.items()}
+    aside = ServiceData(call.paths.data).names_of_previous()
     for name in names:
         service = services.get(name) or {"name": name, "state": "failed"}
         waiting = [
@@ -215,11 +218,9 @@ def show_cards(call: Invocation, status: dict[str, Any], names: Sequence[str]) -
             waiting=waiting,
             width=min(call.width, 100),
             stack=call.stack,
-    from prismctl.files.service_data import ServiceData
-
             is_running=status.get("state") != "stopped",
+            has_previous=name in aside,
         )
-    aside = ServiceData(call.paths.data).names_of_previous()
         call.show([*card, ()])
 
 
@@ -234,4 +235,3 @@ def last_words(call: Invocation, service: str) -> list[dict[str, Any]]:
     except OSError:
         return []
     return lines[-READ_LINES:]
-            has_previous=name in aside,
