@@ -250,6 +250,58 @@ def test_a_mistake_in_a_reference_is_told_with_its_place_in_the_catalog(desk: De
     assert (problem.line, problem.column, problem.suggestion) == (5, 18, "HOME")
 
 
+def test_a_preset_names_services_that_a_catalog_leaves_out(desk: Desk) -> None:
+    file = desk.write("own.yaml", "services: [{name: web, command: x}]")
+    with pytest.raises(ConfigError) as caught:
+        desk.plan(services_file=file, preset="redis")
+    assert [each.message.partition(";")[0] for each in caught.value.problems] == [
+        "preset redis: unknown service `memstore`",
+        "preset redis: unknown service `redis`",
+    ]
+    assert caught.value.hint == (
+        f"`- name: memstore` and `- name: redis` among the services of {file} bring the packaged ones"
+    )
+    # The way out leads out.
+    desk.program("redis-server")
+    desk.write("own.yaml", "services: [{name: web, command: x}, {name: memstore}, {name: redis}]")
+    assert "redis" in [each.name for each in desk.plan(services_file=file, preset="redis").services]
+
+
+def test_what_is_needed_cannot_be_left_out_and_nobody_says_how(desk: Desk) -> None:
+    desk.program("x")
+    file = desk.write(
+        "own.yaml",
+        """
+core: false
+services:
+  - {name: a, command: x, default: true, depends_on: b}
+  - {name: b, command: x, depends_on: c}
+  - {name: c, command: x}
+  - {name: d, command: x, default: true}
+""",
+    )
+    with pytest.raises(ConfigError) as caught:
+        desk.plan(services_file=file, without_services=("c",))
+    assert caught.value.message == "c is needed by b and cannot be left out (--without)"
+    assert caught.value.hint == "`--without a --without b` leaves out what needs c, too"
+    plan = desk.plan(services_file=file, without_services=("c", "a", "b"))
+    assert [each.name for each in plan.services] == ["d"]
+
+
+def test_what_a_required_service_needs_stays(desk: Desk) -> None:
+    text = "core: false\nservices: [{name: a, command: x, required: true, depends_on: b}, {name: b, command: x}]"
+    with pytest.raises(ConfigError) as caught:
+        desk.plan(services_file=desk.write("own.yaml", text), without_services=("b",))
+    assert caught.value.hint == "keep b: a cannot be left out"
+
+
+def test_a_required_service_can_be_made_a_choice(desk: Desk) -> None:
+    file = desk.write("own.yaml", "services: [{name: web, command: x}]")
+    with pytest.raises(ConfigError) as caught:
+        desk.plan(services_file=file, without_services=("pattern-launcher",))
+    assert "`- {name: pattern-launcher, required: false}`" in caught.value.hint
+
+
 def test_a_taken_port_names_its_holder(desk: Desk) -> None:
     desk.program("web")
     with listener() as (port, pid):

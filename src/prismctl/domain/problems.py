@@ -15,6 +15,9 @@ MAX_PROBLEMS: Final = 100
 MIN_PREFIX_LENGTH: Final = 3
 """A shorter beginning fits too many names to be a guess."""
 
+MAX_HINTS: Final = 3
+"""What to type next is read when it is short."""
+
 LONGEST_GUESSED_NAME: Final = 100
 """Nobody misspells a longer one; comparing it would only cost time."""
 
@@ -36,14 +39,19 @@ NOWHERE: Final = Place()
 class Problems:
     """Gathers problems so that all of them can be shown at once."""
 
-    __slots__ = ("found",)
+    __slots__ = ("found", "hints")
 
     def __init__(self) -> None:
         self.found: list[Problem] = []
         """In the order in which they were found."""
+        self.hints: list[str] = []
+        """Ways out of them, each once."""
 
-    def add(self, message: str, place: Place = NOWHERE, *, suggestion: str = "") -> None:
+    def add(
+        self, message: str, place: Place = NOWHERE, *, suggestion: str = "", hint: str = ""
+    ) -> None:
         """Take note of one; line breaks that somebody wrote into a name or a value become blanks."""
+        self.add_hint(hint)
         problem = Problem(
             message=" ".join(message.split()),
             file=place.file,
@@ -53,6 +61,11 @@ class Problems:
         )
         if problem not in self.found and len(self.found) < MAX_PROBLEMS:
             self.found.append(problem)
+
+    def add_hint(self, hint: str) -> None:
+        """Take note of a way out; of an empty one, nothing."""
+        if hint and hint not in self.hints:
+            self.hints.append(hint)
 
     def add_unknown(
         self,
@@ -71,14 +84,19 @@ class Problems:
         self.add(f"{lead}unknown {what} `{shorten(word)}`{choices}", place, suggestion=suggestion)
 
     def raise_if_any(self, *, hint: str = "") -> None:
-        """Raise all that were found.
+        """Raise all that were found, with their hints, and one more for all of them together.
 
         Raises:
             ConfigError: at least one was.
         """
         if self.found:
             files = {problem.file for problem in self.found}
-            raise ConfigError(self.found, subject=files.pop() if len(files) == 1 else "", hint=hint)
+            self.add_hint(hint)
+            raise ConfigError(
+                self.found,
+                subject=files.pop() if len(files) == 1 else "",
+                hint="\n".join(self.hints[:MAX_HINTS]),
+            )
 
 
 def nearest_name(word: str, names: Iterable[str]) -> str:

@@ -9,14 +9,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from prismctl.domain.dependencies import close_over
+from prismctl.domain.packaged import PACKAGED
 from prismctl.domain.presets import PRESET_NAMES, PRESETS, Preset
 from prismctl.domain.problems import NOWHERE, Place, Problems
+from prismctl.domain.service import SHORT_NAMES, ServiceName
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from prismctl.domain.offering import Catalog
-    from prismctl.domain.service import ServiceName
 
 
 class Layer(NamedTuple):
@@ -96,6 +97,8 @@ def select_services(
         name = _find(catalog, word, place, layer.origin, problems)
         if name is not None:
             chosen.setdefault(name, source)
+    words = [*layer.services, *(each.word for each in additions)]
+    problems.add_hint(_bring_packaged(_find_packaged(words, catalog), catalog))
     added: dict[ServiceName, str] = {}
     for addition in additions:
         name = _find(catalog, addition.word, addition.place, addition.source, problems)
@@ -111,7 +114,9 @@ def select_services(
             problems.add(f"{name} is both added and left out", removal.place)
         elif catalog.services[name].required:
             problems.add(
-                f"{name} is required and cannot be left out ({removal.source})", removal.place
+                f"{name} is required and cannot be left out ({removal.source})",
+                removal.place,
+                hint=f"an entry `- {{name: {name}, required: false}}` in {catalog.file} makes it a choice",
             )
         else:
             removed[name] = removal
@@ -136,12 +141,30 @@ def _complete(
             problems.add(
                 f"{name} is needed by {needing} and cannot be left out ({removed[name].source})",
                 removed[name].place,
+                hint=_leave_out_as_well(name, needed_by, depends_on, catalog),
             )
     return {
         name: chosen.get(name) or f"needed by {needed_by[name]}"
         for name in catalog.services
         if name in needed_by
     }
+
+
+def _leave_out_as_well(
+    name: ServiceName,
+    wanted: Collection[ServiceName],
+    depends_on: Mapping[ServiceName, Sequence[ServiceName]],
+    catalog: Catalog,
+) -> str:
+    """What else has to go so that a service can."""
+    dependents = [
+        each for each in wanted if each != name and name in close_over([each], depends_on)
+    ]
+    kept = [each for each in dependents if catalog.services[each].required]
+    if kept:
+        return f"keep {name}: {' and '.join(kept)} cannot be left out"
+    flags = " ".join(f"--without {each}" for each in dependents)
+    return f"`{flags}` leaves out what needs {name}, too"
 
 
 def _find(
@@ -153,6 +176,22 @@ def _find(
         problems.add_unknown("service", word, catalog.known_words, place, subject=subject)
         return None
     return definition.name
+
+
+def _find_packaged(words: Iterable[str], catalog: Catalog) -> list[ServiceName]:
+    """Those of the words that stand for services that ship, and that the catalog has left out."""
+    names = (SHORT_NAMES.get(word, ServiceName(word)) for word in words)
+    return [name for name in dict.fromkeys(names) if name in PACKAGED and not catalog.find(name)]
+
+
+def _bring_packaged(names: Sequence[ServiceName], catalog: Catalog) -> str:
+    """How a catalog gets services that ship; empty when it lacks none."""
+    if not names:
+        return ""
+    entries = [f"`- name: {name}`" for name in names]
+    some = " and ".join(filter(None, [", ".join(entries[:-1]), entries[-1]]))
+    brings, one = ("brings", "one") if len(names) == 1 else ("bring", "ones")
+    return f"{some} among the services of {catalog.file} {brings} the packaged {one}"
 
 
 def _describe(layer: Layer, catalog: Catalog, added: Mapping[ServiceName, str]) -> str:
