@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeVar
 
 from prismctl.domain.addressing import describe_holder
 from prismctl.domain.choice import Refusal, choose_runtime
@@ -152,6 +152,38 @@ def make_plan(
     return _Planning(request, home, environment, working_directory, tell).make()
 
 
+class Chosen(NamedTuple):
+    """Which services shall run, and what was asked for that; nothing of the machine is decided."""
+
+    selection: Selection
+    catalog: Catalog
+    """Without what the profile changes."""
+    profile: Profile | None
+    """The one that has a say in it, the project's own included."""
+
+
+def choose_services(
+    request: PlanRequest,
+    *,
+    home: Home,
+    environment: Mapping[str, str],
+    working_directory: Path,
+) -> Chosen:
+    """Decide which services shall run, and nothing else: no port has to be free for it, and no program installed.
+
+    Args:
+        request: what was asked for.
+        home: of the user; gets a catalog if it has none, unless the request is a trial.
+        environment: of the one who asks.
+        working_directory: absolute; where a project file is looked for, and relative paths start.
+
+    Raises:
+        ConfigError: flags or files say something impossible; all of it at once.
+        PrismError: a file cannot be read, or home not be written.
+    """
+    return _Planning(request, home, environment, working_directory, lambda _: None).choose()
+
+
 def render_conflict(conflict: PortConflict) -> str:
     """A taken port in one line: which, whose, and who has it."""
     holder = conflict.holder
@@ -194,27 +226,12 @@ class _Planning:
 
     def make(self) -> StackPlan:
         request = self.request
-        project = self._collect(lambda: load_project(self.working_directory))
-        settings = self._settings(project)
-        catalog = self._collect(lambda: self._load_catalog(project))
         stack = self._stack()
-        profile = self._profile(project)
-        self._check_words()
-        if catalog is None:
-            self.problems.raise_if_any()
-            raise AssertionError("a catalog that could not be loaded has problems")
+        project, settings, catalog, profile = self._load()
         if profile is not None:
             catalog = self._apply_profile(catalog, profile)
         directory = project.directory if project else self.working_directory
-        facts = gather_facts(
-            home_tools=self.home.tools,
-            project_directory=directory,
-            look_for_containers=cache(lambda: self._look_for_containers(settings)),
-            read_version=lambda program: read_version(
-                self.home, program, saves=not self.request.is_trial
-            ),
-            environment=self.environment,
-        )
+        facts = self._gather_facts(settings, directory)
         selection = self._select(catalog, project, profile, facts)
         options = self._options(stack, settings, catalog, profile, directory)
         ours = self._ours()
@@ -237,8 +254,46 @@ class _Planning:
             )
         # An empty file gives the stack its name, and says nothing about what runs in it.
         file = str(project.file) if project is not None and project.document is not None else ""
-        plan = replace(resolution.plan, project=file)
+        profile_file = str(profile.file) if profile is not None else ""
+        plan = replace(resolution.plan, project=file, profile=profile_file)
         return plan if request.running is None else self._continue(plan)
+
+    def choose(self) -> Chosen:
+        project, settings, catalog, profile = self._load()
+        if profile is not None:
+            self._apply_profile(catalog, profile)
+        directory = project.directory if project else self.working_directory
+        facts = self._gather_facts(settings, directory)
+        selection = self._select(catalog, project, profile, facts)
+        self.problems.raise_if_any()
+        return Chosen(selection, catalog, profile)
+
+    def _load(self) -> tuple[Project | None, Settings, Catalog, Profile | None]:
+        """All files that have a say.
+
+        Raises:
+            ConfigError: the catalog has mistakes; with those of all others.
+        """
+        project = self._collect(lambda: load_project(self.working_directory))
+        settings = self._settings(project)
+        catalog = self._collect(lambda: self._load_catalog(project))
+        profile = self._profile(project)
+        self._check_words()
+        if catalog is None:
+            self.problems.raise_if_any()
+            raise AssertionError("a catalog that could not be loaded has problems")
+        return project, settings, catalog, profile
+
+    def _gather_facts(self, settings: Settings, directory: Path) -> MachineFacts:
+        return gather_facts(
+            home_tools=self.home.tools,
+            project_directory=directory,
+            look_for_containers=cache(lambda: self._look_for_containers(settings)),
+            read_version=lambda program: read_version(
+                self.home, program, saves=not self.request.is_trial
+            ),
+            environment=self.environment,
+        )
 
     def _check_volumes(self, plan: StackPlan, catalog: Catalog) -> None:
         """What a container is to see has to be there: Docker would make a directory that belongs to root."""
@@ -483,6 +538,7 @@ class _Planning:
             base_env=running.base_env,
             engine_reason=running.engine_reason,
             project=running.project,
+            profile=running.profile,
         )
 
 

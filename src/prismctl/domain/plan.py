@@ -174,6 +174,8 @@ class StackPlan:
     """The part of the starter's environment that every service gets (PATH, HOME, locale, proxies)."""
     project: str = ""
     """The project file that had a say in it, absolute; empty without one."""
+    profile: str = ""
+    """The file of the profile that it was made from, absolute; empty without one."""
     containers: ContainerTool | None = None
     """What runs the containers; ``None`` when there are none."""
     missing_images: tuple[str, ...] = ()
