@@ -14,35 +14,47 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PLACE = Path("/sys/fs/cgroup/freezer")
+FREEZER = Path("/sys/fs/cgroup/freezer")
+UNIFIED = [Path("/sys/fs/cgroup/unified"), Path("/sys/fs/cgroup")]
 
 
 class Group:
     """A control group, and one below it in which processes are put."""
 
-    def __init__(self) -> None:
-        self.outer = PLACE / f"prism-test-{uuid.uuid4().hex[:8]}"
+    def __init__(self, version: int) -> None:
+        place = FREEZER if version == 1 else next(each for each in UNIFIED if is_unified(each))
+        self.outer = place / f"prism-test-{uuid.uuid4().hex[:8]}"
         self.inner = self.outer / "inner"
-        self.inner.mkdir(parents=True)
+        self._switch, self._words = (
+            ("freezer.state", ("THAWED", "FROZEN"))
+            if version == 1
+            else ("cgroup.freeze", ("0", "1"))
+        )
+        self.outer.mkdir()
+        self.inner.mkdir()
 
     def put(self, pid: int) -> None:
         (self.inner / "cgroup.procs").write_text(str(pid))
 
     def hold(self, group: Path) -> None:
-        (group / "freezer.state").write_text("FROZEN")
+        (group / self._switch).write_text(self._words[1])
 
     def let_go(self) -> None:
         for group in (self.outer, self.inner):
-            (group / "freezer.state").write_text("THAWED")
+            (group / self._switch).write_text(self._words[0])
+
+
+def is_unified(place: Path) -> bool:
+    return (place / "cgroup.controllers").exists()
 
 
 @contextlib.contextmanager
-def control_group() -> Iterator[Group]:
+def control_group(version: int = 1) -> Iterator[Group]:
     """Groups of one test; what is in them when it is over is ended."""
     try:
-        made = Group()
-    except OSError as error:
-        pytest.skip(f"no freezer that this user may use: {error.strerror}")
+        made = Group(version)
+    except (OSError, StopIteration) as error:
+        pytest.skip(f"no control group of version {version} that this user may use: {error}")
     yield made
     made.let_go()
     for pid in map(int, (made.inner / "cgroup.procs").read_text().split()):

@@ -28,12 +28,21 @@ def group() -> Iterator[Group]:
         yield made
 
 
-async def test_a_frozen_process_is_let_go_on_and_ended(keeper: RunningKeeper, group: Group) -> None:
+@pytest.fixture(params=[1, 2])
+def any_group(request: pytest.FixtureRequest) -> Iterator[Group]:
+    """One for each version of control groups."""
+    with control_group(request.param) as made:
+        yield made
+
+
+async def test_a_frozen_process_is_let_go_on_and_ended(
+    keeper: RunningKeeper, any_group: Group
+) -> None:
     running = await keeper.client.spawn(keeper.spec("a", "sleep", "1000", stop=BRIEF_STOP))
     assert running.pid is not None
     assert not freezer.is_frozen(running.pid)
-    group.put(running.pid)
-    group.hold(group.inner)
+    any_group.put(running.pid)
+    any_group.hold(any_group.inner)
     assert freezer.is_frozen(running.pid)
 
     stopped = await keeper.client.stop("a")
@@ -41,11 +50,11 @@ async def test_a_frozen_process_is_let_go_on_and_ended(keeper: RunningKeeper, gr
     assert (stopped.state, stopped.pid) == (ProcessState.STOPPED, None)
 
 
-async def test_a_frozen_process_is_restarted(keeper: RunningKeeper, group: Group) -> None:
+async def test_a_frozen_process_is_restarted(keeper: RunningKeeper, any_group: Group) -> None:
     before = await keeper.client.spawn(keeper.spec("a", "sleep", "1000", stop=BRIEF_STOP))
     assert before.pid is not None
-    group.put(before.pid)
-    group.hold(group.inner)
+    any_group.put(before.pid)
+    any_group.hold(any_group.inner)
 
     after = await keeper.client.restart("a")
 

@@ -21,7 +21,7 @@ from prismctl.daemon.process_table import (
 )
 from prismctl.daemon.state_file import remove_files
 from prismctl.errors import PrismError
-from prismctl.keeper.freezer import is_frozen, thaw
+from prismctl.keeper.freezer import is_frozen, let_die
 from prismctl.runtime.container_sweep import sweep_containers
 
 if TYPE_CHECKING:
@@ -64,13 +64,16 @@ def end_leftovers(
     """
     ended: dict[int, dict[str, Any]] = {}
     asked: set[int] = set()
+    killed: set[int] = set()
     deadline = time.monotonic() + grace_seconds
     signum = signal.SIGTERM if grace_seconds > 0 else signal.SIGKILL
     # Again, because what is being ended may just have started something.
     while leftovers := find_leftovers(keeper_id, spare):
         for pid in leftovers.keys() - ended.keys():
             ended[pid] = {"pid": pid, "key": read_marks(pid)[1], "command": read_command(pid)}
-        if freed := _kill_frozen(leftovers):
+        untried = {pid: facts for pid, facts in leftovers.items() if pid not in killed}
+        if freed := _kill_frozen(untried):
+            killed |= freed.keys()
             _wait_for_one(_parents_of(freed, leftovers), time.monotonic() + FREED_SECONDS)
             continue
         for pid, facts in leftovers.items():
@@ -169,7 +172,7 @@ def _kill_frozen(leftovers: dict[int, ProcessFacts]) -> dict[int, ProcessFacts]:
     frozen = {pid: facts for pid, facts in leftovers.items() if is_frozen(pid)}
     for facts in frozen.values():
         signal_process(facts, signal.SIGKILL)
-    return {pid: facts for pid, facts in frozen.items() if thaw(pid)}
+    return {pid: facts for pid, facts in frozen.items() if let_die(pid)}
 
 
 def _parents_of(

@@ -1,7 +1,7 @@
 """Processes that their control group holds, as `podman pause` and `docker pause` do it.
 
-No signal reaches them until the group is let go; under the first version of control groups not even SIGKILL does.
-A group that cannot be looked at counts as one that holds nobody.
+Until the group is let go no signal reaches them but SIGKILL, and under the first version of control groups not
+even that. A group that cannot be looked at counts as one that holds nobody.
 """
 
 from __future__ import annotations
@@ -16,48 +16,49 @@ _V2_PLACES: Final = ("/sys/fs/cgroup", "/sys/fs/cgroup/unified")
 
 
 def is_frozen(pid: int) -> bool:
-    """Whether the process is in a control group that is held."""
-    return any(_holds(switch) for switch in _find_switches(pid))
+    """Whether the process is in a control group that is held, by itself or from above."""
+    v1, v2 = _find_groups(pid)
+    if v1 and _holds(v1):
+        return True
+    return bool(v2) and any(
+        b"frozen 1" in _read(f"{place}{v2}/cgroup.events") for place in _V2_PLACES
+    )
 
 
-def thaw(pid: int) -> bool:
-    """Let the group of a process go on; whether it was held and is not any more.
-
-    The group of whoever asks is left alone: that somebody else holds, or nobody does.
-    """
-    is_free = False
-    for switch in _find_switches(pid):
-        word = b"THAWED" if switch.endswith("freezer.state") else b"0"
-        if _holds(switch):
-            with contextlib.suppress(OSError):
-                descriptor = os.open(switch, os.O_WRONLY | os.O_CLOEXEC)
-                try:
-                    os.write(descriptor, word)
-                finally:
-                    os.close(descriptor)
-            # One that is held from above goes on being held.
-            is_free = is_free or not _holds(switch)
-    return is_free
+def let_die(pid: int) -> bool:
+    """See to it that SIGKILL, sent before, reaches a process that is held; whether it does."""
+    v1, _ = _find_groups(pid)
+    if not v1 or not _holds(v1):
+        return True
+    with contextlib.suppress(OSError):
+        descriptor = os.open(f"{_V1_PLACE}{v1}/freezer.state", os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            os.write(descriptor, b"THAWED")
+        finally:
+            os.close(descriptor)
+    # One that is held from above goes on being held.
+    return not _holds(v1)
 
 
-def _find_switches(pid: int) -> list[str]:
-    """The files by which the groups of a process are held and let go, those it shares with this one left out."""
+def _find_groups(pid: int) -> tuple[str, str]:
+    """The group that can hold a process, for each version of control groups; empty: the same as this process's."""
     own = _read("/proc/self/cgroup").splitlines()
-    found = []
+    v1 = v2 = ""
     for line in _read(f"/proc/{pid}/cgroup").splitlines():
         if line in own:
             continue
         _, controllers, group = os.fsdecode(line).split(":", 2)
-        if "freezer" in controllers.split(","):
-            found.append(f"{_V1_PLACE}{group}/freezer.state")
-        elif not controllers:
-            found += [f"{place}{group}/cgroup.freeze" for place in _V2_PLACES]
-    return found
+        if not controllers:
+            v2 = group
+        elif "freezer" in controllers.split(","):
+            v1 = group
+    return v1, v2
 
 
-def _holds(switch: str) -> bool:
+def _holds(v1_group: str) -> bool:
     # FREEZING is what a group stays at in which something cannot be held at this moment.
-    return _read(switch).strip() in {b"1", b"FROZEN", b"FREEZING"}
+    state = _read(f"{_V1_PLACE}{v1_group}/freezer.state").strip()
+    return state in {b"FROZEN", b"FREEZING"}
 
 
 def _read(path: str) -> bytes:

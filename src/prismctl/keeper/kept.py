@@ -76,6 +76,8 @@ class KeptProcess:
         self._failure: SpawnFailure | None = None
         self._timer: Timer | None = None
         self._last_group = 0
+        self._freed: set[int] = set()
+        """Who was paused and killed in this run: they have had their turn."""
         self._when_executed: list[Callable[[KeptProcess], None]] = []
         self._when_ended: list[Callable[[KeptProcess], None]] = []
         self.stuck = ""
@@ -213,6 +215,7 @@ class KeptProcess:
         facts = tree.read_facts(spawned.pid)
         ticks = facts.start_ticks if facts is not None else None
         self._last_group = spawned.pid
+        self._freed.clear()
         self._outcome = spawned.outcome
         self._around.loop.watch(spawned.outcome, self._outcome_known)
         for descriptor, stream in ((spawned.output, b"stdout"), (spawned.errors, b"stderr")):
@@ -293,10 +296,15 @@ class KeptProcess:
         The rest has its turn the next time: Podman never removes a container that it knows as paused and that
         ended while nobody was there to write that down.
         """
-        frozen = [member for member in members if freezer.is_frozen(member.pid)]
+        frozen = [
+            member
+            for member in members
+            if member.pid not in self._freed and freezer.is_frozen(member.pid)
+        ]
         for member in frozen:
             tree.signal_process(member.pid, member.start_ticks, signal.SIGKILL)
-        freed = [member for member in frozen if freezer.thaw(member.pid)]
+        freed = {member.pid for member in frozen if freezer.let_die(member.pid)}
+        self._freed |= freed
         return bool(freed)
 
     def _signal_group(self, signum: int) -> bool:

@@ -193,7 +193,7 @@ class Supervisor:
         if strays and now < self._sweep_until:
             for facts in tree.find_descendants(tree.read_all(), strays):
                 tree.signal_process(facts.pid, facts.start_ticks, signal.SIGKILL)
-                freezer.thaw(facts.pid)
+                freezer.let_die(facts.pid)
             # Their end arrives as a signal; the timer is for what does not end.
             self.loop.call_at(now + SWEEP_SECONDS / 10, self._check_empty)
             return
