@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -12,9 +12,6 @@ from prismctl.domain.service import DEFAULT_STACK, Resources, Runtime, ServiceNa
 from prismctl.files.paths import StackPaths
 from prismctl.runtime.command import render_command
 from prismctl.runtime.run_container import VARIABLE_PREFIX, hand_over, split_environment
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 TOOL = ContainerTool(
     kind=PODMAN, program="/usr/bin/podman", environment={"CONTAINERS_CONF": "/h/containers.conf"}
@@ -129,3 +126,12 @@ def test_what_a_line_cannot_hold_goes_by_the_environment_of_the_client(tmp_path:
     assert file.stat().st_mode & 0o777 == 0o600
     assert arguments == ["--env-file", str(file), "--env", "LINES", "--env", "LONG"]
     assert environment == {"PATH": "/bin", "LINES": "one\ntwo", "LONG": "x" * 100_000}
+
+
+def test_the_data_of_a_postgres_is_looked_at_before_there_is_a_container(paths: StackPaths) -> None:
+    service = replace(REDIS, name=ServiceName("db"), driver="postgres", volumes=("pg:/data",))
+    argv = render_command(service, 0, make_plan(service), paths).argv
+    data = str(paths.data_of("db", 0))
+    assert Path(argv[3]).name == "postgres_image_check_here.py"
+    assert argv[4:10] == (data, PODMAN, TOOL.program, "redis:7-alpine", "1", f"{data}/pg:/data")
+    assert Path(argv[13]).name == "run_container.py"

@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from prismctl.domain.containers import PODMAN
+from prismctl.domain.servers.postgres import POSTGRES
 from prismctl.errors import MissingToolError
 from prismctl.runtime import run_container
+from prismctl.runtime.servers import postgres_image_check_here
+from prismctl.runtime.servers.launch import render_script
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,12 +68,17 @@ def render_container(
     if service.user:
         options += ["--user", service.user]
     data = paths.data_of(service.name, replica)
-    for volume in service.volumes:
-        options += ["--volume", place_volume(volume, data)]
+    volumes = [place_volume(volume, data) for volume in service.volumes]
+    for volume in volumes:
+        options += ["--volume", volume]
     program = (sys.executable, "-I", "-S", str(Path(run_container.__file__)))
     name = container_name(service, replica, paths)
     head = (*program, tool.kind, tool.program, name, str(paths.containers), str(data))
-    return (*head, str(len(options)), *options, service.program, *service.args)
+    command = (*head, str(len(options)), *options, service.program, *service.args)
+    if service.driver != POSTGRES.driver:
+        return command
+    check = (*render_script(postgres_image_check_here.__file__), str(data), tool.kind, tool.program)
+    return (*check, service.program, str(len(volumes)), *volumes, *command)
 
 
 def render_container_environment(

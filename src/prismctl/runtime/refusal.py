@@ -6,7 +6,7 @@ try again, and the sentence is the reason that is told.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from prismctl.domain.servers.postgres import POSTGRES
 from prismctl.domain.service import Runtime
@@ -19,10 +19,12 @@ if TYPE_CHECKING:
 
 __all__ = ["EXIT_REFUSED", "find_refusal", "has_guard", "read_refusal"]
 
+_GUARDED: Final = frozenset({Runtime.NATIVE, Runtime.CONTAINER})
+
 
 def has_guard(service: ServicePlan) -> bool:
     """Whether a guard of ours comes before the service's own program."""
-    return service.driver == POSTGRES.driver and service.runtime is Runtime.NATIVE
+    return service.driver == POSTGRES.driver and service.runtime in _GUARDED
 
 
 def read_refusal(data: Path) -> str:
