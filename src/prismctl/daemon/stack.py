@@ -77,9 +77,9 @@ class Stack:
         self.is_ending = False
         """Everything is being taken down: the keeper's end is no loss."""
         self._is_stopping = False
-        self.withheld: frozenset[ServiceName] = frozenset()
         self._has_leftovers = False
         """Something of an earlier run could not be ended; nothing of this stack may run beside it."""
+        self.withheld: frozenset[ServiceName] = frozenset()
         """Services of the plan that nobody may run now, because their data is being changed."""
         self.stop_notes: list[str] = []
         """What somebody should know about how everything was taken down."""
@@ -181,9 +181,6 @@ class Stack:
 
     # What operations do.
 
-    async def hand_over(self, plan: StackPlan) -> None:
-        """Give a plan to its engine.
-
     async def clear_leftovers(self) -> None:
         """End what could not be ended when this daemon began, where there was something.
 
@@ -200,6 +197,9 @@ class Stack:
         else:
             self._begin_afresh(ended, had_plan=self.paths.plan.exists())
             await settle_data(self)
+
+    async def hand_over(self, plan: StackPlan) -> None:
+        """Give a plan to its engine.
 
         Raises:
             PrismError: the engine refused it, or cannot be had.
@@ -378,9 +378,6 @@ class Stack:
         )
         return ended + await asyncio.to_thread(sweep_containers, self.paths)
 
-    def _tell_swept(
-        self, words: str, ended: list[dict[str, Any]], *, is_always_told: bool = False
-    ) -> None:
     async def _try_ending_leftovers(self, keeper_pid: int) -> list[dict[str, Any]]:
         """The same where somebody who can be told is yet to come: what does not end is in the way of the next start."""
         try:
@@ -390,6 +387,9 @@ class Stack:
             self.monitor.add_note(error.message)
             return []
 
+    def _tell_swept(
+        self, words: str, ended: list[dict[str, Any]], *, is_always_told: bool = False
+    ) -> None:
         if ended or is_always_told:
             self.events.append(
                 EventKind.SWEPT,
@@ -410,10 +410,10 @@ class Stack:
     async def _fill_seat(self, name: EngineName) -> Engine:
         if self._link is None:
             raise UnavailableError("there is no keeper")
+        await self.clear_leftovers()
         return await self._seat.fill(name, self._link.client)
 
     async def _has_lost_keeper(self) -> bool:
-        await self.clear_leftovers()
         try:
             if self._link is not None:
                 await self._link.client.list()

@@ -64,9 +64,9 @@ async def _change(
     stack: Stack, plan: StackPlan, document: dict[str, Any], *, began_at: float, log_file: str
 ) -> dict[str, list[str]]:
     """Everything up to the plan being in its engine's hands; whose data was put aside, and whose was kept."""
+    await stack.clear_leftovers()
     before = stack.monitor.plan
     if before is not None and before.engine is not plan.engine:
-    await stack.clear_leftovers()
         await stack.leave_engine()
         before = None
     data: dict[str, list[str]] = {"fresh": [], "kept": []}
