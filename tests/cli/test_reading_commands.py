@@ -221,6 +221,24 @@ def test_waiting_in_vain_names_the_culprit_and_its_last_words(
     assert "what waits      worker" in answer.err
 
 
+def test_waiting_in_vain_for_several_names_all_of_them(
+    prismctl: Any, daemon: Any, make_status: Any, make_service: Any
+) -> None:
+    daemon.status = make_status(
+        make_service("nats", "unhealthy", reason="does not answer"),
+        make_service("redis", "stopping", last_error="exited with code 1"),
+        make_service("postgres", "starting", reason="connection refused"),
+        make_service("worker", "waiting", depends_on=["postgres"]),
+    )
+    answer = prismctl("dev", "wait", "--timeout", "0.05")
+    assert answer.code == 6
+    assert (
+        "error: postgres, nats, redis were not ready within 0.05 s: "
+        "postgres: connection refused; nats: does not answer; redis: stopping" in answer.err
+    )
+    assert answer.err.count("what to try") == 1
+
+
 def test_waiting_for_what_failed_ends_at_once(
     prismctl: Any, daemon: Any, make_status: Any, make_service: Any
 ) -> None:

@@ -183,3 +183,9 @@ def test_what_another_try_may_mend_is_tried_again() -> None:
     card = card_of("port 25686 is in use by PID 12, python3 grab.py", "bind: address in use")
     assert "prismctl dev restart db" in card
     assert "data reset" not in card
+
+
+def test_the_card_of_a_stopping_service_does_not_tell_of_an_earlier_failure() -> None:
+    service = {"name": "redis", "state": "stopping", "reason": "", "last_error": "exited with 1"}
+    text = words(failure_card(service, said=[], waiting=[], width=80))
+    assert "exited with 1" not in text

@@ -12,6 +12,7 @@ from prismctl.present.data import start_lines
 from prismctl.present.excerpt import READ_LINES
 from prismctl.present.failure import failure_card
 from prismctl.present.progress import waiting_for
+from prismctl.present.reason import explain_all
 from prismctl.present.text import line
 from prismctl.present.units import count_of, render_duration
 
@@ -135,7 +136,7 @@ def deadline_error(
     wanted: Sequence[str] = (),
     is_stopped: bool = False,
 ) -> PrismError:
-    """Time is up: a failure when something failed, else the culprit by name with its last probe error.
+    """Time is up: a failure when something failed, else the culprits by name, each with its last probe error.
 
     Args:
         call: says how lines are shown.
@@ -162,8 +163,8 @@ def deadline_error(
             if is_stopped
             else f"`prismctl dev status{option}` shows all",
         )
-    culprit = find_culprit(services)
-    if culprit is None:
+    culprits = find_culprits(services)
+    if not culprits:
         agents = [
             name for name, state in (status.get("components") or {}).items() if state != "ready"
         ]
@@ -172,18 +173,19 @@ def deadline_error(
             f"{what} was not ready within {seconds:g} s{was}",
             hint=f"`prismctl dev events{option}` shows what happened",
         )
-    show_cards(call, shown, [culprit["name"]])
-    reason = culprit.get("reason") or culprit.get("last_error") or culprit["state"]
+    names = [culprit["name"] for culprit in culprits]
+    show_cards(call, shown, names[:1])
+    verb = "were" if len(names) > 1 else "was"
     return DeadlineError(
-        f"{culprit['name']} was not ready within {seconds:g} s: {reason}{was}",
+        f"{', '.join(names)} {verb} not ready within {seconds:g} s: {explain_all(culprits)}{was}",
         hint="`--wait-timeout SECONDS` waits longer, `--on-failure keep` leaves what runs"
         if is_stopped
         else f"`prismctl dev wait{option}` waits on, `prismctl dev stop{option}` stops it",
     )
 
 
-def find_culprit(services: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
-    """The service that is not up though all it needs is, with most waiting for it."""
+def find_culprits(services: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The services that are not up though all they need is; those for which most wait come first."""
     pending = {service["name"]: service for service in services if service["state"] not in _GOOD}
     dependencies = {service["name"]: service.get("depends_on") or [] for service in services}
     free = [
@@ -191,9 +193,9 @@ def find_culprit(services: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
         for name, service in pending.items()
         if not any(needed in pending for needed in dependencies[name])
     ]
-    if not free:
-        return next(iter(pending.values()), None)
-    return max(free, key=lambda service: len(waiting_for(dependencies, service["name"])))
+    # Where all wait for each other, none of them is to blame more than another.
+    free = free or list(pending.values())[:1]
+    return sorted(free, key=lambda service: -len(waiting_for(dependencies, service["name"])))
 
 
 def show_cards(call: Invocation, status: dict[str, Any], names: Sequence[str]) -> None:

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from prismctl.present.excerpt import choose_excerpt
+from prismctl.present.reason import explain
 from prismctl.present.text import (
     Line,
     Span,
@@ -69,7 +70,7 @@ def failure_card(
     """
     name = clean(str(service["name"]))
     state = str(service["state"])
-    why = clean(str(service.get("reason") or service.get("last_error") or ""))
+    why = explain(service)
     verdict = "failed" if state == "failed" else f"is {state}"
     lines = [*_headline(f"{symbol_of(state)} {name} {verdict}", tone_of(state), why, width), ()]
     room = max(1, width - len(_INDENT) - _LABEL_WIDTH)
