@@ -250,6 +250,32 @@ def test_a_mistake_in_a_reference_is_told_with_its_place_in_the_catalog(desk: De
     assert (problem.line, problem.column, problem.suggestion) == (5, 18, "HOME")
 
 
+def test_two_services_with_the_same_port_are_told_with_what_to_do(desk: Desk) -> None:
+    for name in ("x", "redis-server"):
+        desk.program(name)
+    text = """
+core: false
+services:
+  - {name: a, command: x, port: 18081}
+  - name: b
+    command: x
+    port: 18081
+    default: true
+    depends_on: a
+"""
+    file = desk.write("own.yaml", text)
+    for auto_ports in (False, True):
+        with pytest.raises(ConfigError) as caught:
+            desk.plan(services_file=file, auto_ports=auto_ports)
+        (problem,) = caught.value.problems
+        assert problem.message == "port 18081 is asked for by both a and b"
+        assert (problem.line, problem.column) == (7, 11)
+        assert "another number, or `auto`" in caught.value.hint
+    # The way out leads out.
+    desk.write("own.yaml", text.replace("port: 18081\n    default", "port: auto\n    default"))
+    assert len(desk.plan(services_file=file).services) == 2
+
+
 def test_a_preset_names_services_that_a_catalog_leaves_out(desk: Desk) -> None:
     file = desk.write("own.yaml", "services: [{name: web, command: x}]")
     with pytest.raises(ConfigError) as caught:

@@ -9,7 +9,7 @@ from prismctl.domain.definition import define_service
 from prismctl.domain.dependencies import find_cycle, render_cycle
 from prismctl.domain.document import Document, Report
 from prismctl.domain.needs import Condition
-from prismctl.domain.offering import Catalog
+from prismctl.domain.offering import Catalog, Version
 from prismctl.domain.packaged import BUILTIN, CORE
 from prismctl.domain.problems import nearest_name, shorten
 from prismctl.domain.references import find_misreferences
@@ -279,6 +279,12 @@ CATALOG: Final = Fields(
 )
 
 
+def is_validate_hint(hint: str) -> bool:
+    """Whether a hint says nothing but to validate the catalog."""
+    before, after = VALIDATE_HINT.split("{file}")
+    return hint.startswith(before) and hint.endswith(after)
+
+
 def catalog_schema() -> dict[str, Any]:
     """The JSON Schema of the catalog, for editors."""
     return {
@@ -317,9 +323,17 @@ def read_catalog(
     reader = _CatalogReader(report, base, keys)
     definitions = reader.read(document.tree)
     entries = {name: (document, index) for name, index in reader.entries.items()}
+    below = base.versions if base is not None else {}
+    versions = {
+        name: (*below.get(name, ()), Version(document, index, definitions[name]))
+        for name, index in reader.entries.items()
+    }
     if base is not None:
         catalog = dataclasses.replace(
-            base, services=definitions, entries={**base.entries, **entries}
+            base,
+            services=definitions,
+            entries={**base.entries, **entries},
+            versions={**below, **versions},
         )
     else:
         catalog = Catalog(
@@ -327,6 +341,7 @@ def read_catalog(
             file=document.file,
             directory=document.directory,
             entries=entries,
+            versions=versions,
         )
     _check_references(catalog, reader)
     report.problems.found.sort(key=lambda problem: (problem.line, problem.column))

@@ -39,6 +39,7 @@ from prismctl.domain.plan import (
     ServiceTemplate,
     StackPlan,
 )
+from prismctl.domain.port_clashes import add_clash
 from prismctl.domain.problems import Problems
 from prismctl.domain.references import may_hold_password, refers_to_others, rewrite_texts
 from prismctl.domain.servers.registry import find_server
@@ -134,10 +135,7 @@ def resolve_plan(
         who_has=who_has,
     )
     for clash in assignment.clashes:
-        place = catalog.place(clash.second, "ports")
-        problems.add(
-            f"port {clash.number} is asked for by both {clash.first} and {clash.second}", place
-        )
+        add_clash(clash, catalog, problems)
     refusals: list[Refusal] = []
     planner = _Planner(selection, catalog, facts, options, assignment, problems, refusals)
     services = [planner.plan(definition) for definition in order]

@@ -113,18 +113,44 @@ def show(call: Invocation, service: str, file: str | None) -> None:
 @click.argument("file", metavar="[FILE]", type=click.Path(dir_okay=False), required=False)
 def validate(call: Invocation, file: str | None) -> None:
     """Read the catalog and say that it is fine, if it is."""
-    found = read_catalog_for_reading(call, file)
+    from prismctl.domain.port_clashes import check_default_ports
+    from prismctl.errors import ConfigError
+    from prismctl.files.text import name_for_people
+
+    try:
+        found = read_catalog_for_reading(call, file)
+        check_default_ports(found)
+    except ConfigError as error:
+        from prismctl.domain.catalog import is_validate_hint
+
+        # Whoever runs this very command need not be told to.
+        hints = error.hint.splitlines()
+        error.hint = "\n".join(each for each in hints if not is_validate_hint(each))
+        raise
+    is_there = bool(file or found.sources) or call.home.catalog.exists()
     if call.is_json:
-        call.write_json({"valid": True, "file": found.file, "services": len(found.services)})
+        call.write_json(
+            {
+                "valid": True,
+                "file": found.file,
+                "exists": is_there,
+                "services": len(found.services),
+            }
+        )
         return
-    call.write_lines(
-        [
-            line(
-                Span(found.file, Tone.STRONG),
-                f" is valid: {count_of(len(found.services), 'service')}",
-            )
-        ]
-    )
+    count = count_of(len(found.services), "service")
+    if is_there:
+        call.write_lines([line(Span(found.file, Tone.STRONG), f" is valid: {count}")])
+    else:
+        call.write_lines(
+            [
+                line(
+                    "there is no ",
+                    Span(name_for_people(call.home.catalog), Tone.STRONG),
+                    f" yet; what ships is valid: {count}",
+                )
+            ]
+        )
 
 
 @click.command(

@@ -1,0 +1,52 @@
+"""What `prismctl dev catalog` says to somebody who writes one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from prismctl.files.paths import Home
+
+
+def validate(prismctl: Any, text: str) -> Any:
+    Path("own.yaml").write_text(text)
+    return prismctl("dev", "catalog", "validate", "own.yaml", "-o", "json")
+
+
+def test_validate_finds_a_port_that_two_default_services_have(prismctl: Any) -> None:
+    text = """
+core: false
+services:
+  - {name: a, command: x, port: 18081}
+  - {name: b, command: x, ports: [18082, 18081], default: true, depends_on: a}
+"""
+    answer = validate(prismctl, text)
+    assert answer.code == 2
+    (problem,) = answer.document["error"]["problems"]
+    assert problem["message"] == "port 18081 is asked for by both a and b"
+    assert (problem["line"], problem["column"]) == (5, 34)
+    assert "`auto` for a free one" in answer.document["error"]["hint"]
+    # Of what nothing brings together, one or the other can be started.
+    assert validate(prismctl, text.replace(", default: true, depends_on: a", "")).code == 0
+
+
+def test_validate_does_not_advise_to_validate(prismctl: Any) -> None:
+    answer = validate(prismctl, "services: [{name: a, contianer: x, command: x}]")
+    assert answer.code == 2
+    assert answer.document["error"]["hint"] == ""
+    elsewhere = prismctl("dev", "catalog", "list", "--services", "own.yaml", "-o", "json")
+    assert "catalog validate own.yaml" in elsewhere.document["error"]["hint"]
+
+
+def test_a_catalog_that_is_not_there_is_not_called_valid(prismctl: Any, home: Home) -> None:
+    answer = prismctl("dev", "catalog", "validate", "-o", "text")
+    assert answer.code == 0
+    assert answer.out.startswith("there is no ")
+    assert answer.out.endswith("services.yaml yet; what ships is valid: 10 services\n")
+    assert prismctl("dev", "catalog", "validate", "-o", "json").document["exists"] is False
+    home.directory.mkdir()
+    (home.directory / "services.local.yaml").write_text("services: [{name: web, command: x}]\n")
+    assert "services.local.yaml is valid: 11 services" in (
+        prismctl("dev", "catalog", "validate", "-o", "text").out
+    )
