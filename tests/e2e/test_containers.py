@@ -208,6 +208,23 @@ def test_a_container_goes_with_its_killed_keeper_and_comes_back_with_the_next(
     assert len(containers()) == 1
 
 
+@pytest.mark.usefixtures("containers")
+def test_a_container_that_is_emptied_and_restarted_never_meets_the_one_before_it(
+    shell: Shell, engine: str, redis_image: str
+) -> None:
+    box = redis(redis_image, volumes=["data:/data"])
+    start(shell, engine, box)
+
+    for _ in range(3):
+        shell.run("dev", "data", "reset", "redis-box", "--yes")
+        shell.run("dev", "restart", "redis-box")
+
+    told = {event["kind"] for event in shell.events() if event["service"] == "redis-box"}
+    assert not told & {"service.exited", "service.unhealthy", "service.failed"}
+    assert service(shell, "redis-box")["restarts"] == 0
+    assert ask_redis(shell.address("redis-box"), b"PING") == b"+PONG\r\n"
+
+
 def test_a_start_after_everything_was_killed_takes_the_old_container_away(
     shell: Shell,
     engine: str,

@@ -17,6 +17,7 @@ Directories below DATA that are to be volumes are made, and the image's user is 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import shutil
@@ -54,6 +55,13 @@ class Records:
         """Where Podman runs: some put a file named `oom` there, and do not find it again."""
         self.ending = directory / f"{name}.end"
         """Why it ended, in words, where an exit code does not say it."""
+        self._turn = directory / f"{name}.turn"
+
+    def take_turn(self) -> None:
+        """Return once whoever keeps an earlier run has taken it away, or is dead; others wait until this one has."""
+        descriptor = os.open(self._turn, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        # Held until this process ends: nothing closes it before.
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
 
     def clear(self) -> None:
         """Forget what was written of an earlier run; how that ended stays until this one is there."""
@@ -268,6 +276,7 @@ def main(words: list[str]) -> int:
         signal.signal(each, pass_on)
     try:
         Path(directory).mkdir(mode=0o700, parents=True, exist_ok=True)
+        records.take_turn()
         records.clear()
         records.work.mkdir(mode=0o700)
         extra, environment = hand_over(given, own, records.variables)

@@ -108,6 +108,21 @@ def test_an_allocation_is_read_with_its_tasks_past() -> None:
     assert task.finished_at is None
 
 
+def test_the_end_of_a_run_that_was_asked_for_is_no_exit_of_the_service() -> None:
+    asked = {"Type": "Restart Signaled", "Time": 1_780_000_000_000_000_000}
+    crashed = make_allocation(TaskStates=make_task(end(3)))
+    restarted = make_allocation(TaskStates=make_task(end(3), asked, end(0)))
+    assert decode_allocations([crashed])[0].tasks["redis"].last_end is not None
+    assert decode_allocations([restarted])[0].tasks["redis"].last_end is None
+
+
+def test_restarts_that_were_asked_for_are_not_counted_as_crashes() -> None:
+    task = make_task(end(3), Restarts=5, State="dead", Failed=True)
+    given_up = make_allocation(ClientStatus="failed", TaskStates=task)
+    _, message = fold(given_up, asked_restarts={given_up["ID"]: 2})
+    assert message == "gave up after 3 restarts: exited with code 3"
+
+
 def test_unknown_fields_and_missing_ones_are_fine() -> None:
     assert decode_allocations([make_allocation(New=1, TaskStates=None)])[0].tasks == {}
     assert decode_event_batch({}).index == 0

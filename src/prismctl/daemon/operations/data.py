@@ -168,8 +168,9 @@ async def _stop(stack: Stack, plan: StackPlan, names: list[ServiceName]) -> None
 
 def _note_processes(stack: Stack, names: Collection[str], seen: dict[int, float]) -> bool:
     """Take note of the services' processes; whether the engine still tells of any."""
-    pids = {**stack.monitor.main_pids(), **stack.monitor.container_pids()}
-    told = [pid for key, pid in pids.items() if key.service in names]
+    # Both of a container: what keeps it takes it away after all inside has ended.
+    both = (stack.monitor.main_pids(), stack.monitor.container_pids())
+    told = [pid for pids in both for key, pid in pids.items() if key.service in names]
     for pid in told:
         facts = read_process(pid)
         if facts is not None:

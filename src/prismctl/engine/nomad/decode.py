@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 _NANOSECONDS: Final = 1_000_000_000
+_RESTART_ASKED: Final = "Restart Signaled"
+"""The event right before the end of a run that was asked to make way for another."""
 
 
 class GroupId(NamedTuple):
@@ -55,8 +57,11 @@ class TaskState:
 
     @property
     def last_end(self) -> TaskEvent | None:
-        """How the latest run that ended did."""
-        return next((event for event in reversed(self.events) if event.type == "Terminated"), None)
+        """How the latest run that ended did; ``None`` where it was asked to make way for another."""
+        ends = [place for place, event in enumerate(self.events) if event.type == "Terminated"]
+        if not ends or (ends[-1] and self.events[ends[-1] - 1].type == _RESTART_ASKED):
+            return None
+        return self.events[ends[-1]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

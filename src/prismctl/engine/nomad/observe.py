@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
 
 from prismctl.domain.observation import (
     InstanceKey,
@@ -14,7 +15,7 @@ from prismctl.domain.observation import (
 from prismctl.runtime.refusal import EXIT_REFUSED
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from prismctl.domain.needs import Need
     from prismctl.domain.plan import Port, ServicePlan
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 _TROUBLE = ("Driver Failure", "Setup Failure", "Failed Validation", "Artifact Download Failed")
 """Events that say why a task never became a process."""
+_NONE_ASKED: Final[Mapping[str, int]] = {}
 
 
 def fold_instance(
@@ -37,12 +39,15 @@ def fold_instance(
     refusal: str = "",
     hopeless: Collection[tuple[ServiceName, Need]] = (),
     is_refused: bool = False,
+    asked_restarts: Mapping[str, int] = _NONE_ASKED,
 ) -> InstanceObservation:
     """One instance as it is now.
 
     ``allocations`` are those of its group; ``refusal`` says why the scheduler found no place; ``hopeless`` is
-    what is needed of services and can never be; ``is_refused``: its guard wrote down why it is not started.
+    what is needed of services and can never be; ``is_refused``: its guard wrote down why it is not started;
+    ``asked_restarts`` counts by allocation what was no crash.
     """
+    allocations = [_without_asked(item, asked_restarts.get(item.id, 0)) for item in allocations]
     allocation = choose_allocation(allocations)
     task = allocation.tasks.get(service.name) if allocation else None
     if run is not None and is_run_alive:
@@ -58,6 +63,17 @@ def fold_instance(
     if phase is Phase.WAITING and hopeless_needs:
         phase, message = Phase.FAILED, describe_hopeless(*hopeless_needs)
     return _observation(key, phase, allocation, task, message=message, ports=ports)
+
+
+def _without_asked(allocation: Allocation, asked: int) -> Allocation:
+    """The allocation as if nobody had asked for a restart of its tasks."""
+    if not asked:
+        return allocation
+    tasks = {
+        name: replace(task, restarts=max(0, task.restarts - asked))
+        for name, task in allocation.tasks.items()
+    }
+    return replace(allocation, tasks=tasks)
 
 
 def choose_allocation(allocations: Sequence[Allocation]) -> Allocation | None:

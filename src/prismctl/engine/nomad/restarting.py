@@ -52,9 +52,27 @@ async def _restart_instance(
     watch: InstanceWatch,
 ) -> bool:
     """Restart one instance; whether a new process of it appeared."""
+    before = watch.runs.run(key)
+
+    def is_new() -> bool:
+        run = watch.runs.run(key)
+        return run is not None and (before is None or run.process != before.process)
+
+    with watch.restarting(key):
+        await _ask_for_new_run(key, applied, nomad, jobs, watch)
+        watch.request_listing()
+        return await watch.wait_for(is_new, RESTART_SECONDS)
+
+
+async def _ask_for_new_run(
+    key: InstanceKey,
+    applied: AppliedPlan,
+    nomad: NomadClient,
+    jobs: JobSubmission,
+    watch: InstanceWatch,
+) -> None:
     service = applied.service(key)
     group = group_of(applied.plan, service, key.replica)
-    before = watch.runs.run(key)
     newest = watch.placements.newest(group)
     # Who asks for another try gets one, even while Nomad is still at its own.
     watch.forget_refusal(key)
@@ -64,15 +82,9 @@ async def _restart_instance(
             lambda: nomad.restart_task(newest.id, service.name),
             pause_seconds=REFUSED_PAUSE_SECONDS,
         )
+        watch.count_asked_restart(newest.id)
     elif newest is not None and newest.status == "failed":
         await nomad.place_again(group.job)
     elif service.one_shot:
         await nomad.purge_job(group.job)
         await jobs.submit(applied)
-    watch.request_listing()
-
-    def is_new() -> bool:
-        run = watch.runs.run(key)
-        return run is not None and (before is None or run.process != before.process)
-
-    return await watch.wait_for(is_new, RESTART_SECONDS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -18,11 +19,12 @@ from prismctl.errors import RejectedError, UnavailableError
 from prismctl.runtime.refusal import find_refusal, has_guard
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from prismctl.domain.plan import ServicePlan
     from prismctl.engine.interface import Reporter
     from prismctl.engine.nomad.agents import Agents
+    from prismctl.engine.nomad.processes import ProcessId
     from prismctl.engine.nomad.readiness import ReadinessRelay
     from prismctl.engine.nomad.roster import Roster
 
@@ -54,6 +56,10 @@ class InstanceWatch:
         self._observed = asyncio.Condition()
         self._is_listing_due = False
         self._is_ending = False
+        self._restarting: dict[InstanceKey, ProcessId] = {}
+        """Runs that end because somebody asked for others."""
+        self._asked_restarts: Counter[str] = Counter()
+        """By allocation: Nomad counts them like those after a crash."""
         self.placements = Placements()
         """What Nomad says."""
         self.runs = RunWatch(self._paths.environments, self._changed.set)
@@ -121,6 +127,21 @@ class InstanceWatch:
         """Take note that everything is to end: Nomad may not have heard yet that it is no crash when it does."""
         self._is_ending = True
 
+    @contextlib.contextmanager
+    def restarting(self, key: InstanceKey) -> Iterator[None]:
+        """Take the end of an instance's present run for what it is meanwhile: asked for, and no crash."""
+        run = self.runs.run(key)
+        if run is not None and self.runs.is_alive(key):
+            self._restarting[key] = run.process
+        try:
+            yield
+        finally:
+            self._restarting.pop(key, None)
+
+    def count_asked_restart(self, allocation: str) -> None:
+        """Take note that Nomad restarts a task because it was told to."""
+        self._asked_restarts[allocation] += 1
+
     def report_all_stopped(self) -> None:
         """Say that nothing is left, and forget it."""
         for key in self._roster.instances():
@@ -162,19 +183,25 @@ class InstanceWatch:
         if applied is None:
             return
         for group, key in applied.groups.items():
-            self._report(
-                fold_instance(
-                    key,
-                    applied.service(key),
-                    allocations=self.placements.of(group),
-                    run=self.runs.run(key),
-                    is_run_alive=self.runs.is_alive(key),
-                    ports=applied.own_ports(key),
-                    refusal=self.placements.refusal(group),
-                    hopeless=self._relay.hopeless,
-                    is_refused=self._is_refused(key, applied.service(key)),
-                )
+            seen = fold_instance(
+                key,
+                applied.service(key),
+                allocations=self.placements.of(group),
+                run=self.runs.run(key),
+                is_run_alive=self.runs.is_alive(key),
+                ports=applied.own_ports(key),
+                refusal=self.placements.refusal(group),
+                hopeless=self._relay.hopeless,
+                is_refused=self._is_refused(key, applied.service(key)),
+                asked_restarts=self._asked_restarts,
             )
+            if self._is_restarting(key) and seen.phase is not Phase.FAILED:
+                seen = replace(seen, phase=Phase.STOPPING, message="")
+            self._report(seen)
+
+    def _is_restarting(self, key: InstanceKey) -> bool:
+        run, ending = self.runs.run(key), self._restarting.get(key)
+        return run is not None and run.process == ending
 
     def _is_refused(self, key: InstanceKey, service: ServicePlan) -> bool:
         return has_guard(service) and find_refusal(self._paths.data_of(*key)).exists()
