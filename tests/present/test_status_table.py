@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from prismctl.domain.snapshot import ServiceState, StackState
 from prismctl.present.status import status_lines
-from prismctl.present.text import line_width, plain
+from prismctl.present.text import UNBOUNDED, line_width, plain
 
 SCREENS = Path(__file__).parent / "screens"
 
@@ -133,3 +133,39 @@ def test_no_row_is_wider_than_the_terminal(
     assert all(
         character.isprintable() or character == " " for row in rows for character in plain(row)
     )
+
+
+def test_the_table_says_why_services_run_as_they_do_once_a_reason() -> None:
+    reason = "Podman works and has the image"
+    rows = status_lines(
+        document(
+            service("redis", runtime="container", runtime_reason=reason),
+            service("nats", runtime="container", runtime_reason=reason),
+            service("admin", runtime_reason=""),
+        ),
+        width=80,
+    )
+    told = [plain(row) for row in rows if reason in plain(row)]
+    assert told == [f"    redis, nats: container; {reason}"]
+
+
+def test_hints_of_another_stack_name_it() -> None:
+    failed = document(service("job", "failed"), stack="v")
+    words = "\n".join(plain(row) for row in status_lines(failed, width=80))
+    assert "prismctl dev logs job --stack v " in words
+    assert "prismctl dev restart job --stack v " in words
+    usual = "\n".join(
+        plain(row) for row in status_lines(document(service("job", "failed")), width=80)
+    )
+    assert "--stack" not in usual
+
+
+def test_nothing_is_cut_where_nobody_looks() -> None:
+    reason = "word " * 60 + "x" * 200
+    told = document(
+        service("redis", "failed", reason=reason.strip()), notes=["note " * 80], origin="o" * 90
+    )
+    words = "\n".join(plain(row) for row in status_lines(told, width=UNBOUNDED))
+    assert "…" not in words
+    assert reason.strip() in words
+    assert all(len(row) < 700 for row in words.splitlines())

@@ -6,7 +6,7 @@ import os
 import shutil
 from typing import TYPE_CHECKING, Final, TextIO
 
-from prismctl.present.text import Tone
+from prismctl.present.text import UNBOUNDED, Tone
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,8 +21,6 @@ _SGR: Final = {
     Tone.STRONG: "1",
     Tone.ACCENT: "36",
 }
-_PIPE_WIDTH: Final = 100
-"""How wide text is made for a stream that has no width."""
 _NARROWEST: Final = 20
 
 
@@ -67,12 +65,12 @@ def has_colour(stream: TextIO, *, is_forbidden: bool) -> bool:
 
 
 def width_of_stream(stream: TextIO) -> int:
-    """How many cells a line of the stream has: COLUMNS, else the terminal's, else a fixed width for pipes."""
+    """How many cells a line of the stream has: COLUMNS, else the terminal's; without a terminal there is no end."""
     columns = os.environ.get("COLUMNS", "")
     if columns.isdecimal() and int(columns):
         return max(_NARROWEST, int(columns))
     if not is_terminal(stream):
-        return _PIPE_WIDTH
+        return UNBOUNDED
     return max(_NARROWEST, shutil.get_terminal_size((80, 24)).columns)
 
 

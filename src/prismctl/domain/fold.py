@@ -173,6 +173,7 @@ def _fold_service(service: ServicePlan, moment: _Moment) -> ServiceSnapshot:
         name=service.name,
         type=service.type.value,
         runtime=service.runtime.value,
+        runtime_reason=service.runtime_reason,
         state=state,
         reason=reason,
         replicas_wanted=service.replicas,

@@ -75,6 +75,8 @@ class ServiceSnapshot:
     state: ServiceState
     reason: str = ""
     """Why it is not healthy, in one line with the last probe error; empty when it is."""
+    runtime_reason: str = ""
+    """Why it runs in this way; empty when there was nothing to decide."""
     replicas_wanted: int = 1
     instances: tuple[InstanceSnapshot, ...] = ()
     ports: tuple[Port, ...] = ()
@@ -184,6 +186,7 @@ def _render_service(service: ServiceSnapshot, now: float) -> dict[str, Any]:
         "name": service.name,
         "type": service.type,
         "runtime": service.runtime,
+        "runtime_reason": service.runtime_reason,
         "source": service.source,
         "state": service.state.value,
         "reason": service.reason,

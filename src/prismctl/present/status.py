@@ -54,7 +54,9 @@ def status_lines(status: dict[str, Any], *, width: int) -> list[Line]:
             ]
         return [clip_line(words, width) for words in [*lines, *_notes(status)]]
     lines += [(), *_table(services, width)]
-    for words in (*_component_lines(status), *_notes(status), *_advice(services)):
+    advice = _advice(services, str(status.get("stack") or "default"))
+    lines += _runtime_lines(services, width)
+    for words in (*_component_lines(status), *_notes(status), *advice):
         lines.append(clip_line(words, width))
     return lines
 
@@ -225,13 +227,30 @@ def _notes(status: dict[str, Any]) -> list[Line]:
     return [(), *notes] if notes else []
 
 
-def _advice(services: list[dict[str, Any]]) -> list[Line]:
+def _runtime_lines(services: list[dict[str, Any]], width: int) -> list[Line]:
+    """Why services run as they do, a line a reason: ``redis, nats: container; Podman works and has the image``."""
+    names: dict[tuple[str, str], list[str]] = {}
+    for service in services:
+        reason = clean(str(service.get("runtime_reason") or ""))
+        if reason:
+            key = (clean(str(service.get("runtime") or "")), reason)
+            names.setdefault(key, []).append(clean(str(service["name"])))
+    lines = [
+        line(" " * (_INDENT + 2), Span(words, Tone.MUTED))
+        for (runtime, reason), served in names.items()
+        for words in fold(f"{', '.join(served)}: {runtime}; {reason}", width - _INDENT - 2)
+    ]
+    return [(), *lines] if lines else []
+
+
+def _advice(services: list[dict[str, Any]], stack: str) -> list[Line]:
     """What to type about services that will not get well by themselves."""
     failed = [clean(str(service["name"])) for service in services if service["state"] == "failed"]
     if not failed:
         return []
-    rows = [(f"prismctl dev logs {name}", "what it printed") for name in failed]
-    rows.append((f"prismctl dev restart {' '.join(failed)}", "tries again"))
+    option = "" if stack == "default" else f" --stack {clean(stack)}"
+    rows = [(f"prismctl dev logs {name}{option}", "what it printed") for name in failed]
+    rows.append((f"prismctl dev restart {' '.join(failed)}{option}", "tries again"))
     command_width = max(width_of(command) for command, _ in rows)
     return [
         (),

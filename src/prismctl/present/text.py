@@ -109,6 +109,11 @@ def _cells(character: str) -> int:
     return 2 if unicodedata.east_asian_width(character) in {"W", "F"} else 1
 
 
+UNBOUNDED: Final = 1_000_000
+"""The width of what nobody looks at: a program reads whole lines, and nothing is cut or folded for it."""
+_UNBOUNDED_GAP: Final = 3
+
+
 def clip(text: str, width: int) -> str:
     """The text in at most ``width`` cells, with an ellipsis where something is missing."""
     if width_of(text) <= width:
@@ -162,6 +167,8 @@ def clip_line(spans: Sequence[Span], width: int) -> Line:
 
 def spread(left: Sequence[Span], right: Sequence[Span], width: int) -> Line:
     """Two parts at the two ends of a line; the right one is left out where there is no room for both."""
+    if width >= UNBOUNDED:
+        return (*left, Span(" " * _UNBOUNDED_GAP), *right) if right else tuple(left)
     gap = width - line_width(left) - line_width(right)
     minimum_gap = 2
     if not right or gap < minimum_gap:
