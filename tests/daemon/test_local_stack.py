@@ -90,10 +90,11 @@ def test_data_of_another_version_fails_at_once_and_the_reason_says_what_to_do(
     data.mkdir(parents=True)
     (data / "PG_VERSION").write_text("14\n")
     lab.start()
+    # Without one, it would be healthy as soon as it has lived for a moment.
+    check = HealthCheck(type=CheckType.TCP, port=take_port())
+    service = lab.service("db", str(postgres), driver="postgres", persist=True, check=check)
 
-    events, result = lab.apply(
-        lab.plan(lab.service("db", str(postgres), driver="postgres", persist=True))
-    )
+    events, result = lab.apply(lab.plan(service))
 
     assert result["failed"] == ["db"]
     assert kinds_of(events, "db").count("service.starting") == 1
@@ -102,6 +103,46 @@ def test_data_of_another_version_fails_at_once_and_the_reason_says_what_to_do(
     assert status["reason"] == status["last_error"]
     assert status["reason"].startswith(f"the data in {data} was made by PostgreSQL 14, and ")
     assert len(list(lab.client.logs(["db"], tail=9))) == 1
+
+
+def test_a_port_that_somebody_took_while_a_service_was_down_is_the_reason(lab: StackLab) -> None:
+    lab.start()
+    port, signal_file = take_port(), lab.home / "down"
+    # Ends once its port is to be taken, and cannot have it back.
+    code = f"""
+import os, socket, sys, time
+listener = socket.create_server(("127.0.0.1", {port}))
+while not os.path.exists({str(signal_file)!r}):
+    time.sleep(0.01)
+sys.exit(3)
+"""
+    service = lab.python("server", code, ports=(Port(name="main", number=port),))
+    check = HealthCheck(type=CheckType.TCP, port=port)
+    lab.apply(lab.plan(replace(service, check=check)))
+    grab = f"""
+import socket, time
+while True:
+    try:
+        listener = socket.create_server(("127.0.0.1", {port}))
+        break
+    except OSError:
+        time.sleep(0.001)
+time.sleep(1000)
+"""
+    with subprocess.Popen([sys.executable, "-S", "-c", grab]) as grabber:
+        try:
+            signal_file.touch()
+            status = lab.wait_for_service("server", lambda service: service["state"] == "failed")
+        finally:
+            grabber.kill()
+
+    assert status["reason"].startswith(f"port {port} is in use by PID {grabber.pid}, python")
+    assert status["last_error"] == status["reason"]
+    events = list(lab.client.events())
+    assert any(
+        event["kind"] == "service.failed" and event["message"] == status["reason"]
+        for event in events
+    )
 
 
 def test_dependents_of_what_cannot_start_are_skipped_and_say_of_what(lab: StackLab) -> None:

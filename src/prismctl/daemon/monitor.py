@@ -18,6 +18,8 @@ from prismctl.daemon.narration import (
 )
 from prismctl.daemon.obstacles import find_obstacle
 from prismctl.daemon.questions import find_question
+from prismctl.daemon.usage import InnerProcess
+from prismctl.domain.containers import PODMAN
 from prismctl.domain.events import EventKind
 from prismctl.domain.fold import StackHistory, fold_components, fold_snapshot
 from prismctl.domain.observation import (
@@ -230,7 +232,13 @@ class Monitor:
         }
 
     def container_pids(self) -> dict[InstanceKey, int]:
-        """The first process inside the container of every instance that is one."""
+        """The first process inside the container of every instance that is one, as this machine numbers it."""
+        return {key: inner.pid for key, inner in self.inner_processes().items()}
+
+    def inner_processes(self) -> dict[InstanceKey, InnerProcess]:
+        """The first process inside the container of every instance that is one, and what ends a pause of it."""
+        tool = self._plan.containers if self._plan is not None else None
+        kind = tool.kind if tool is not None else PODMAN
         names = {
             key: container_name(service, key.replica, self._paths)
             for key in self._world.instances
@@ -238,7 +246,11 @@ class Monitor:
             and service.runtime is Runtime.CONTAINER
         }
         found = {key: read_process(self._paths, name) for key, name in names.items()}
-        return {key: pid for key, pid in found.items() if pid is not None}
+        return {
+            key: InnerProcess(pid, f"{kind} unpause {names[key]}")
+            for key, pid in found.items()
+            if pid is not None
+        }
 
     def was_tried(self, service: ServiceName) -> bool:
         """Whether a process of the service has ever run, as far as the newest facts tell."""
@@ -312,10 +324,10 @@ class Monitor:
     def _observe_instance(self, after: InstanceObservation) -> None:
         key = after.key
         service = self._services.get(key.service)
+        before = self._world.instances.get(key)
         if service is not None:
             after = explain_ending(after, service, self._paths)
-            after = find_obstacle(after, service, self._paths)
-        before = self._world.instances.get(key)
+            after = find_obstacle(after, before, service, self._paths)
         self._world.instances[key] = after
         if before is None or before.run != after.run:
             self._world.probes.pop(key, None)

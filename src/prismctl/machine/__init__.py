@@ -8,7 +8,7 @@ from __future__ import annotations
 from prismctl.machine.facts import gather_facts
 from prismctl.machine.holders import find_stranger, is_answered_by, who_holds
 from prismctl.machine.memory import read_available_memory, read_memory_bytes
-from prismctl.machine.ports import is_port_free, release_ports, reserve_port
+from prismctl.machine.ports import is_address_free, is_port_free, release_ports, reserve_port
 from prismctl.machine.programs import (
     BINARIES_DIRECTORY,
     Skipped,
@@ -31,6 +31,7 @@ __all__ = [
     "find_stranger",
     "find_tool",
     "gather_facts",
+    "is_address_free",
     "is_answered_by",
     "is_own_script",
     "is_port_free",

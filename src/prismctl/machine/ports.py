@@ -28,6 +28,12 @@ def is_port_free(number: int) -> bool:
     )
 
 
+def is_address_free(host: str, number: int) -> bool:
+    """Whether somebody could listen at this very address now; who listens at another one of the machine is not in the way."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return _can_bind(family, host, number)
+
+
 _reserved: dict[int, tuple[socket.socket, ...]] = {}
 """Ports that this process has reserved, with what holds them; given back when it ends."""
 
