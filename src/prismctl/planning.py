@@ -20,7 +20,8 @@ from prismctl.domain.port_owner import (
     advise_on_container,
     stop_command,
 )
-from prismctl.domain.presets import RANDOM, draw_preset
+from prismctl.domain.precedence import Given
+from prismctl.domain.presets import PRESETS, RANDOM, draw_preset
 from prismctl.domain.problems import Problems, shorten
 from prismctl.domain.resolve import PlanOptions, resolve_plan
 from prismctl.domain.selection import (
@@ -34,8 +35,9 @@ from prismctl.domain.service import DEFAULT_STACK, Runtime, ServiceType
 from prismctl.errors import ConfigError, PrismError, Problem
 from prismctl.files.catalog import load_catalog
 from prismctl.files.passwords import Passwords
+from prismctl.files.preferences import settle_preferences
 from prismctl.files.program_versions import read_version
-from prismctl.files.project import find_stack_name, load_project, settle_settings
+from prismctl.files.project import find_stack_name, load_project
 from prismctl.files.settings import ENGINES, RUNTIMES, Settings, load_settings
 from prismctl.files.stack_owners import recognize_stack
 from prismctl.machine import gather_facts, is_port_free, reserve_port, who_holds
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
     from prismctl.domain.containers import ContainerFacts
     from prismctl.domain.offering import Catalog
     from prismctl.domain.plan import StackPlan
+    from prismctl.domain.precedence import Setting
     from prismctl.domain.selection import Selection
     from prismctl.domain.service import ServiceName, StackName
     from prismctl.files.paths import Home
@@ -77,6 +80,9 @@ class PlanRequest:
     replaceable_ports: frozenset[tuple[str, str]] = frozenset()
     """By service and port name: these are replaced where they are taken, whatever ``auto_ports`` says."""
     persist: bool | None = None
+    on_failure: str = ""
+    wait_seconds: float | None = None
+    """Both are the caller's to keep to; they are here to be settled with the rest."""
     stack: str = ""
     replicas: Mapping[str, int] = field(default_factory=dict)
     """By full or short name."""
@@ -92,6 +98,25 @@ class PlanRequest:
     """Keep other starts from choosing the same ports as long as this process lives."""
     is_trial: bool = False
     """Nothing is written, not even the catalog of a home that has none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What was said on all layers, put in order: all that a plan is made from, but for the machine."""
+
+    stack: StackName
+    project: Project | None
+    profile: Profile | None
+    preferences: Mapping[str, Setting]
+    """The settings of the whole stack, by key."""
+    written: Catalog
+    """Before the profile."""
+    catalog: Catalog
+    """With what the profile changes."""
+    selection: Selection
+    facts: MachineFacts
+    directory: Path
+    """Of the project, else where somebody stands."""
 
 
 class PortTakenError(PrismError):
@@ -150,6 +175,33 @@ def make_plan(
         PrismError: a file cannot be read, or home not be written.
     """
     return _Planning(request, home, environment, working_directory, tell).make()
+
+
+def decide(
+    request: PlanRequest,
+    *,
+    home: Home,
+    environment: Mapping[str, str],
+    working_directory: Path,
+) -> Decision:
+    """What `make_plan` would go by, for whoever wants to know why; ports and programs are not looked for.
+
+    A catalog that nobody has edited is read as well, so that each value knows its line.
+
+    Args:
+        request: what was asked for.
+        home: of the user; gets a catalog if it has none, unless the request is a trial.
+        environment: of the one who asks.
+        working_directory: absolute; where a project file is looked for, and relative paths start.
+
+    Raises:
+        ConfigError: flags or files say something impossible; all of it at once.
+        PrismError: a file cannot be read, or home not be written.
+    """
+    planning = _Planning(request, home, environment, working_directory, lambda _: None)
+    decision = planning.decide(locates=True)
+    planning.problems.raise_if_any()
+    return decision
 
 
 class Chosen(NamedTuple):
@@ -224,22 +276,36 @@ class _Planning:
         self.working_directory = working_directory
         self.problems = Problems()
 
-    def make(self) -> StackPlan:
-        request = self.request
+    def decide(self, *, locates: bool = False) -> Decision:
         stack = self._stack()
-        project, settings, catalog, profile = self._load()
-        if profile is not None:
-            catalog = self._apply_profile(catalog, profile)
+        project, settings, written, profile = self._load(locates=locates)
+        catalog = self._apply_profile(written, profile) if profile is not None else written
         directory = project.directory if project else self.working_directory
         facts = self._gather_facts(settings, directory)
-        selection = self._select(catalog, project, profile, facts)
-        options = self._options(stack, settings, catalog, profile, directory)
+        return Decision(
+            stack=stack,
+            project=project,
+            profile=profile,
+            preferences=settle_preferences(
+                self._typed(), settings=settings, project=project, profile=profile, stack=stack
+            ),
+            written=written,
+            catalog=catalog,
+            selection=self._select(catalog, project, profile, facts),
+            facts=facts,
+            directory=directory,
+        )
+
+    def make(self) -> StackPlan:
+        decision = self.decide()
+        stack, project, profile = decision.stack, decision.project, decision.profile
+        catalog = decision.catalog
         ours = self._ours()
         resolution = resolve_plan(
-            selection,
+            decision.selection,
             catalog,
-            facts,
-            options,
+            decision.facts,
+            self._options(decision),
             is_free=lambda number: number in ours or self._can_have(number, stack),
             who_has=self._who_has,
             problems=self.problems,
@@ -256,7 +322,7 @@ class _Planning:
         file = str(project.file) if project is not None and project.document is not None else ""
         profile_file = str(profile.file) if profile is not None else ""
         plan = replace(resolution.plan, project=file, profile=profile_file)
-        return plan if request.running is None else self._continue(plan)
+        return plan if self.request.running is None else self._continue(plan)
 
     def choose(self) -> Chosen:
         project, settings, catalog, profile = self._load()
@@ -268,15 +334,17 @@ class _Planning:
         self.problems.raise_if_any()
         return Chosen(selection, catalog, profile)
 
-    def _load(self) -> tuple[Project | None, Settings, Catalog, Profile | None]:
+    def _load(
+        self, *, locates: bool = False
+    ) -> tuple[Project | None, Settings, Catalog, Profile | None]:
         """All files that have a say.
 
         Raises:
             ConfigError: the catalog has mistakes; with those of all others.
         """
         project = self._collect(lambda: load_project(self.working_directory))
-        settings = self._settings(project)
-        catalog = self._collect(lambda: self._load_catalog(project))
+        settings = self._collect(lambda: load_settings(self.home)) or Settings()
+        catalog = self._collect(lambda: self._load_catalog(project, locates=locates))
         profile = self._profile(project)
         self._check_words()
         if catalog is None:
@@ -361,24 +429,21 @@ class _Planning:
             self.problems.add_hint(error.hint)
             return None
 
-    def _load_catalog(self, project: Project | None) -> Catalog:
+    def _load_catalog(self, project: Project | None, *, locates: bool) -> Catalog:
         path = self.request.services_file
         if path is not None:
-            return load_catalog(self.home, self.working_directory / path)
+            return load_catalog(self.home, self.working_directory / path, locates=locates)
         catalog = load_catalog(
             self.home,
             project.catalog if project else None,
             creates=not self.request.is_trial,
+            locates=locates,
         )
         if project is not None and project.has_services and project.document is not None:
             from prismctl.domain.catalog import read_catalog
 
             return read_catalog(project.document, base=catalog)
         return catalog
-
-    def _settings(self, project: Project | None) -> Settings:
-        settings = self._collect(lambda: load_settings(self.home)) or Settings()
-        return settle_settings(settings, project)
 
     def _stack(self) -> StackName:
         name = find_stack_name(self.request.stack, self.environment, self.working_directory)
@@ -419,19 +484,28 @@ class _Planning:
         if request.picked is not None:
             layers.append(Layer("picker", request.picked))
         if profile is not None:
-            layers.append(Layer(f"profile {profile.name}", profile.services, profile.places))
+            layers.append(_profile_layer(profile, project, is_typed=bool(request.profile)))
         if request.preset:
-            layers.append(self._preset_layer(request.preset, catalog, facts))
+            layer = self._preset_layer(request.preset, catalog, facts)
+            layers.append(layer and layer._replace(source="--preset"))
         if request.running is not None and request.services_file is None:
             layers.append(_running_layer(request.running, catalog))
-        if project is not None and not any(layers):
-            if project.preset:
-                layers.append(self._preset_layer(project.preset, catalog, facts))
+        is_said = any(layers)
+        # One that is overruled is named as such, if it can be; it need not even exist.
+        if project is not None and (not is_said or project.preset in PRESETS):
+            layers.append(self._project_layer(project, catalog, facts))
+        if project is not None and not is_said:
             additions = _project_additions(project, "with", project.with_services) + additions
             removals = _project_additions(project, "without", project.without_services) + removals
         return select_services(
             catalog, layers, additions=additions, removals=removals, problems=self.problems
         )
+
+    def _project_layer(
+        self, project: Project, catalog: Catalog, facts: MachineFacts
+    ) -> Layer | None:
+        layer = self._preset_layer(project.preset, catalog, facts) if project.preset else None
+        return layer and layer._replace(source=project.file.name, place=project.place("preset"))
 
     def _preset_layer(self, word: str, catalog: Catalog, facts: MachineFacts) -> Layer | None:
         if word == RANDOM:
@@ -448,48 +522,51 @@ class _Planning:
         preset = find_preset(word, self.problems)
         return preset_layer(preset) if preset else None
 
-    def _options(
-        self,
-        stack: StackName,
-        settings: Settings,
-        catalog: Catalog,
-        profile: Profile | None,
-        directory: Path,
-    ) -> PlanOptions:
+    def _typed(self) -> dict[str, Given]:
+        """What was said on the spot about how the stack is run; the running one keeps its engine."""
+        request = self.request
+        words = {
+            "engine": request.engine,
+            "runtime": request.runtime,
+            "auto_ports": request.auto_ports,
+            "persist": request.persist,
+            "on_failure": request.on_failure,
+            "wait_timeout": request.wait_seconds,
+        }
+        typed = {
+            key: Given(value, f"--{key.replace('_', '-')}")
+            for key, value in words.items()
+            if value not in {"", None}
+        }
+        if request.running is not None:
+            typed.setdefault("engine", Given(request.running.engine.value, "running stack"))
+        return typed
+
+    def _options(self, decision: Decision) -> PlanOptions:
         request = self.request
         running = request.running
-        patterns = directory / "patterns"
-        engine = request.engine or (running.engine.value if running else settings.engine)
-        if engine not in ENGINES:
-            engine = "auto"
-        auto_ports = settings.auto_ports if request.auto_ports is None else request.auto_ports
-        persist = request.persist
-        if persist is None:
-            persist = settings.persist or (profile is not None and profile.persist)
+        stack = decision.stack
+        chosen = {key: setting.value for key, setting in decision.preferences.items()}
+        patterns = decision.directory / "patterns"
         return PlanOptions(
             stack=stack,
             data_directory=str(self.home.stack(stack).data),
             environment=self.environment,
-            engine=engine,
-            runtime=self._runtime(settings),
-            replaces_taken_ports=auto_ports or stack != DEFAULT_STACK,
+            # What is no engine is a problem already.
+            engine=chosen["engine"] if chosen["engine"] in ENGINES else "auto",
+            runtime=_find_runtime(chosen["runtime"]),
+            replaces_taken_ports=chosen["auto_ports"] or stack != DEFAULT_STACK,
             replaceable_ports=request.replaceable_ports,
             current_ports={
                 (service.name, port.name): port.number
                 for service in (running.services if running else ())
                 for port in service.ports
             },
-            persist=persist,
-            replicas=self._replicas(catalog),
+            persist=chosen["persist"],
+            replicas=self._replicas(decision.catalog),
             patterns_directory=str(patterns) if patterns.is_dir() else "",
             password_of=Passwords(self.home.stack(stack), saves=not request.is_trial).find,
         )
-
-    def _runtime(self, settings: Settings) -> Runtime | None:
-        word = self.request.runtime
-        if not word:
-            return settings.runtime
-        return Runtime(word) if word in RUNTIMES and word != "auto" else None
 
     def _replicas(self, catalog: Catalog) -> dict[str, int]:
         running = self.request.running
@@ -542,6 +619,11 @@ class _Planning:
         )
 
 
+def _find_runtime(word: str) -> Runtime | None:
+    """The one that is preferred; ``None``: decided by what is there."""
+    return Runtime(word) if word in RUNTIMES and word != "auto" else None
+
+
 def _running_layer(running: StackPlan, catalog: Catalog) -> Layer:
     """What was chosen for the running stack; what only came along leaves with what needed it."""
     chosen: list[ServiceName] = [
@@ -550,6 +632,14 @@ def _running_layer(running: StackPlan, catalog: Catalog) -> Layer:
         if not service.source.startswith("needed by ") and service.name in catalog.services
     ]
     return Layer(running.origin, chosen)
+
+
+def _profile_layer(profile: Profile, project: Project | None, *, is_typed: bool) -> Layer:
+    """What a profile names, chosen by a flag or by the project's file."""
+    layer = Layer(f"profile {profile.name}", profile.services, profile.places, "--profile")
+    if is_typed or project is None:
+        return layer
+    return layer._replace(source=project.file.name, place=project.place("profile"))
 
 
 def _project_additions(project: Project, key: str, words: Sequence[str]) -> list[Addition]:

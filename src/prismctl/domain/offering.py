@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from prismctl.domain.problems import NOWHERE, Place
 from prismctl.domain.service import SHORT_NAMES, ServiceName, full_name
@@ -13,6 +13,15 @@ if TYPE_CHECKING:
 
     from prismctl.domain.document import Document
     from prismctl.domain.service import ServiceDefinition
+
+
+class Version(NamedTuple):
+    """A service as one file has left it, for the next one over it to change."""
+
+    document: Document
+    position: int
+    """Of its entry in the document's list."""
+    definition: ServiceDefinition
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +40,8 @@ class Catalog:
     """Nobody has edited it."""
     entries: Mapping[ServiceName, tuple[Document, int]] = field(default_factory=dict)
     """Where each service is written: the document, and its place in the list; nothing for what ships."""
+    versions: Mapping[ServiceName, tuple[Version, ...]] = field(default_factory=dict)
+    """What each file that names a service made of it, the lowest first; nothing for what ships."""
 
     def find(self, word: str) -> ServiceDefinition | None:
         """The service of a full or a short name."""

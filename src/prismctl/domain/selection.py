@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from prismctl.domain.dependencies import close_over
 from prismctl.domain.packaged import PACKAGED
+from prismctl.domain.precedence import DEFAULT, Given, resolve_setting
 from prismctl.domain.presets import PRESET_NAMES, PRESETS, Preset
 from prismctl.domain.problems import NOWHERE, Place, Problems
 from prismctl.domain.service import SHORT_NAMES, ServiceName
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from prismctl.domain.offering import Catalog
+    from prismctl.domain.precedence import Setting
 
 
 class Layer(NamedTuple):
@@ -29,6 +31,10 @@ class Layer(NamedTuple):
     """Full or short names."""
     places: Sequence[Place] = ()
     """Where each name is written, for those that come from a file."""
+    source: str = ""
+    """Who chose it: ``--preset``, ``prism.yaml``; empty where the origin says so itself."""
+    place: Place = NOWHERE
+    """Where the choice is written."""
 
 
 class Addition(NamedTuple):
@@ -47,6 +53,8 @@ class Selection(NamedTuple):
     """What was chosen, in words."""
     sources: Mapping[ServiceName, str]
     """Every service that shall run, in the catalog's order, with the reason why."""
+    chosen_by: Setting | None = None
+    """The layer that named services, and those it beat; the values are `Layer`."""
 
 
 def preset_layer(preset: Preset) -> Layer:
@@ -87,8 +95,16 @@ def select_services(
         problems: gets what is impossible; the selection is then only good for finding more of it.
     """
     default = default_layer(catalog)
-    layer = next((each for each in layers if each is not None and each.services), default)
-    source = "default" if layer is default else layer.origin
+    naming = [each for each in layers if each is not None and each.services]
+    chosen_by = resolve_setting(
+        "services",
+        [
+            *(Given(each, each.source or each.origin, each.place) for each in naming),
+            Given(default, DEFAULT, Place(catalog.file)),
+        ],
+    )
+    layer: Layer = chosen_by.value
+    source = DEFAULT if chosen_by.is_default else layer.origin
     chosen: dict[ServiceName, str] = {
         each.name: "required" for each in catalog.services.values() if each.required
     }
@@ -122,7 +138,9 @@ def select_services(
             removed[name] = removal
             chosen.pop(name, None)
     return Selection(
-        _describe(layer, catalog, added), _complete(catalog, chosen, removed, problems)
+        _describe(layer, catalog, added),
+        _complete(catalog, chosen, removed, problems),
+        chosen_by,
     )
 
 

@@ -19,10 +19,13 @@ SCHEMA_FILE_NAME: Final = "services.schema.json"
 """Beside the catalog, whose first line points editors to it."""
 
 
-def load_catalog(home: Home, path: Path | None = None, *, creates: bool = True) -> Catalog:
+def load_catalog(
+    home: Home, path: Path | None = None, *, creates: bool = True, locates: bool = False
+) -> Catalog:
     """The catalog of a home, or that of a file given for one call; with what lies over it in a file beside it.
 
-    With ``creates`` off, a home that has none stays as it is, and the packaged one is taken.
+    With ``creates`` off, a home that has none stays as it is, and the packaged one is taken. With ``locates``,
+    what nobody has edited is parsed as well, so that each value knows its line.
 
     Raises:
         ConfigError: it has mistakes; all of them, each with its place.
@@ -31,21 +34,23 @@ def load_catalog(home: Home, path: Path | None = None, *, creates: bool = True) 
     if path is None and creates:
         ensure_catalog(home)
     if path is not None:
-        return _read(path)
+        return _read(path, locates=locates)
     stamp = catalog_stamp(home.catalog)
     if not stamp:
         return _untouched(home.catalog)
-    catalog = _read(home.catalog, is_missing=not home.catalog.exists())
+    is_missing = not home.catalog.exists()
+    catalog = _read(home.catalog, is_missing=is_missing, locates=locates and not is_missing)
     remember_names(home, catalog.names, stamp=stamp)
     return catalog
 
 
-def _read(path: Path, *, is_missing: bool = False) -> Catalog:
+def _read(path: Path, *, is_missing: bool = False, locates: bool = False) -> Catalog:
     """The catalog of a file, or the one that the file would be made with, and what lies over it."""
     packaged = render_catalog()
     text = packaged if is_missing else read_text(path)
     # Where nobody has edited it, what it says is known, and no YAML has to be parsed.
-    catalog = _untouched(path) if text == packaged else parse_catalog(text, path)
+    is_known = text == packaged and not locates
+    catalog = _untouched(path) if is_known else parse_catalog(text, path)
     overlay = find_overlay(path)
     return _put_over(catalog, overlay) if overlay.exists() else catalog
 
