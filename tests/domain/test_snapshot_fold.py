@@ -182,6 +182,13 @@ def test_a_suspended_service_is_unhealthy_whatever_it_last_said() -> None:
     assert judged(view) == (ServiceState.UNHEALTHY, advice)
 
 
+def test_a_paused_container_is_unhealthy_whatever_it_last_said() -> None:
+    hold = "paused; `podman unpause box` lets it go on"
+    usage = UsageSample(key=InstanceKey(ADMIN, 0), at=NOW, memory_bytes=5, cpu_percent=0, hold=hold)
+    view = world(seen(ADMIN), answer(ADMIN, is_ok=True), usage)
+    assert judged(view) == (ServiceState.UNHEALTHY, hold)
+
+
 def test_an_engine_that_gives_up_for_a_dependency_is_completed_with_its_reason() -> None:
     needy = seen(LAUNCHER, Phase.FAILED, message=f"{ADMIN} can never be ready")
     stack = plan(service(ADMIN), service(LAUNCHER, depends_on=(ADMIN,)))

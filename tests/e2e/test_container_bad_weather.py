@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import tempfile
 from pathlib import Path
@@ -253,6 +254,40 @@ def test_a_paused_container_can_be_stopped(
     assert "stopped" in shell.run("dev", "stop", *words)
     assert boxes() == []
     assert shell.lab.own_processes() == []
+
+
+def test_a_paused_container_is_shown_at_once_with_what_ends_the_pause(
+    shell: Shell,
+    shop: ImageShop,
+    boxes: Callable[[], list[str]],
+    tools_image: str,
+    wait_until: Callable[..., None],
+) -> None:
+    start_obedient(shell, tools_image)
+    name = boxes()[0].partition(" ")[0]
+    shop.run("pause", name)
+    # By far less than three failed checks, which would be another reason.
+    wait_until(lambda: service(shell)["state"] == "unhealthy", seconds=5)
+    assert service(shell)["reason"] == f"paused; `{shop.kind} unpause {name}` lets it go on"
+    shop.run("unpause", name)
+    wait_until(lambda: service(shell)["state"] == "healthy", seconds=5)
+
+
+def test_a_server_that_is_suspended_inside_its_container_is_shown_at_once(
+    shell: Shell,
+    boxes: Callable[[], list[str]],
+    tools_image: str,
+    wait_until: Callable[..., None],
+) -> None:
+    del boxes
+    start_obedient(shell, tools_image)
+    (record,) = shell.lab.paths.containers.glob("*.pid")
+    inner = int(record.read_text())
+    os.kill(inner, signal.SIGSTOP)
+    wait_until(lambda: service(shell)["state"] == "unhealthy", seconds=5)
+    assert service(shell)["reason"] == f"suspended by SIGSTOP; `kill -CONT {inner}` lets it go on"
+    os.kill(inner, signal.SIGCONT)
+    wait_until(lambda: service(shell)["state"] == "healthy", seconds=5)
 
 
 def test_a_paused_container_can_be_restarted(

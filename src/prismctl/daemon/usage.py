@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from prismctl.daemon.process_table import (
     ProcessFacts,
@@ -13,6 +13,7 @@ from prismctl.daemon.process_table import (
     read_proportional_bytes,
 )
 from prismctl.domain.observation import UsageSample
+from prismctl.keeper.freezer import is_frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,6 +23,15 @@ if TYPE_CHECKING:
 
 CONFIRM_SECONDS: Final = 0.5
 """Who looks after a process has this long to tell that it ended, before its death is told from here."""
+
+
+class InnerProcess(NamedTuple):
+    """The first process inside a container."""
+
+    pid: int
+    """As this machine numbers it."""
+    unpause: str
+    """The command that lets the container go on when it is paused."""
 
 
 class UsageSampler:
@@ -39,7 +49,7 @@ class UsageSampler:
         self,
         roots: Mapping[InstanceKey, int],
         keeper_pid: int,
-        inner: Mapping[InstanceKey, int] | None = None,
+        inner: Mapping[InstanceKey, InnerProcess] | None = None,
     ) -> list[UsageSample]:
         """One sample of each instance whose main process lives, or is dead without anybody noticing.
 
@@ -67,7 +77,7 @@ class UsageSampler:
                 if death:
                     samples.append(_sample_dead(key, death))
                 continue
-            own = {inner[key]} if key in inner else {pid, *orphans.get(str(key), ())}
+            own = {inner[key].pid} if key in inner else {pid, *orphans.get(str(key), ())}
             family = find_descendants(processes, own)
             members = [processes[each] for each in family if not processes[each].is_gone]
             ticks.update({(each.pid, each.started): each.cpu_seconds for each in members})
@@ -78,6 +88,9 @@ class UsageSampler:
                     memory_bytes=sum(read_proportional_bytes(each) for each in members),
                     cpu_percent=self._percent(members, elapsed),
                     is_suspended=main.is_suspended,
+                    hold=_describe_hold(processes.get(inner[key].pid), inner[key].unpause)
+                    if key in inner
+                    else "",
                 )
             )
         self._ticks = ticks
@@ -114,6 +127,16 @@ def _describe_death(pid: int, parent: ProcessFacts | None, *, is_overdue: bool) 
             f"process {pid} is dead, and process {parent.pid}, which looks after it, is suspended"
         )
     return f"process {pid} is dead, and what looks after it has not told how" if is_overdue else ""
+
+
+def _describe_hold(inner: ProcessFacts | None, unpause: str) -> str:
+    if inner is None or inner.is_gone:
+        return ""
+    if is_frozen(inner.pid):
+        return f"paused; `{unpause}` lets it go on"
+    if inner.is_suspended:
+        return f"suspended by SIGSTOP; `kill -CONT {inner.pid}` lets it go on"
+    return ""
 
 
 def _sample_dead(key: InstanceKey, death: str) -> UsageSample:

@@ -79,7 +79,7 @@ class UsageWatch:
             return
         self._sampled_at = time.monotonic()
         keeper_pid = link.facts.pid if link is not None else 0
-        samples = self._sampler.sample(pids, keeper_pid, self._monitor.container_pids())
+        samples = self._sampler.sample(pids, keeper_pid, self._monitor.inner_processes())
         self._monitor.take_usage(samples, suspended_components=held)
         self.close()
         if self._sampler.is_doubtful:

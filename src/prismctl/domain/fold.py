@@ -252,6 +252,8 @@ def _judge_running(
     service: ServicePlan, seen: InstanceObservation, moment: _Moment
 ) -> tuple[ServiceState, str]:
     usage = moment.world.usage.get(seen.key)
+    if usage is not None and usage.hold and seen.pid is not None:
+        return ServiceState.UNHEALTHY, usage.hold
     if usage is not None and usage.is_suspended and seen.pid is not None:
         return (
             ServiceState.UNHEALTHY,

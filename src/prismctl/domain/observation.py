@@ -129,6 +129,8 @@ class UsageSample:
     """Of one core, since the sample before."""
     is_suspended: bool = False
     """Its main process is stopped by a signal (SIGSTOP, a debugger)."""
+    hold: str = ""
+    """What else holds it and what lets it go on, in one line; empty: nothing."""
     death: str = ""
     """That its main process is dead although nobody has reported it, in one line; empty otherwise."""
 
