@@ -175,3 +175,16 @@ def test_specs_and_statuses_survive_the_wire() -> None:
     assert spec_from_json(wire) == spec
     status = running().status(spec, lost_log_lines=3)
     assert status_from_json({**status_to_json(status), "novelty": 1}) == status
+
+
+def test_a_restart_that_was_asked_for_begins_to_count_anew_wherever_the_process_is() -> None:
+    life, _ = lives.restart_requested(running(0, failures=4, restarts=4), SPEC, at(1))
+    life, effects = lives.main_exited(life, SPEC, CRASH, at(2), has_leftovers=False)
+    assert (effects, life.restarts, life.failures) == ((Start(),), 0, 0)
+
+    crashed, _ = lives.main_exited(
+        running(0, failures=4, restarts=4), SPEC, CRASH, at(1), has_leftovers=False
+    )
+    assert crashed.phase is Phase.BACKOFF
+    life, effects = lives.restart_requested(crashed, SPEC, at(2))
+    assert (effects, life.restarts, life.failures) == ((Start(),), 0, 0)

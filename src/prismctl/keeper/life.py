@@ -191,8 +191,7 @@ def tree_gone(life: Life, now: Moment) -> Step:
         return life, ()
     life = life._replace(deadline=None, kills=0)
     if life.is_restarting:
-        life = life._replace(phase=Phase.BACKOFF, failures=0, is_restarting=False)
-        return life, (Start(),)
+        return _begin_again(life), (Start(),)
     return life._replace(phase=Phase.STOPPED), (Emit(KeeperEvent.STOPPED),)
 
 
@@ -245,10 +244,16 @@ def stop_requested(life: Life, spec: ProcessSpec, now: Moment, *, kill: bool) ->
 def restart_requested(life: Life, spec: ProcessSpec, now: Moment) -> Step:
     """Somebody wants it stopped and started again; that is not counted as a restart of ours."""
     if life.has_ended or life.phase is Phase.BACKOFF:
-        life = life._replace(phase=Phase.BACKOFF, failures=0, deadline=None, due=None)
-        return life, (Start(),)
+        return _begin_again(life), (Start(),)
     life, effects = stop_requested(life, spec, now, kill=False)
     return life._replace(is_restarting=True), effects
+
+
+def _begin_again(life: Life) -> Life:
+    """Somebody asked for another start: what was counted before is over."""
+    return life._replace(
+        phase=Phase.BACKOFF, failures=0, restarts=0, is_restarting=False, deadline=None, due=None
+    )
 
 
 def _state(life: Life) -> ProcessState:

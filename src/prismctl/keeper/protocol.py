@@ -151,7 +151,7 @@ class ProcessStatus(NamedTuple):
     started_at: float | None = None
     """When the present (or last) run began, in seconds since the epoch."""
     restarts: int = 0
-    """How often it was started again by itself since it was spawned."""
+    """How often it was started again by itself since it was spawned, or since somebody asked for a restart."""
     exit_code: int | None = None
     """Of the last run that ended, when it was not a signal that ended it."""
     exit_signal: int | None = None
