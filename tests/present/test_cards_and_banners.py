@@ -189,3 +189,19 @@ def test_the_card_of_a_stopping_service_does_not_tell_of_an_earlier_failure() ->
     service = {"name": "redis", "state": "stopping", "reason": "", "last_error": "exited with 1"}
     text = words(failure_card(service, said=[], waiting=[], width=80))
     assert "exited with 1" not in text
+
+
+def test_the_card_of_what_runs_elsewhere_advises_nothing_that_cannot_be_done_here() -> None:
+    service = {
+        "name": "redis",
+        "state": "unhealthy",
+        "runtime": "external",
+        "reason": "no such host",
+    }
+    text = words(failure_card(service, said=[], waiting=["web"], width=80, stack="v"))
+    assert "redis is unhealthy: no such host" in text
+    assert "what waits      web" in text
+    assert "logs" not in text
+    assert "restart" not in text
+    assert "what it said" not in text
+    assert "prismctl dev wait redis --stack v" in text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
+from prismctl.domain.service import Runtime
 from prismctl.present.excerpt import choose_excerpt
 from prismctl.present.reason import explain
 from prismctl.present.text import (
@@ -74,12 +75,18 @@ def failure_card(
     verdict = "failed" if state == "failed" else f"is {state}"
     lines = [*_headline(f"{symbol_of(state)} {name} {verdict}", tone_of(state), why, width), ()]
     room = max(1, width - len(_INDENT) - _LABEL_WIDTH)
-    lines += _block("what it said", _said(said, why, room) or [line(Span("nothing", Tone.MUTED))])
+    is_elsewhere = service.get("runtime") == Runtime.EXTERNAL
+    if not is_elsewhere:
+        words = _said(said, why, room) or [line(Span("nothing", Tone.MUTED))]
+        lines += _block("what it said", words)
     if waiting:
         lines += _block("what waits", [line(clip(clean(", ".join(waiting)), room))])
     suffix = "" if stack == "default" else f" --stack {clean(stack)}"
     advice = [(f"prismctl dev logs {name}{suffix}", "all it printed")]
-    if is_about_data([why, *(str(entry.get("text") or "") for entry in said)]):
+    if is_elsewhere:
+        # Nothing of it is here: neither what it prints nor anything that could be tried again.
+        advice = [(f"prismctl dev wait {name}{suffix}", "goes on as soon as it answers")]
+    elif is_about_data([why, *(str(entry.get("text") or "") for entry in said)]):
         advice.append((f"prismctl dev data reset {name}{suffix}", "empties it"))
         if has_previous:
             command = f"prismctl dev data restore --previous {name}{suffix}"

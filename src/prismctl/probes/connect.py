@@ -27,6 +27,11 @@ _WORDS: Final = {
     errno.EHOSTUNREACH: "host unreachable",
     errno.ENETUNREACH: "network unreachable",
 }
+_NAME_WORDS: Final = {
+    socket.EAI_NONAME: "no such host",
+    getattr(socket, "EAI_NODATA", socket.EAI_NONAME): "no such host",
+    socket.EAI_AGAIN: "no such host (no name server answers for it)",
+}
 
 
 async def open_socket(host: str, port: int) -> socket.socket:
@@ -106,7 +111,11 @@ async def close_stream(writer: asyncio.StreamWriter) -> None:
 
 def describe_failure(error: OSError, host: str, port: int) -> str:
     """Why a connection did not work, in words and with its address."""
-    words = _WORDS.get(error.errno or 0) or os.strerror(error.errno or 0).lower()
+    if isinstance(error, socket.gaierror):
+        # Its numbers are those of the resolver, and mean something else as the system's.
+        words = _NAME_WORDS.get(error.errno or 0) or str(error.strerror).lower()
+    else:
+        words = _WORDS.get(error.errno or 0) or os.strerror(error.errno or 0).lower()
     return f"{words} at {host}:{port}"
 
 

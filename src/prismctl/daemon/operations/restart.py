@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from prismctl.daemon.operations.result import render_result
-from prismctl.domain.service import SHORT_NAMES, ServiceName
+from prismctl.domain.service import DEFAULT_STACK, SHORT_NAMES, Runtime, ServiceName
 from prismctl.errors import RejectedError
 
 if TYPE_CHECKING:
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from prismctl.daemon.stack import Stack
     from prismctl.domain.plan import StackPlan
+    from prismctl.domain.service import StackName
 
 
 async def restart(stack: Stack, names: Sequence[str]) -> dict[str, Any]:
@@ -43,9 +44,32 @@ async def _change(stack: Stack, names: Sequence[str]) -> list[ServiceName]:
             f"{', '.join(unknown)} is not part of the stack",
             hint=f"it has {', '.join(plan.names)}",
         )
+    elsewhere = [service.name for service in plan.services if service.runtime is Runtime.EXTERNAL]
+    refuse_elsewhere([name for name in wanted if name in elsewhere], wanted, stack=plan.stack)
     stack.monitor.expect_settling()
-    await stack.restart_services(wanted or list(plan.names))
+    here = [name for name in wanted or plan.names if name not in elsewhere]
+    if here:
+        await stack.restart_services(here)
     return _with_dependents(plan, wanted)
+
+
+def refuse_elsewhere(elsewhere: Sequence[str], wanted: Sequence[str], *, stack: StackName) -> None:
+    """Say at once that what runs elsewhere cannot be restarted from here.
+
+    Raises:
+        RejectedError: some of what is wanted runs elsewhere.
+    """
+    if not elsewhere:
+        return
+    rest = [name for name in wanted if name not in elsewhere]
+    option = "" if stack == DEFAULT_STACK else f" --stack {stack}"
+    verb = "runs" if len(elsewhere) == 1 else "run"
+    raise RejectedError(
+        f"{', '.join(elsewhere)} {verb} elsewhere; there is nothing to restart",
+        hint=f"`prismctl dev restart {' '.join(rest)}{option}` restarts the rest"
+        if rest
+        else f"`prismctl dev status{option}` shows whether it answers",
+    )
 
 
 def _with_dependents(plan: StackPlan, names: list[ServiceName]) -> list[ServiceName]:
