@@ -25,6 +25,7 @@ HEAVY = {
     "ruamel.yaml",
     "http.client",
     "concurrent.futures",
+    "sqlite3",
 }
 PROBE = """
 import atexit, json, os, sys
@@ -100,6 +101,8 @@ def test_status_loads_no_other_command(tmp_path: Path) -> None:
         "prismctl dev logs re",
         "prismctl dev start --with-",
         "prismctl dev start --preset ",
+        "prismctl dev start --profile ",
+        "prismctl dev profile show ",
     ],
 )
 def test_completion_loads_nothing_heavy(tmp_path: Path, words: str) -> None:
@@ -117,3 +120,11 @@ def test_completion_of_an_untouched_catalog_parses_no_yaml(tmp_path: Path) -> No
 def test_a_catalog_somebody_edited_is_parsed(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text("services:\n  - name: a\n    command: sleep 1\n")
     assert "ruamel.yaml" in loaded(["dev", "catalog", "validate", "mine.yaml"], tmp_path)
+
+
+def test_a_daemon_that_comes_up_loads_no_database() -> None:
+    probe = (
+        "import sys, prismctl.daemon.api, prismctl.daemon.stack; print('sqlite3' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

@@ -69,6 +69,9 @@ def home(tmp_path: Path) -> Home:
         home.profiles / "README",
         home.profiles / "profile.schema.json",
         home.directory / "services.schema.json",
+        home.history,
+        home.history_journal,
+        home.damaged_history,
         home.directory / "init.lock",
         home.directory / ".manifest.json.4711.0badcafe",
         home.directory / ".mine.4711.0badcafe",
@@ -108,6 +111,7 @@ def test_state_goes_and_everything_else_stays(home: Home) -> None:
         "cache",
         "downloads",
         "crashes",
+        "history.db.damaged",
         ".manifest.json.4711.0badcafe",
         "init.lock",
     }
@@ -118,6 +122,8 @@ def test_state_goes_and_everything_else_stays(home: Home) -> None:
         "bin": WITH_ALL,
         "config.yaml": WITH_ALL,
         "manifest.json": WITH_ALL,
+        "history.db": WITH_ALL,
+        "history.db-journal": WITH_ALL,
         "profiles": WITH_ALL,
         "services.schema.json": WITH_ALL,
         "services.yaml": WITH_ALL,
@@ -137,7 +143,11 @@ def test_all_takes_tools_and_settings_and_the_manifest_last(home: Home) -> None:
         "services.yaml",
         "services.schema.json",
         "config.yaml",
+        "history.db",
+        "history.db-journal",
+        "history.db.damaged",
         "profiles/mine.yaml",
+        "profiles/profile.schema.json",
         "snapshots",
     }
     assert names[-2:] == ["manifest.json", "init.lock"]
@@ -147,7 +157,6 @@ def test_all_takes_tools_and_settings_and_the_manifest_last(home: Home) -> None:
         "notes": NOT_OURS,
         "profiles/README": NOT_OURS,
         "run/letter": NOT_OURS,
-        "profiles/profile.schema.json",
     }
 
 

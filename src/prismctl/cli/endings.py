@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from prismctl.cli.narrators import tell_done
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from prismctl.cli.following import Outcome
     from prismctl.cli.invocation import Invocation
     from prismctl.client import StackClient
+    from prismctl.domain.estimate import Estimate
 
 _GOOD = frozenset({"healthy", "completed"})
 
@@ -36,6 +38,7 @@ def conclude(
     began_at: float | None = None,
     done: str = "",
     took: float = 0.0,
+    usual: Callable[[dict[str, Any]], Estimate | None] | None = None,
 ) -> None:
     """Say how an operation ended.
 
@@ -48,6 +51,7 @@ def conclude(
         began_at: when a change of a stack that ran began; its time is told, not that of the first start.
         done: what is said instead of the banner.
         took: how long that took.
+        usual: what was to be expected, by the result; ``None`` where nobody has measured that.
 
     Raises:
         PrismError: it did not end well.
@@ -77,12 +81,19 @@ def conclude(
             call,
             result["status"],
             ready_seconds=ready_seconds if own_seconds is None else own_seconds,
+            usual=partial(usual, result) if usual is not None else None,
         )
     elif not call.is_json and not call.is_quiet:
         call.write_lines([line(f"{done} in {render_duration(took)}")])
 
 
-def say_ready(call: Invocation, status: dict[str, Any], *, ready_seconds: float | None) -> None:
+def say_ready(
+    call: Invocation,
+    status: dict[str, Any],
+    *,
+    ready_seconds: float | None,
+    usual: Callable[[], Estimate | None] | None = None,
+) -> None:
     """The last words of a start that went well."""
     if call.is_json or call.is_quiet:
         return
@@ -92,7 +103,11 @@ def say_ready(call: Invocation, status: dict[str, Any], *, ready_seconds: float 
         return
     from prismctl.present.banner import ready_banner
 
-    call.write_lines(ready_banner(status, ready_seconds=ready_seconds, width=call.width))
+    # Asked for last: nobody else has to wait for the history.
+    estimate = usual() if usual is not None else None
+    call.write_lines(
+        ready_banner(status, ready_seconds=ready_seconds, estimate=estimate, width=call.width)
+    )
 
 
 def ending_error(call: Invocation, result: dict[str, Any]) -> PrismError | None:

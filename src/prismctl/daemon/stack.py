@@ -16,6 +16,7 @@ from prismctl.daemon.monitor import Monitor
 from prismctl.daemon.operations.data import settle_data
 from prismctl.daemon.operations.queue import OperationQueue
 from prismctl.daemon.operations.stop import stop
+from prismctl.daemon.start_recorder import StartRecorder
 from prismctl.daemon.state_file import (
     RememberedState,
     load_plan,
@@ -85,6 +86,7 @@ class Stack:
         """What somebody should know about how everything was taken down."""
         self._probes = ProbeScheduler(self.monitor.take_answer)
         self.usage = UsageWatch(self.monitor, lambda: self._link, self._reserve_ports)
+        self.starts = StartRecorder(paths, self.monitor, self.events, self.usage)
         self._link: KeeperLink | None = None
         self._seat = EngineSeat(paths, self.monitor)
         self._keeper_is_there = asyncio.Event()
@@ -139,6 +141,7 @@ class Stack:
         self.is_ending = True
         self.write_down()
         await self.operations.close()
+        await self.starts.finish()
         for task in self._background.values():
             task.cancel()
         if self._background:

@@ -57,6 +57,21 @@ class Home:
         return self.directory / "manifest.json"
 
     @property
+    def history(self) -> Path:
+        """What past starts took (0600); see `files/history.py`."""
+        return self.directory / "history.db"
+
+    @property
+    def history_journal(self) -> Path:
+        """Beside it while it is written, and after a write that was killed: what the next one undoes it with."""
+        return self.directory / "history.db-journal"
+
+    @property
+    def damaged_history(self) -> Path:
+        """The last one that could not be read."""
+        return self.directory / "history.db.damaged"
+
+    @property
     def init_lock(self) -> Path:
         """Held by whoever puts something into this home or takes it away."""
         return self.directory / "init.lock"

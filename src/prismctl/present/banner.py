@@ -4,12 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from prismctl.present.text import Line, Span, Tone, clean, clip_line, fold, line, spread
+from prismctl.present.estimate import render_range
+from prismctl.present.text import (
+    Line,
+    Span,
+    Tone,
+    clean,
+    clip_line,
+    fold,
+    line,
+    line_width,
+    spread,
+)
 from prismctl.present.units import count_of, render_duration
 from prismctl.present.wording import component_title
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from prismctl.domain.estimate import Estimate
 
 _ART: Final = (
     " _____ _____ _____ _____ _____",
@@ -20,20 +33,28 @@ _ART: Final = (
 _TITLE: Final = "Data Access Gateway v1.0"
 _SEPARATOR: Final = " · "
 _CORE: Final = "core"
+_TITLE_WIDTH: Final = 64
+"""On a wide screen, what belongs together stays together."""
+_GAP: Final = 2
 
 
-def ready_banner(status: dict[str, Any], *, ready_seconds: float | None, width: int) -> list[Line]:
-    """The banner for a stack that is up; names only addresses that the status document has."""
+def ready_banner(
+    status: dict[str, Any],
+    *,
+    ready_seconds: float | None,
+    width: int,
+    estimate: Estimate | None = None,
+) -> list[Line]:
+    """The banner for a stack that is up; names only addresses that the status document has.
+
+    What such starts usually take is said where it was measured often enough, and where there is room for it.
+    """
     stack_option = "" if status["stack"] == "default" else f" --stack {clean(str(status['stack']))}"
     seconds = UNKNOWN_SECONDS if ready_seconds is None else f"{ready_seconds:.1f} seconds"
     lines = [line(Span(art, Tone.ACCENT)) for art in _ART]
     lines += [line(_TITLE), ()]
     lines.append(
-        spread(
-            line("Stack: ", Span(clean(str(status.get("origin") or status["stack"])), Tone.STRONG)),
-            line("Ready in: ", Span(seconds, Tone.GOOD)),
-            min(width, 64),
-        )
+        _title_line(str(status.get("origin") or status["stack"]), seconds, estimate, width)
     )
     endpoints = status.get("endpoints") or {}
     addresses = []
@@ -50,6 +71,18 @@ def ready_banner(status: dict[str, Any], *, ready_seconds: float | None, width: 
 
 
 UNKNOWN_SECONDS: Final = "an unknown time"
+
+
+def _title_line(name: str, seconds: str, estimate: Estimate | None, width: int) -> Line:
+    title = line("Stack: ", Span(clean(name), Tone.STRONG))
+    took = line("Ready in: ", Span(seconds, Tone.GOOD))
+    if estimate is not None and estimate.is_measured:
+        usually = f"  (usually {render_range(estimate.low, estimate.high)})"
+        both = (*took, Span(usually, Tone.MUTED))
+        needed = line_width(title) + _GAP + line_width(both)
+        if needed <= width:
+            return spread(title, both, max(needed, min(width, _TITLE_WIDTH)))
+    return spread(title, took, min(width, _TITLE_WIDTH))
 
 
 def _next_lines(status: dict[str, Any], stack_option: str, width: int) -> list[Line]:

@@ -50,6 +50,8 @@ async def apply(
         until_failure=on_failure is FailurePolicy.STOP
     )
     stack.write_down()
+    if stack.monitor.plan is plan:
+        stack.starts.note_settled(plan, snapshot)
     result = {**render_result(snapshot, stack.monitor.was_tried), "data": data}
     # A plan that took this one's place meanwhile has a policy of its own.
     is_current = stack.monitor.plan is plan

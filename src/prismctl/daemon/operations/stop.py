@@ -34,6 +34,8 @@ async def take_down(stack: Stack, *, kill: bool) -> None:
     Raises:
         PrismError: something could not be ended; the plan stays, so that the next command sweeps.
     """
+    if not kill:
+        stack.starts.note_memory()
     stack.events.append(EventKind.STACK_STOPPING, message="killed" if kill else "")
     stack.monitor.mark_stopping()
     stack.copy_logs_to("")
@@ -45,6 +47,8 @@ async def take_down(stack: Stack, *, kill: bool) -> None:
             end_leftovers, stack.paths.keeper_id, spare=(os.getpid(),), grace_seconds=0.0
         )
         ended += await asyncio.to_thread(sweep_containers, stack.paths)
+        # Who is told that nothing runs may remove home at once.
+        await stack.starts.finish()
     except PrismError:
         stack.end()
         raise

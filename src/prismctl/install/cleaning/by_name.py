@@ -33,6 +33,7 @@ _STATE: Final = {
     "cache": "cache",
     "downloads": "what was being installed",
     "crashes": "tracebacks",
+    "history.db.damaged": "damaged history",
 }
 """Names in home that go with every clean, and what they are."""
 _OWN_WORK: Final = {
@@ -40,8 +41,10 @@ _OWN_WORK: Final = {
     SCHEMA_FILE_NAME: "catalog's schema",
     "config.yaml": "settings",
     "snapshots": "snapshots of data",
+    "history.db": "history of starts",
+    "history.db-journal": "history's journal",
 }
-"""Names in home that hold what somebody made on purpose; they go only with ``--all``."""
+"""Names in home that hold what somebody made on purpose, or what took many starts to learn; they go only with ``--all``."""
 _TEMPORARY: Final = re.compile(r"\.(?P<name>.+)\.\d+\.[0-9a-f]{8}")
 """What a write that was killed leaves: the file's name, a PID and some random letters."""
 
