@@ -111,6 +111,13 @@ def test_a_container_that_is_asked_for_is_refused_without_podman() -> None:
     assert "--runtime native" in refusal.hint
 
 
+def test_an_image_that_is_built_here_is_told_with_the_command_that_builds_it() -> None:
+    local = ServiceDefinition(name=ServiceName("web"), container="localhost/shop-web:latest")
+    refusal = choose_runtime(local, facts())
+    assert isinstance(refusal, Refusal)
+    assert "`podman build -t localhost/shop-web:latest .`" in refusal.hint
+
+
 def test_what_has_only_an_image_cannot_run_without_podman() -> None:
     boxed = ServiceDefinition(name=ServiceName("boxed"), container="example.org/boxed:1")
     refusal = choose_runtime(boxed, facts())

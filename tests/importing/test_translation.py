@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -24,10 +24,14 @@ from prismctl.domain.importing.variables import (
     translate,
 )
 from prismctl.domain.interpolation import Surroundings, interpolate
+from prismctl.domain.project_text import render_project
 from prismctl.domain.service import AGENT_NAMES
 from prismctl.errors import ConfigError
 from prismctl.files.foreign import load_foreign
 from prismctl.files.yaml import parse_document
+
+if TYPE_CHECKING:
+    from prismctl.domain.importing.imported import Imported
 
 HERE = Path(__file__).parent
 
@@ -230,6 +234,58 @@ def test_the_processes_of_a_procfile_are_programs_of_this_machine(tmp_path: Path
         assert entry["working_directory"] == "."
         assert entry["env"] == {"SECRET_KEY": "s", "MODE": "dev"}
         assert entry["secrets"] == ["SECRET_KEY"]
+
+
+def load_compose(text: str, directory: Path) -> Imported:
+    (directory / "compose.yaml").write_text(text)
+    return load_foreign(directory / "compose.yaml", catalog_directory=directory)
+
+
+@pytest.mark.parametrize(
+    ("variable", "is_secret", "told"),
+    [
+        ("DATABASE_URL: postgres://app:word@elsewhere/x", True, "the password in it is written"),
+        ("DATABASE_URL: postgres://app:${WORD}@elsewhere/x", True, ""),
+        ("DATABASE_URL: postgres://elsewhere/x", False, ""),
+        ("DATABASE_URL: postgres://app@elsewhere:5432/x", False, ""),
+        ("API_TOKEN: abc", True, "its value is written"),
+        ("API_TOKEN: ${API_TOKEN}", True, ""),
+    ],
+)
+def test_a_password_in_an_address_is_a_secret_and_told_where_it_is_written_down(
+    variable: str, told: str, tmp_path: Path, *, is_secret: bool
+) -> None:
+    text = f"services:\n  web:\n    image: web\n    environment:\n      {variable}\n"
+    imported = load_compose(text, tmp_path)
+    (service,) = imported.services
+    assert service.entry.get("secrets", []) == (
+        [variable.split(":", maxsplit=1)[0]] if is_secret else []
+    )
+    warnings = [each.message for each in imported.remarks if "written into" in each.message]
+    assert len(warnings) == bool(told)
+    assert all(warning.startswith(told) for warning in warnings)
+
+
+def test_what_compose_would_not_start_either_is_held_back_with_the_reason(tmp_path: Path) -> None:
+    imported = load_compose(
+        """
+services:
+  db: {image: redis}
+  web: {build: ./web, depends_on: [db]}
+  front: {image: nginx, depends_on: [web]}
+  debug: {image: alpine, profiles: [debug]}
+""",
+        tmp_path,
+    )
+    assert [each.name for each in imported.chosen] == ["db"]
+    assert {str(each.name): each.held_back for each in imported.services} == {
+        "db": "",
+        "web": "its image has to be built first",
+        "front": "needs web",
+        "debug": "only on request, its `profiles` say",
+    }
+    text = render_project("shop", imported=imported)
+    assert "\nwith: [db]\n# Not among them: web (its image has to be built first)" in text
 
 
 def test_lines_of_a_procfile_that_are_no_processes_are_all_listed(tmp_path: Path) -> None:

@@ -96,8 +96,9 @@ def _next_step(target: Target, imported: Imported) -> str:
     words = ["prismctl dev start"]
     if not (target.is_home or target.is_project):
         words.append(f"--services {shlex.quote(target.shown)}")
-    words += [f"--with {each.name}" for each in imported.services[:_SHOWN]]
-    return f"`{' '.join(words)}` starts {'it' if len(imported.services) == 1 else 'them'}"
+    named = (imported.chosen or imported.services)[:_SHOWN]
+    words += [f"--with {each.name}" for each in named]
+    return f"`{' '.join(words)}` starts {'it' if len(named) == 1 else 'them'}"
 
 
 def _settle_names(

@@ -203,6 +203,11 @@ def _take_container(
         if definition.command
         else f"give {name} a `command`, or leave it out with `--without {name}`"
     )
+    if image.startswith("localhost/"):
+        kind = containers.tool.kind if containers.tool is not None else "podman"
+        alternative = (
+            f"`{kind} build -t {image} .` where its Dockerfile is builds it; else {alternative}"
+        )
     return Refusal(f"{name} needs a container ({image}): {obstacle}", alternative)
 
 

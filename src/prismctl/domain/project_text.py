@@ -25,6 +25,9 @@ _WITH: Final = """\
 # Services beside those; short names will do.
 with: [{names}]
 """
+_HELD_BACK: Final = """\
+# Not among them: {names}
+"""
 _NO_WITH: Final = """\
 
 # Services to add to those, or to leave out; short names will do.
@@ -90,10 +93,14 @@ def render_project(
     """
     parts = [_HEAD.format(stack=stack)]
     services = imported.services if imported is not None else ()
-    if services:
-        parts.append(_WITH.format(names=", ".join(each.name for each in services)))
+    chosen = imported.chosen if imported is not None else ()
+    if chosen:
+        parts.append(_WITH.format(names=", ".join(each.name for each in chosen)))
     else:
         parts.append(_NO_WITH)
+    held_back = [f"{each.name} ({each.held_back})" for each in services if each.held_back]
+    if held_back:
+        parts.append(_HELD_BACK.format(names=", ".join(held_back)))
     parts.append(_CATALOG)
     if binaries:
         parts.append(_BINARIES.format(names=", ".join(binaries)))

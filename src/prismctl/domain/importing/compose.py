@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from prismctl.domain.dependencies import find_cycle, render_cycle
+from prismctl.domain.dependencies import close_over, find_cycle, render_cycle
 from prismctl.domain.importing.compose_service import ComposeService
 from prismctl.domain.importing.imported import Imported, ImportedService, SourceKind
 from prismctl.domain.importing.names import choose_names
 from prismctl.domain.importing.neighbours import connect
 from prismctl.domain.importing.reading import Around, Reading
+from prismctl.domain.importing.secret_names import describe_secret, find_secrets
 from prismctl.domain.importing.unsupported import TOP_LEVEL
 from prismctl.domain.interpolation import find_services
 from prismctl.domain.packaged import PACKAGED
@@ -54,6 +55,7 @@ def translate_compose(document: Document, around: Around) -> Imported:
     connect(reading, drafts)
     for draft in drafts.values():
         _settle_mapping(reading, draft)
+    held_back = _hold_back(services, drafts)
     return Imported(
         kind=SourceKind.COMPOSE,
         file=document.file,
@@ -63,6 +65,7 @@ def translate_compose(document: Document, around: Around) -> Imported:
                 source_name=name,
                 place=draft.place,
                 entry=draft.entry(names),
+                held_back=held_back.get(name, ""),
             )
             for name, draft in drafts.items()
         ),
@@ -102,6 +105,7 @@ def _read_services(
             reading.problem(path, f"is {describe(form)}, not a mapping")
             continue
         drafts[name] = ComposeService(reading, path, form, names[name]).translate()
+        _settle_secrets(reading, drafts[name])
         if names[name] != name:
             reading.changed(path, "name", f"is `{names[name]}` in the catalog")
         if names[name] in PACKAGED:
@@ -109,6 +113,31 @@ def _read_services(
             reading.changed(path, "name", words)
     reading.service = ""
     return drafts
+
+
+def _settle_secrets(reading: Reading, draft: Draft) -> None:
+    draft.secrets = find_secrets(draft.env)
+    for key in draft.secrets:
+        words = describe_secret(key, draft.env[key])
+        if words:
+            reading.changed_at(
+                draft.env_places[key], draft.source_name, f"environment {key}", words
+            )
+
+
+def _hold_back(services: dict[Any, Any], drafts: dict[str, Draft]) -> dict[str, str]:
+    """Services that compose would not start either, or that lack an image here, each with the reason."""
+    unbuilt = [name for name in drafts if services[name].get("build") not in (None, "")]
+    found = dict.fromkeys(unbuilt, "its image has to be built first")
+    needs = {name: tuple(draft.depends_on) for name, draft in drafts.items()}
+    for name in drafts:
+        missing = [needed for needed in close_over([name], needs) if needed in unbuilt]
+        if missing:
+            found.setdefault(name, f"needs {', '.join(drafts[each].name for each in missing)}")
+    for name in drafts:
+        if services[name].get("profiles"):
+            found.setdefault(name, "only on request, its `profiles` say")
+    return found
 
 
 def _settle_mapping(reading: Reading, draft: Draft) -> None:

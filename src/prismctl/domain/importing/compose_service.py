@@ -13,7 +13,6 @@ from prismctl.domain.importing.health import translate_check
 from prismctl.domain.importing.images import guess_type
 from prismctl.domain.importing.paths import write_path
 from prismctl.domain.importing.ports import MAX_RANGE, Mapped, PortError, parse_port, read_port
-from prismctl.domain.importing.secret_names import is_secret
 from prismctl.domain.importing.unsupported import DEPLOY, KNOWN_SERVICE_KEYS, reason_for
 from prismctl.domain.importing.variables import parse_dotenv
 from prismctl.domain.problems import nearest_name
@@ -84,7 +83,6 @@ class ComposeService:
                 self._leave_out(str(key), self.form[key], where)
         if not self.draft.container and "image" not in self.form and "build" not in self.form:
             self.reading.problem(self.path, "has neither `image` nor `build`")
-        self.draft.secrets = [key for key in self.draft.env if is_secret(key)]
         return self.draft
 
     def _leave_out(self, key: str, value: object, where: Path) -> None:

@@ -55,6 +55,8 @@ class ImportedService:
     """Where the file describes it."""
     entry: dict[str, Any] = field(default_factory=dict)
     """Keys of the catalog in the order in which they are written, ``name`` first."""
+    held_back: str = ""
+    """Why nobody wants it started with the others; empty: it is one of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +70,11 @@ class Imported:
     """In the order of the file."""
     remarks: tuple[Remark, ...]
     """In the order of the file."""
+
+    @property
+    def chosen(self) -> tuple[ImportedService, ...]:
+        """What is started when all is."""
+        return tuple(each for each in self.services if not each.held_back)
 
     @property
     def left_out(self) -> tuple[Remark, ...]:

@@ -17,7 +17,7 @@ from prismctl.domain.importing.imported import (
 )
 from prismctl.domain.importing.names import choose_names
 from prismctl.domain.importing.paths import write_path
-from prismctl.domain.importing.secret_names import is_secret
+from prismctl.domain.importing.secret_names import find_secrets
 from prismctl.domain.importing.variables import escape
 from prismctl.domain.problems import Place, Problems, shorten
 from prismctl.domain.shape import VARIABLE_PATTERN
@@ -79,7 +79,7 @@ def translate_procfile(text: str, file: str, directory: str, around: Around) -> 
         draft = Draft(source_name=name, name=names[name], place=place, env=dict(env))
         draft.command = _split(command, directory, around.catalog_directory)
         draft.working_directory = write_path(directory, around.catalog_directory)
-        draft.secrets = [key for key in env if is_secret(key)]
+        draft.secrets = find_secrets(env)
         if re.search(r"\$(PORT\b|\{PORT\b)", command):
             draft.ports = [DraftPort(FIRST_PORT + _STEP * index)]
         draft.one_shot = name in _ONE_SHOTS

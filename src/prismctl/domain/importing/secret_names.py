@@ -1,16 +1,38 @@
-"""Variables whose values nobody should see, as far as their names say."""
+"""Variables whose values nobody should see, as far as their names say, and addresses with a password in them."""
 
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _SECRET: Final = re.compile(
     r"PASSWORD|PASSWD|SECRET|TOKEN|API_?KEY|PRIVATE_?KEY|ACCESS_?KEY|CREDENTIAL", re.IGNORECASE
 )
+_ADDRESS: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/\s:@]*:([^/\s@]+)@")
+"""An address in which somebody logs in."""
 _PATHS: Final = ("_FILE", "_PATH")
 
 
 def is_secret(key: str) -> bool:
     """Whether a variable of this name holds a secret, rather than the place of one."""
     return bool(_SECRET.search(key)) and not key.upper().endswith(_PATHS)
+
+
+def find_secrets(env: Mapping[str, str]) -> list[str]:
+    """The variables that hold a secret, or an address with a password in it."""
+    return [key for key, value in env.items() if is_secret(key) or _ADDRESS.search(value)]
+
+
+def describe_secret(key: str, value: str) -> str:
+    """That a secret stands in the file as it is, and the way out; empty for one that is read from a variable."""
+    found = _ADDRESS.search(value)
+    words = found[1] if found else value if is_secret(key) else ""
+    if not words or "${" in words:
+        return ""
+    what, variable = ("the password in it", f"{key}_PASSWORD") if found else ("its value", key)
+    return (
+        f"{what} is written into the file; `${{{variable}}}` in its place reads it from your shell"
+    )
