@@ -103,7 +103,7 @@ def test_what_is_written_is_private_and_has_its_schema_beside_it(home: Home) -> 
     schema = home.profiles / SCHEMA_FILE_NAME
     assert json.loads(schema.read_text()) == profile_schema()
     assert [each.stat().st_mode & 0o777 for each in (file, schema)] == [0o600, 0o600]
-    assert home.profiles.stat().st_mode & 0o777 == 0o700
+    assert [each.stat().st_mode & 0o777 for each in (home.directory, home.profiles)] == [0o700] * 2
     assert sorted(each.name for each in home.profiles.iterdir()) == [
         "mine.yaml",
         "profile.schema.json",

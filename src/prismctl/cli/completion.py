@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     import click
+    from click.shell_completion import CompletionItem
 
     from prismctl.files.paths import StackPaths
 
@@ -36,12 +37,19 @@ def complete_presets(ctx: click.Context, param: click.Parameter, incomplete: str
     return _beginning_with(incomplete, PRESET_NAMES)
 
 
-def complete_profiles(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    """The saved profiles."""
+def complete_profiles(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[str] | list[CompletionItem]:
+    """The saved profiles; files, where what was typed can only be one and may be."""
     from prismctl.files.paths import find_home
     from prismctl.files.profiles import list_profiles
 
-    del ctx, param
+    del ctx
+    is_path = "/" in incomplete or incomplete.startswith((".", "~"))
+    if is_path and "FILE" in (param.metavar or ""):
+        from click.shell_completion import CompletionItem
+
+        return [CompletionItem(incomplete, type="file")]
     return _beginning_with(incomplete, list_profiles(find_home()))
 
 

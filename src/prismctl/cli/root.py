@@ -41,6 +41,12 @@ DEV_ENTRIES = {
         f"{_COMMANDS}.ui:ui", "Open the UI of Nomad or Consul, logged in.", "Looking closer"
     ),
     "catalog": Entry(f"{_COMMANDS}.catalog:catalog", "See what can be started.", "What there is"),
+    "profiles": Entry(
+        f"{_COMMANDS}.profiles:profiles", "List the saved profiles.", "What there is"
+    ),
+    "profile": Entry(
+        f"{_COMMANDS}.profile:profile", "Save, show and delete profiles.", "What there is"
+    ),
     "doctor": Entry(f"{_COMMANDS}.doctor:doctor", "Check this machine and home.", "What there is"),
     "clean": Entry(
         f"{_COMMANDS}.clean:clean",

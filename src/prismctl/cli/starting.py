@@ -301,7 +301,7 @@ def _change(
         with choose_narrator(call, began_at=began_at) as narrator:
             narrator.tell_plan(plan)
             outcome = follow(
-                _request(client, plan, options, began_at),
+                _request(call, client, plan, options, began_at),
                 narrator=narrator,
                 progress=begin_progress(_dependencies(plan)),
                 deadline=deadline,
@@ -396,7 +396,7 @@ def _plan_and_apply(
             narrator.tell_plan(plan)
             daemon.wait()
             check()
-            messages = _request(client, plan, options, began_at)
+            messages = _request(call, client, plan, options, began_at)
             outcome = follow(
                 with_earlier_events(messages, client, since=began_at),
                 narrator=narrator,
@@ -437,6 +437,20 @@ def guess_engine(call: Invocation, options: StartOptions) -> str:
     """The engine whose agents are worth bringing up while the plan is still being made; empty for none.
 
     Only where nothing but the tools can decide: a wrong guess would start agents for nothing.
+    return _noting_use(call, plan.profile, messages) if plan.profile else messages
+
+
+def _noting_use(
+    call: Invocation, profile: str, messages: Iterator[dict[str, Any]]
+) -> Iterator[dict[str, Any]]:
+    """The messages; with the first of them the plan is in the daemon's hands, and its profile has been used."""
+    from prismctl.files.profile_uses import record_use
+
+    for message in messages:
+        record_use(call.home, Path(profile))
+        yield message
+        break
+    yield from messages
     """
     if options.engine not in {None, "auto", "nomad"}:
         return ""

@@ -157,7 +157,8 @@ def write_profile(home: Home, draft: Draft) -> Path:
     """
     file = draft.file
     try:
-        home.profiles.mkdir(mode=0o700, parents=True, exist_ok=True)
+        home.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        home.profiles.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         raise PrismError(
             f"cannot create {home.profiles}: {error.strerror}",
