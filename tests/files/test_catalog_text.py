@@ -815,7 +815,7 @@ def test_runtime_native_needs_a_command() -> None:
             "services:\n\t- name: x\n",
             "services.yaml:2:1: a tab indents this line; YAML wants spaces",
         ),
-        ("services: [}", "services.yaml:1:12: is no YAML:"),
+        ("services: [}", "services.yaml:1:12: `}` closes nothing that was opened"),
         ("a: 1\nb: 2\na: 3\n", "services.yaml:3:1: key `a` is there twice; first in line 1"),
         ("a: 1\n---\nb: 2\n", "a second document begins here; one file holds one"),
         ("a: *b\n", "services.yaml:1:4: "),

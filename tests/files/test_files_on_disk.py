@@ -72,6 +72,10 @@ def test_an_untouched_catalog_needs_no_yaml_library(home: Home) -> None:
 
 def test_a_file_that_is_not_there_is_told_by_name(tmp_path: Path) -> None:
     assert problem(tmp_path / "no.yaml") == "no.yaml: there is no such file"
+    (tmp_path / "services.yaml").touch()
+    assert problem(tmp_path / "servces.yaml") == (
+        "servces.yaml: there is no such file; did you mean `services.yaml`?"
+    )
 
 
 def test_a_directory_is_no_file(tmp_path: Path) -> None:

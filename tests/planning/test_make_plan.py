@@ -236,6 +236,9 @@ def test_a_mistake_in_args_is_told_at_its_place(desk: Desk) -> None:
     with pytest.raises(ConfigError) as caught:
         desk.plan(services_file=desk.write("own.yaml", text))
     assert "own.yaml:6:15: web: variable `NOPE` is not set" in caught.value.message
+    assert caught.value.hint == (
+        "`export NOPE=…` before the start, or `${NOPE:-text}` in the file, gives it a value"
+    )
 
 
 def test_a_mistake_in_a_reference_is_told_with_its_place_in_the_catalog(desk: Desk) -> None:

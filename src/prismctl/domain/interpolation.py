@@ -69,6 +69,8 @@ class Mistake(NamedTuple):
     suggestion: str = ""
     service: str = ""
     """The service that was found and whose address was not."""
+    hint: str = ""
+    """What to do or write, where more than another name helps."""
 
 
 NO_MISTAKE: Final = Mistake("")
@@ -184,9 +186,10 @@ def _look_up_variable(name: str, variables: Mapping[str, str] | None) -> tuple[s
     if variables is None:
         return "", NO_MISTAKE
     return variables.get(name), Mistake(
-        f"variable `{name}` is not set; `${{{name}:-text}}` gives it a value",
+        f"variable `{name}` is not set",
         # Comparing with a whole environment is worth its time only for a name that is missing.
         "" if name in variables else nearest_name(name, variables),
+        hint=f"`export {name}=…` before the start, or `${{{name}:-text}}` in the file, gives it a value",
     )
 
 

@@ -444,6 +444,7 @@ class _Texts:
                 f"{self.name}: {mistake.message}",
                 self.catalog.place(self.name, *path),
                 suggestion=mistake.suggestion,
+                hint=mistake.hint,
             )
         return result
 

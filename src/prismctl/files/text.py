@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import stat
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from prismctl.domain.problems import nearest_name
 from prismctl.errors import ConfigError, PrismError, Problem
 
 MAX_BYTES: Final = 1 << 20
+_MOST_NAMES: Final = 1000
+"""Of a directory in which a file is missing; a guess among more is worth little."""
 
 _KINDS: Final = {
     stat.S_IFDIR: "a directory",
@@ -37,7 +41,7 @@ def read_text(path: Path) -> str:
             data = file.read(MAX_BYTES + 1)
             size = os.fstat(file.fileno()).st_size
     except FileNotFoundError as error:
-        raise ConfigError([Problem(message="there is no such file", file=shown)]) from error
+        raise _missing(path, shown) from error
     except OSError as error:
         raise PrismError(
             f"cannot read {shown}: {error.strerror}", hint=f"look at `ls -l {path}`"
@@ -56,6 +60,21 @@ def read_text(path: Path) -> str:
         message = f"is not UTF-8: byte 0x{data[error.start]:02x} at offset {error.start}"
         problem = Problem(message=message, file=shown, line=line, column=column)
         raise ConfigError([problem], hint="save the file as UTF-8") from error
+
+
+def _missing(path: Path, shown: str) -> ConfigError:
+    """That a file is not there, with one of nearly its name that is."""
+    directory = path.absolute().parent
+    try:
+        names = os.listdir(directory)[:_MOST_NAMES]  # noqa: PTH208 - names are all that is wanted
+    except OSError:
+        hint = f"there is no directory {directory}"
+        return ConfigError([Problem(message="there is no such file", file=shown)], hint=hint)
+    suggestion = nearest_name(path.name, sorted(names))
+    return ConfigError(
+        [Problem(message="there is no such file", file=shown, suggestion=suggestion)],
+        hint=f"`ls {shlex.quote(str(directory))}` shows what is there",
+    )
 
 
 def name_for_people(path: Path) -> str:
@@ -109,7 +128,12 @@ def _refuse_what_is_no_file(path: Path, status: os.stat_result, shown: str) -> N
     is_stream = str(path.absolute()).startswith(_STREAMS)
     if not (is_stream and kind in {stat.S_IFIFO, stat.S_IFCHR}):
         message = f"is {_KINDS.get(kind, 'something else')}, not a file"
-        raise ConfigError([Problem(message=message, file=shown)])
+        hint = (
+            f"name a file: `ls {shlex.quote(str(path))}` shows those in it"
+            if kind == stat.S_IFDIR
+            else ""
+        )
+        raise ConfigError([Problem(message=message, file=shown)], hint=hint)
 
 
 def _megabytes(size: int) -> str:

@@ -160,9 +160,9 @@ def _skip(event: Any, events: Iterator[Any]) -> int:
         event = next(events)
 
 
-def _refuse(message: str, place: Place) -> NoReturn:
+def _refuse(message: str, place: Place, *, hint: str = "") -> NoReturn:
     raise ConfigError(
-        [Problem(message=message, file=place.file, line=place.line, column=place.column)]
+        [Problem(message=message, file=place.file, line=place.line, column=place.column)], hint=hint
     )
 
 
@@ -183,22 +183,30 @@ def parse_events(text: str, shown: str) -> Iterator[Any]:
         message = f"has a character that YAML does not allow: {error.character!r:.20}"
         raise ConfigError([Problem(message=message, file=shown, line=line)]) from error
     except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = Place(shown, mark.line + 1, mark.column + 1) if mark else Place(shown)
-        message = _describe_syntax_error(error.problem or error.context or "", text, place)
-        problem = Problem(message=message, file=shown, line=place.line, column=place.column)
-        raise ConfigError([problem]) from error
+        _refuse_syntax(error, text, shown)
     except (YAMLError, ValueError) as error:
         message = f"is no YAML: {shorten(error)}"
         raise ConfigError([Problem(message=message, file=shown)]) from error
 
 
-def _describe_syntax_error(problem: str, text: str, place: Place) -> str:
-    lines = text.splitlines()
-    line = lines[place.line - 1] if 0 < place.line <= len(lines) else ""
-    if "\t" in line[: len(line) - len(line.lstrip())] or "'\\t'" in problem:
-        return "a tab indents this line; YAML wants spaces"
-    return f"is no YAML: {shorten(problem)}"
+def _refuse_syntax(error: Any, text: str, shown: str) -> NoReturn:
+    from prismctl.files.yaml_words import Trouble, explain
+
+    def position(mark: Any) -> Position:
+        return (mark.line + 1, mark.column + 1)
+
+    start, end = error.context_mark, error.problem_mark or error.context_mark
+    found = explain(
+        Trouble(
+            problem=str(error.problem or error.context or ""),
+            place=position(end) if end else (0, 0),
+            start=position(start) if start else None,
+            lines=text.splitlines(),
+        )
+    )
+    line, column = found.place
+    problem = Problem(message=found.message, file=shown, line=line, column=column)
+    raise ConfigError([problem], hint=found.hint) from error
 
 
 class _Builder:
@@ -229,10 +237,18 @@ class _Builder:
             if kind == "DocumentStartEvent":
                 documents += 1
                 if documents > 1:
-                    _refuse("a second document begins here; one file holds one", self._place(event))
+                    _refuse(
+                        "a second document begins here; one file holds one",
+                        self._place(event),
+                        hint="take the line `---` away, or put what follows in a file of its own",
+                    )
                 tree = self._value(self._next(), ())
         if documents == 0 or tree is None:
-            _refuse("is empty", Place(self.shown))
+            _refuse(
+                "is empty",
+                Place(self.shown),
+                hint="write something into it, or take the file away",
+            )
         return tree
 
     def _next(self) -> Any:
@@ -277,7 +293,11 @@ class _Builder:
     def _alias(self, event: Any, path: Path) -> object:
         recorded = self.anchors.get(event.anchor)
         if recorded is None:
-            _refuse(f"alias `*{shorten(event.anchor)}` names nothing above it", self._place(event))
+            _refuse(
+                f"alias `*{shorten(event.anchor)}` names nothing above it",
+                self._place(event),
+                hint="put a text that begins with `*` in quotes; `&NAME` makes what `*NAME` repeats",
+            )
         _, line, column = self._place(event)
         self.values.setdefault(path, (line, column))
         outside, self.source = self.source, iter(recorded)
@@ -292,7 +312,11 @@ class _Builder:
         if tag == _TEXT_TAG:
             return text
         if tag not in {None, "None", "!", ""}:
-            _refuse(f"tag `{shorten(tag)}` is not understood", self._place(event))
+            _refuse(
+                f"tag `{shorten(tag)}` is not understood",
+                self._place(event),
+                hint="put a text that begins with `!` in quotes",
+            )
         is_plain = event.implicit[0]
         value = resolve_scalar(text) if is_plain else text
         if not isinstance(value, str):
@@ -310,7 +334,11 @@ class _Builder:
         merged: list[object] = []
         while type(event := self._next()).__name__ != "MappingEndEvent":
             if type(event).__name__ != "ScalarEvent":
-                _refuse("a key has to be a single word", self._place(event))
+                _refuse(
+                    "a key has to be a single word",
+                    self._place(event),
+                    hint="put a text that begins with a bracket in quotes",
+                )
             key = event.value if not event.implicit[0] else resolve_scalar(event.value)
             is_merge = event.implicit[0] and event.value == "<<"
             key = key if isinstance(key, str) else event.value
@@ -318,7 +346,11 @@ class _Builder:
             where = (*path, key)
             if key in mapping and not is_merge:
                 first = self.keys.get(where, (0, 0))[0]
-                _refuse(f"key `{shorten(key)}` is there twice; first in line {first}", place)
+                _refuse(
+                    f"key `{shorten(key)}` is there twice; first in line {first}",
+                    place,
+                    hint="take one of them away, or put both values below one",
+                )
             self.keys.setdefault(where, (place.line, place.column))
             value = self._value(self._next(), where)
             if is_merge:
