@@ -422,9 +422,13 @@ def _plan_and_apply(
 
 
 def _request(
-    client: StackClient, plan: StackPlan, options: StartOptions, began_at: float
+    call: Invocation,
+    client: StackClient,
+    plan: StackPlan,
+    options: StartOptions,
+    began_at: float,
 ) -> Iterator[dict[str, Any]]:
-    return client.apply(
+    messages = client.apply(
         plan_to_json(plan), began_at, options.on_failure, log_file=options.log_file or ""
     )
 
