@@ -41,3 +41,4 @@ class NotNegative(click.ParamType[Any]):
 
 SECONDS: Final = NotNegative("a number of seconds", float)
 LINES: Final = NotNegative("a whole number of lines", int)
+SEED: Final = NotNegative("a whole number", int)

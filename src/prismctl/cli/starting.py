@@ -36,6 +36,7 @@ from prismctl.domain.plan import (
     plan_from_json,
     plan_to_json,
 )
+from prismctl.domain.presets import RANDOM
 from prismctl.errors import PrismError
 from prismctl.files.paths import find_project_file
 from prismctl.present.progress import begin_progress
@@ -140,6 +141,8 @@ def plan_for(
     """What was typed, decided."""
     from prismctl.planning import make_plan
 
+    if options.preset == RANDOM:
+        call.report([line(f"`--preset=random --seed={options.random_seed}` draws the same again")])
     request = plan_request(call, options, running=running, is_trial=is_trial)
     plan = make_plan(
         request,
@@ -183,6 +186,8 @@ def show_plan(call: Invocation, options: StartOptions) -> None:
         capacity = render_capacity(needs, look_for_room(call))
         expected = render_estimate(estimate) if estimate is not None else None
         document = {**render_plan(plan), "capacity": capacity, "estimate": expected}
+        if options.preset == RANDOM:
+            document["seed"] = options.random_seed
         call.write_json(document, is_pretty=call.is_on_terminal)
         return
     warn_of_shortages(call, plan, running=running)

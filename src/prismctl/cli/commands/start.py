@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from prismctl.cli.completion import (
     complete_service_options,
     complete_services,
 )
-from prismctl.cli.numbers import SECONDS
+from prismctl.cli.numbers import SECONDS, SEED
 from prismctl.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
@@ -96,6 +97,13 @@ def _value_error(flag: str, text: str) -> ConfigError:
     section=_WHAT,
     shell_complete=complete_presets,
     help="minimal, redis, messaging, postgres, full or random.",
+)
+@option(
+    "--seed",
+    metavar="NUMBER",
+    type=SEED,
+    section=_WHAT,
+    help="Draws what `--preset=random` drew when it said this number.",
 )
 @option(
     "--profile",
@@ -188,6 +196,7 @@ def start(
     *,
     words: tuple[str, ...],
     preset: str | None,
+    seed: int | None,
     profile: str | None,
     with_services: tuple[str, ...],
     without_services: tuple[str, ...],
@@ -208,6 +217,9 @@ def start(
         raise _stray_word_error(ctx, words[0])
     from prismctl.cli.starting import StartOptions, show_plan, start_stack
 
+    if seed is not None and preset != "random":
+        problem = Problem(message="`--seed` says nothing without `--preset=random`")
+        raise ConfigError((problem,), hint="leave it out, or add `--preset=random`")
     if log_file is not None and not Path(log_file).absolute().parent.is_dir():
         problem = Problem(message=f"--log-file: {Path(log_file).parent} is not a directory")
         raise ConfigError((problem,), hint=f"`mkdir -p {Path(log_file).parent}` makes it")
@@ -233,6 +245,8 @@ def start(
         wait_seconds=wait_timeout,
         log_file=str(Path(log_file).absolute()) if log_file else None,
     )
+    if seed is not None:
+        options = replace(options, random_seed=int(seed))
     if dry_run:
         show_plan(call, options)
     else:

@@ -1,0 +1,174 @@
+"""The picker in a real terminal: what it starts, what it leaves behind, and that the terminal is as it was."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import termios
+from typing import TYPE_CHECKING
+
+import pexpect
+import pytest
+
+from prismctl.errors import ExitCode
+from tests.desk import PATIENCE, ended_with, read_to_end
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from tests.desk import Desk
+
+CATALOG = """
+core: false
+services:
+  - {name: web, command: [sleep, "1000"], default: true}
+  - {name: worker, command: [sleep, "1000"], depends_on: [web]}
+"""
+OPENED = "space toggle"
+
+
+def mode(child: Any) -> list[Any]:
+    """How the terminal is set: what is typed is shown, and comes in lines."""
+    flags: list[Any] = termios.tcgetattr(child.child_fd)[:4]
+    return flags
+
+
+@pytest.fixture
+def picker(desk: Desk) -> Any:
+    """An open picker over a catalog of two services."""
+    home = desk.lab.home
+    home.mkdir(parents=True)
+    (home / "services.yaml").write_text(CATALOG)
+    child = desk.terminal(["dev", "start", "--engine", "local"])
+    child.expect(OPENED)
+    return child
+
+
+def test_what_is_picked_is_started_and_offered_again(
+    desk: Desk, picker: Any, wait_until: Callable[..., None]
+) -> None:
+    before = termios.tcgetattr(picker.child_fd)[3] & termios.ECHO
+    assert not before
+    picker.send("j ")
+    picker.expect(re.escape("--with-worker"))
+    picker.send("\r")
+    picker.expect("Ready in: .*[0-9.]+ seconds")
+    assert ended_with_rest(picker) == ExitCode.DONE
+    status = json.loads(desk.pipe("dev", "status").stdout)
+    assert {service["name"] for service in status["services"]} == {"web", "worker"}
+    assert desk.pipe("dev", "stop").returncode == ExitCode.DONE
+    again = desk.terminal(["dev", "start", "--engine", "local"])
+    again.expect("as last time")
+    again.expect(re.escape("--with-worker"))
+    again.send("q")
+    read_to_end(again)
+    wait_until(lambda: not desk.lab.own_processes())
+
+
+def ended_with_rest(child: Any) -> int:
+    read_to_end(child)
+    return ended_with(child)
+
+
+def test_leaving_starts_nothing_and_gives_the_terminal_back(
+    desk: Desk, picker: Any, wait_until: Callable[..., None]
+) -> None:
+    picker.send("q")
+    shown = read_to_end(picker)
+    assert "nothing was started" in shown
+    assert "\x1b[?1049l" in shown, "the alternate screen was not left"
+    assert "\x1b[?25h" in shown, "the cursor stays hidden"
+    assert ended_with(picker) == ExitCode.DONE
+    wait_until(lambda: not desk.lab.own_processes())
+
+
+def test_what_is_typed_at_a_prompt_afterwards_is_shown(desk: Desk) -> None:
+    (desk.lab.home).mkdir(parents=True)
+    (desk.lab.home / "services.yaml").write_text(CATALOG)
+    child = desk.program(["/bin/sh", "-i"])
+    child.sendline(f"{os.sys.executable} -m prismctl dev start --engine local")  # type: ignore[attr-defined]
+    child.expect(OPENED)
+    child.send("q")
+    child.expect("nothing was started")
+    child.sendline("stty -a; echo over-$?")
+    child.expect("over-0")
+    assert re.search(r"\sicanon\s", child.before)
+    assert re.search(r"\secho\s", child.before)
+    child.sendline("exit")
+    read_to_end(child)
+
+
+def test_a_smaller_terminal_is_drawn_anew(picker: Any) -> None:
+    picker.setwinsize(12, 40)
+    picker.expect("\u2026")
+    picker.setwinsize(40, 140)
+    picker.expect("p preset")
+    picker.send("q")
+    read_to_end(picker)
+
+
+def test_a_hang_up_leaves_nothing(desk: Desk, picker: Any, wait_until: Callable[..., None]) -> None:
+    picker.close(force=False)
+    wait_until(lambda: not picker.isalive(), lambda: "it goes on without its terminal")
+    wait_until(lambda: not desk.lab.own_processes())
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_and_gives_the_terminal_back(
+    desk: Desk, picker: Any, wait_until: Callable[..., None], number: int
+) -> None:
+    os.kill(picker.pid, number)
+    shown = read_to_end(picker)
+    assert "\x1b[?1049l" in shown
+    assert "Traceback" not in shown
+    wait_until(lambda: not desk.lab.own_processes())
+
+
+def test_ctrl_z_gives_the_shell_back_and_fg_the_picker(desk: Desk) -> None:
+    (desk.lab.home).mkdir(parents=True)
+    (desk.lab.home / "services.yaml").write_text(CATALOG)
+    child = desk.program(["/bin/bash", "--norc", "-i"])
+    child.sendline(f"{os.sys.executable} -m prismctl dev start --engine local")  # type: ignore[attr-defined]
+    child.expect(OPENED)
+    child.send("\x1a")
+    child.expect("Stopped")
+    child.sendline("echo here-$((1+1))")
+    child.expect("here-2")
+    child.sendline("fg")
+    child.expect(OPENED)
+    child.send("q")
+    child.expect("nothing was started")
+    child.sendline("exit")
+    read_to_end(child)
+
+
+@pytest.mark.parametrize(
+    "flags", [["--preset", "minimal"], ["--no-input"], ["--yes"], ["-q"], ["-o", "json"]]
+)
+def test_whoever_said_what_they_want_is_not_asked(desk: Desk, flags: list[str]) -> None:
+    child = desk.terminal(["dev", "start", "--engine", "local", "--dry-run", *flags])
+    shown = read_to_end(child)
+    assert "\x1b[?1049h" not in shown
+
+
+def test_a_terminal_that_can_do_nothing_is_not_drawn_on(desk: Desk) -> None:
+    desk.environment["TERM"] = "dumb"
+    child = desk.terminal(desk.start(CATALOG))
+    child.expect([pexpect.EOF, "Ready in", "done"], timeout=PATIENCE)
+    assert "\x1b[?1049h" not in str(child.before)
+
+
+def test_without_colour_nothing_is_painted(desk: Desk) -> None:
+    home = desk.lab.home
+    home.mkdir(parents=True)
+    (home / "services.yaml").write_text(CATALOG)
+    child = desk.terminal(["--no-color", "dev", "start", "--engine", "local"])
+    child.expect(OPENED)
+    colours = re.findall(r"\x1b\[[0-9;]*m", str(child.before))
+    used = {code for each in colours for code in each[2:-1].split(";")}
+    assert not {code for code in used if re.fullmatch(r"3[0-7]|38|4[0-7]|48|9[0-7]", code)}
+    child.send("q")
+    read_to_end(child)
