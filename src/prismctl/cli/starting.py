@@ -436,16 +436,6 @@ def _request(
     messages = client.apply(
         plan_to_json(plan), began_at, options.on_failure, log_file=options.log_file or ""
     )
-
-
-def _dependencies(plan: StackPlan) -> dict[str, tuple[str, ...]]:
-    return {service.name: service.depends_on for service in plan.services}
-
-
-def guess_engine(call: Invocation, options: StartOptions) -> str:
-    """The engine whose agents are worth bringing up while the plan is still being made; empty for none.
-
-    Only where nothing but the tools can decide: a wrong guess would start agents for nothing.
     return _noting_use(call, plan.profile, messages) if plan.profile else messages
 
 
@@ -460,6 +450,16 @@ def _noting_use(
         yield message
         break
     yield from messages
+
+
+def _dependencies(plan: StackPlan) -> dict[str, tuple[str, ...]]:
+    return {service.name: service.depends_on for service in plan.services}
+
+
+def guess_engine(call: Invocation, options: StartOptions) -> str:
+    """The engine whose agents are worth bringing up while the plan is still being made; empty for none.
+
+    Only where nothing but the tools can decide: a wrong guess would start agents for nothing.
     """
     if options.engine not in {None, "auto", "nomad"}:
         return ""
