@@ -43,7 +43,7 @@ def judge_starts(home: Path, runs: int, flags: list[str]) -> list[Judged]:
     """Start and stop as often as is wanted; what was foretold of each start, and what it took."""
     judged = []
     for number in range(1, runs + 1):
-        start = ("dev", "start", "--no-dashboard", *flags)
+        start = ("dev", "start", "--no-dashboard", "--auto-ports", *flags)
         told = json.loads(prismctl(home, *start, "--dry-run", "-o", "json").stdout)["estimate"]
         prismctl(home, *start, "-q")
         seconds = status(home)["ready_seconds"]

@@ -147,12 +147,12 @@ def estimate_start(
     typical = _clamp(known, services, _sum_of_parts(known, services))
     own = known.whole.get(_parts(services), [])
     is_measured = len(own) >= ENOUGH_STARTS
-    spread = _spread(own, typical) if is_measured else MOST_SPREAD
+    width = _width(own, typical) if is_measured else math.inf
     memory = [known.memory(each) for each in services]
     names = {each.name for each in services}
     return Estimate(
-        low=typical / (1 + spread),
-        high=typical * (1 + spread),
+        low=typical * max(1 - MOST_SPREAD, math.exp(-width)),
+        high=typical * min(1 + MOST_SPREAD, math.exp(min(1.0, width))),
         typical=typical,
         memory_bytes=sum(
             each.replicas * (each.memory_bytes if measured is None else measured)
@@ -267,15 +267,15 @@ def _clamp(known: _Experience, services: Sequence[Expected], guess: float) -> fl
     return min(max(guess, low), high) if low <= high else (low + high) / 2
 
 
-def _spread(times: Sequence[float], typical: float) -> float:
-    """How far the next start may be from the typical one, as a share of it."""
+def _width(times: Sequence[float], typical: float) -> float:
+    """How far the logarithm of the next start may be from that of the typical one."""
     logarithms = [math.log(each) for each in times]
     count = len(times)
     quantile = _T_QUANTILES[min(count, NEWEST) - ENOUGH_STARTS]
     width = quantile * statistics.stdev(logarithms) * math.sqrt(1 + math.pi / (2 * count))
     # Where others contradict what was measured, the range has both.
     shift = abs(statistics.median(logarithms) - math.log(typical))
-    return min(MOST_SPREAD, max(LEAST_SPREAD, math.exp(min(1.0, width + shift)) - 1))
+    return max(math.log(1 + LEAST_SPREAD), width + shift)
 
 
 def _guess(name: str, runtime: str) -> float:
