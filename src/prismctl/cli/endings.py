@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from prismctl.cli.narrators import tell_done
 from prismctl.cli.stack import option_of
@@ -12,10 +12,11 @@ from prismctl.errors import DeadlineError, PartialError, PrismError
 from prismctl.present.data import start_lines
 from prismctl.present.excerpt import READ_LINES
 from prismctl.present.failure import failure_card
+from prismctl.present.partial import describe_partial, find_given_up
 from prismctl.present.progress import waiting_for
 from prismctl.present.reason import explain_all
-from prismctl.present.text import line
-from prismctl.present.units import count_of, render_duration
+from prismctl.present.text import UNBOUNDED, line
+from prismctl.present.units import render_duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from prismctl.domain.estimate import Estimate
 
 _GOOD = frozenset({"healthy", "completed"})
+_WIDEST_CARD: Final = 100
 
 
 def conclude(
@@ -128,9 +130,10 @@ def ending_error(call: Invocation, result: dict[str, Any]) -> PrismError | None:
     total = len(status.get("services") or []) or len(failed)
     names = ", ".join(failed) or "nothing could be brought up"
     behind = f"; not started because of that: {', '.join(skipped)}" if skipped else ""
+        words = describe_partial(status.get("services") or [], failed, skipped)
     if outcome == "partial":
         return PartialError(
-            f"{len(failed)} of {count_of(total, 'service')} failed: {names}{behind}; the rest runs",
+            f"{words}; the rest runs",
             hint=f"`prismctl dev status{option}` shows all, `prismctl dev stop{option}` stops it",
         )
     was = "; everything was stopped again" if status.get("state") == "stopped" else ""
@@ -165,7 +168,9 @@ def deadline_error(
         for service in status.get("services") or []
         if not wanted or service["name"] in wanted
     ]
-    failed = [service["name"] for service in services if service["state"] == "failed"]
+    lost = [service["name"] for service in services if service["state"] == "failed"]
+    skipped = find_given_up(services)
+    failed = [name for name in lost if name not in skipped]
     option = option_of(call.stack)
     was = "; everything was stopped again" if is_stopped else ""
     shown = {**status, "state": "stopped"} if is_stopped else status
@@ -173,7 +178,7 @@ def deadline_error(
         show_cards(call, shown, failed)
         kind = PrismError if is_stopped else PartialError
         return kind(
-            f"{len(failed)} of {count_of(len(services), 'service')} failed: {', '.join(failed)}{was}",
+            f"{describe_partial(services, failed, skipped)}{was}",
             hint=f"`prismctl dev logs {failed[0]}{option}` shows all it printed"
             if is_stopped
             else f"`prismctl dev status{option}` shows all",
@@ -233,7 +238,7 @@ def show_cards(call: Invocation, status: dict[str, Any], names: Sequence[str]) -
             service,
             said=last_words(call, name),
             waiting=waiting,
-            width=min(call.width, 100),
+            width=call.width if call.width >= UNBOUNDED else min(call.width, _WIDEST_CARD),
             stack=call.stack,
             is_running=status.get("state") != "stopped",
             has_previous=name in aside,
