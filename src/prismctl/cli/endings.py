@@ -127,11 +127,10 @@ def ending_error(call: Invocation, result: dict[str, Any]) -> PrismError | None:
             f"stack `{call.stack}` was stopped while it started",
             hint=f"`prismctl dev events{option}` shows what happened",
         )
-    total = len(status.get("services") or []) or len(failed)
     names = ", ".join(failed) or "nothing could be brought up"
     behind = f"; not started because of that: {', '.join(skipped)}" if skipped else ""
-        words = describe_partial(status.get("services") or [], failed, skipped)
     if outcome == "partial":
+        words = describe_partial(status.get("services") or [], failed, skipped)
         return PartialError(
             f"{words}; the rest runs",
             hint=f"`prismctl dev status{option}` shows all, `prismctl dev stop{option}` stops it",
