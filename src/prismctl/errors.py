@@ -103,6 +103,11 @@ class MissingToolError(PrismError):
     exit_code = ExitCode.MISSING_TOOL
     code = "missing-tool"
 
+    def __init__(self, message: str, *, hint: str = "", problems: Sequence[Problem] = ()) -> None:
+        super().__init__(message, hint=hint)
+        self.problems = tuple(problems)
+        """What is missing, one each, where the message only counts them."""
+
 
 class UnavailableError(PrismError):
     """A component did not answer."""

@@ -111,6 +111,18 @@ def test_a_container_that_is_asked_for_is_refused_without_podman() -> None:
     assert "--runtime native" in refusal.hint
 
 
+def test_what_has_only_an_image_is_refused_natively_with_the_reason_of_that() -> None:
+    boxed = ServiceDefinition(name=ServiceName("boxed"), container="example.org/boxed:1")
+    refusal = choose_runtime(boxed, facts(), preferred=Runtime.NATIVE)
+    assert isinstance(refusal, Refusal)
+    assert refusal.reason == "boxed has no command, so it cannot run natively"
+    assert "give boxed a `command`" in refusal.hint
+    # Where its container runs, it has nothing else to offer.
+    choice = choose_runtime(boxed, facts(containers=WORKING), preferred=Runtime.NATIVE)
+    assert isinstance(choice, RuntimeChoice)
+    assert choice.runtime is Runtime.CONTAINER
+
+
 def test_an_image_that_is_built_here_is_told_with_the_command_that_builds_it() -> None:
     local = ServiceDefinition(name=ServiceName("web"), container="localhost/shop-web:latest")
     refusal = choose_runtime(local, facts())

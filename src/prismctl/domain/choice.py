@@ -138,7 +138,10 @@ def _choose_server(
     if not definition.container or (has_both and preferred is Runtime.NATIVE):
         return _take_native(definition, facts, "asked for" if has_both else "")
     if not definition.command or preferred is Runtime.CONTAINER:
-        return _take_container(definition, facts, "asked for" if has_both else "")
+        choice = _take_container(definition, facts, "asked for" if has_both else "")
+        if isinstance(choice, Refusal) and preferred is Runtime.NATIVE:
+            return _refuse_without_command(definition.name)
+        return choice
     obstacle = _find_obstacle(definition.container, facts)
     if not obstacle:
         return _take_container(definition, facts, "")
@@ -233,6 +236,14 @@ def _take_native(
             unknown = f"`{program}` does not say its version, {wanted} is wanted"
             reason = f"{reason}; {unknown}" if reason else unknown
     return RuntimeChoice(Runtime.NATIVE, found, reason)
+
+
+def _refuse_without_command(name: str) -> Refusal:
+    """Why what somebody wants to run as a program does not, where its container is out of the question, too."""
+    return Refusal(
+        f"{name} has no command, so it cannot run natively",
+        f"give {name} a `command`, or leave it out with `--without {name}`",
+    )
 
 
 def _refuse_native(name: str, program: str, facts: MachineFacts) -> Refusal:

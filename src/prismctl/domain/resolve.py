@@ -51,7 +51,7 @@ from prismctl.domain.service import (
     ServiceDefinition,
     StackName,
 )
-from prismctl.errors import MissingToolError
+from prismctl.errors import MissingToolError, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -193,9 +193,12 @@ def _choose_engine(
 
 
 def _missing(refusals: Sequence[Refusal]) -> MissingToolError:
-    reasons = "; ".join(refusal.reason for refusal in refusals)
-    hints = dict.fromkeys(refusal.hint for refusal in refusals)
-    return MissingToolError(reasons, hint="\n".join(hints))
+    hint = "\n".join(dict.fromkeys(refusal.hint for refusal in refusals))
+    problems = [Problem(message=refusal.reason) for refusal in refusals]
+    if len(problems) == 1:
+        return MissingToolError(problems[0].message, hint=hint)
+    message = f"{len(problems)} things that are needed are not there"
+    return MissingToolError(message, hint=hint, problems=problems)
 
 
 class _Planner(NamedTuple):
