@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from prismctl.cli.command import Command, Entry, Group, option
-from prismctl.cli.commands.start import StartCommand
+from prismctl.cli.commands.start import StartCommand, start
 from prismctl.cli.completion import complete_profiles
-from prismctl.cli.selection_flags import selection_flags
 
 if TYPE_CHECKING:
     from prismctl.cli.invocation import Invocation
 
+_FLAGS = ("preset", "profile", "with_services", "without_services", "catalog_file", "persist")
+"""Those of `start` that a profile can hold, by the names that it has for them."""
 _WHAT = "What to save"
+
+
+class _SaveCommand(StartCommand):
+    """A command with those flags of `start`, the very same ones, before its own."""
+
+    def __init__(self, *arguments: Any, **attributes: Any) -> None:
+        super().__init__(*arguments, **attributes)
+        self.params = [*(each for each in start.params if each.name in _FLAGS), *self.params]
+
 
 profile = Group(
     "profile",
@@ -38,7 +48,7 @@ profile = Group(
 
 
 @click.command(
-    cls=StartCommand,
+    cls=_SaveCommand,
     help="Save a selection under a name: what `prismctl dev start` would start with the same flags, dependencies included, "
     "or what runs now. Over an existing profile, a terminal is asked; elsewhere it needs `--yes`. Comments stay, and so "
     "do description and settings that are not given.",
@@ -55,8 +65,6 @@ profile = Group(
     ],
 )
 @click.argument("name", metavar="NAME", shell_complete=complete_profiles)
-@selection_flags(_WHAT)
-@option("--persist", is_flag=True, section=_WHAT, help="Every service keeps its data.")
 @option(
     "--from-running",
     is_flag=True,
