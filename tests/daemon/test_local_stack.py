@@ -535,6 +535,30 @@ def test_a_restart_does_not_wait_for_others_that_are_not_well(lab: StackLab) -> 
     assert lab.service_status("never")["state"] == "starting"
 
 
+@pytest.mark.parametrize("is_alive", [True, False])
+def test_a_restart_makes_a_data_directory_again_that_somebody_removed(
+    lab: StackLab, *, is_alive: bool
+) -> None:
+    # Lives as long as its directory does, or longer.
+    script = "exec sleep 1000" if is_alive else "while test -e {}; do sleep 0.01; done; exit 1"
+    data = lab.paths.data_of("one", 0)
+    service = lab.shell("one", script.format(data))
+    before = lab.pids(lab.start_with(service, lab.service("other")))
+    data.rmdir()
+    if not is_alive:
+        lab.wait_for_service("one", lambda service: service["state"] == "failed")
+
+    *_, last = lab.client.restart(["one"])
+
+    assert last["result"]["outcome"] == "ready"
+    assert data.is_dir()
+    assert lab.pids()["one"] not in {before["one"], None}
+    told = [event for event in lab.client.events() if event["kind"] == "data.reset"]
+    assert [(event["service"], event["message"]) for event in told] == [
+        ("one", f"{data} was gone; it was made again, empty")
+    ]
+
+
 def test_an_unknown_service_cannot_be_restarted(lab: StackLab) -> None:
     lab.start_with(lab.service("one"))
 

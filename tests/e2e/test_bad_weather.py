@@ -486,6 +486,27 @@ def test_a_suspended_agent_is_told_within_a_second(
     stop_leaves_nothing(shell)
 
 
+def test_a_restart_says_at_once_that_nomad_is_suspended(shell: Shell) -> None:
+    shell.start("nomad")
+    pid = next(
+        pid
+        for pid, command in shell.lab.own_processes()
+        if "agents/nomad.json" in command and "agent -dev" in command
+    )
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        began = time.monotonic()
+        said = shell.run("dev", "restart", "memstore", expect=ExitCode.UNAVAILABLE)
+        seconds = time.monotonic() - began
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert f"Nomad (PID {pid}) is suspended" in said
+    assert f"kill -CONT {pid}" in said
+    assert seconds < 10  # it is looked at, not waited for
+    shell.run("dev", "restart", "memstore")
+    stop_leaves_nothing(shell)
+
+
 @pytest.fixture
 def held_keeper(shell: Shell, engine: str) -> Iterator[int]:
     """The keeper of a stack that runs, while a signal holds it."""

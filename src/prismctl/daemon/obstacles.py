@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from prismctl.daemon.process_table import read_marks
 from prismctl.domain.addressing import describe_holder
 from prismctl.domain.observation import Phase
-from prismctl.keeper.protocol import KEEPER_ID_VARIABLE
 from prismctl.machine import is_address_free, who_holds
 from prismctl.runtime.refusal import EXIT_REFUSED, has_guard, read_refusal
 
@@ -48,15 +47,9 @@ def _find_port_holder(ports: tuple[Port, ...], paths: StackPaths) -> str:
             continue
         holder = who_holds(port.number)
         # On a busy machine, its next run may be there before this one's end is heard of.
-        if holder is None or (holder.pid is not None and _is_ours(holder.pid, paths)):
+        if holder is None or (
+            holder.pid is not None and read_marks(holder.pid)[0] == paths.keeper_id
+        ):
             continue
         return f"port {port.number} is in use by {describe_holder(holder)}"
     return ""
-
-
-def _is_ours(pid: int, paths: StackPaths) -> bool:
-    try:
-        words = Path("/proc", str(pid), "environ").read_bytes().split(b"\0")
-    except OSError:
-        return False
-    return f"{KEEPER_ID_VARIABLE}={paths.keeper_id}".encode() in words

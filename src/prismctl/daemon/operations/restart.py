@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from prismctl.daemon.lost_data import ensure_data_directories
 from prismctl.daemon.operations.result import render_result
+from prismctl.daemon.process_table import find_suspended
+from prismctl.domain.events import EventKind
 from prismctl.domain.service import DEFAULT_STACK, SHORT_NAMES, Runtime, ServiceName
-from prismctl.errors import RejectedError
+from prismctl.errors import RejectedError, UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,6 +24,7 @@ async def restart(stack: Stack, names: Sequence[str]) -> dict[str, Any]:
 
     Raises:
         RejectedError: nothing runs, or a service is not part of the stack.
+        UnavailableError: what runs the services is suspended.
         PrismError: the engine could not.
     """
     async with stack.operations.turn:
@@ -46,8 +50,10 @@ async def _change(stack: Stack, names: Sequence[str]) -> list[ServiceName]:
         )
     elsewhere = [service.name for service in plan.services if service.runtime is Runtime.EXTERNAL]
     refuse_elsewhere([name for name in wanted if name in elsewhere], wanted, stack=plan.stack)
-    stack.monitor.expect_settling()
+    _refuse_held_engine(stack, plan)
     here = [name for name in wanted or plan.names if name not in elsewhere]
+    _bring_back_directories(stack, plan, here)
+    stack.monitor.expect_settling()
     if here:
         await stack.restart_services(here)
     return _with_dependents(plan, wanted)
@@ -70,6 +76,34 @@ def refuse_elsewhere(elsewhere: Sequence[str], wanted: Sequence[str], *, stack: 
         if rest
         else f"`prismctl dev status{option}` shows whether it answers",
     )
+
+
+def _refuse_held_engine(stack: Stack, plan: StackPlan) -> None:
+    """Say at once what would otherwise be a long silence: an agent that is held restarts nothing."""
+    name = plan.engine.value
+    pid = stack.monitor.component_pids().get(name)
+    if pid is not None and find_suspended({name: pid}):
+        raise UnavailableError(
+            f"{name.capitalize()} (PID {pid}) is suspended, and restarts nothing until it goes on",
+            hint=f"`kill -CONT {pid}` lets it go on",
+        )
+
+
+def _bring_back_directories(stack: Stack, plan: StackPlan, names: Sequence[ServiceName]) -> None:
+    been_up = stack.monitor.history.healthy_after_seconds
+    # One that was never started has none yet.
+    services = [
+        service
+        for service in plan.services
+        if service.name in names
+        and (service.name in been_up or stack.monitor.was_tried(service.name))
+    ]
+    for directory in ensure_data_directories(services, stack.paths):
+        stack.events.append(
+            EventKind.DATA_RESET,
+            service=directory.name.partition("#")[0],
+            message=f"{directory} was gone; it was made again, empty",
+        )
 
 
 def _with_dependents(plan: StackPlan, names: list[ServiceName]) -> list[ServiceName]:
