@@ -128,3 +128,23 @@ def test_a_planned_user_that_is_not_there_is_refused_by_name(tmp_path: Path) -> 
     with pytest.raises(PrismError, match="db: there is no user `no-such-user`") as raised:
         render_command(stack.services[0], 0, stack, paths)
     assert "native.user" in raised.value.hint
+
+
+def test_data_of_a_third_account_is_not_silently_taken_over(data: Path) -> None:
+    (data / "theirs").touch()
+    daemon = pwd.getpwnam("daemon").pw_uid
+    for each in (data, data / "theirs"):
+        os.chown(each, daemon, -1)
+    code, said = run(data, "echo started")
+    assert code == other_account.EXIT_CANNOT_START
+    assert "started" not in said
+    assert f"it belongs to daemon; `chown -R nobody {data}` gives it away" in said
+    assert (data / "theirs").stat().st_uid == daemon
+
+
+def test_data_of_whoever_has_home_is_given_to_the_account(data: Path) -> None:
+    daemon = pwd.getpwnam("daemon").pw_uid
+    for each in (data, data.parent):
+        os.chown(each, daemon, -1)
+    code, said = run(data, "id -u")
+    assert (code, said.strip()) == (0, str(NOBODY.pw_uid))

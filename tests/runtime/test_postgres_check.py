@@ -117,9 +117,23 @@ def test_a_file_system_that_can_only_be_read_is_told(data: Path, postgres: str) 
 
 
 @needs_root
-def test_root_gives_the_directory_away_by_itself(data: Path, postgres: str) -> None:
-    os.chown(data, pwd.getpwnam("daemon").pw_uid, -1)
+def test_root_gives_its_own_directory_and_that_of_the_homes_owner_away(
+    data: Path, postgres: str
+) -> None:
     assert look(data, postgres, "nobody") == (0, "serves\n")
+    for each in (data, data.parent):
+        os.chown(each, pwd.getpwnam("daemon").pw_uid, -1)
+    assert look(data, postgres, "nobody") == (0, "serves\n")
+
+
+@needs_root
+def test_root_does_not_take_over_data_of_somebody_else(data: Path, postgres: str) -> None:
+    os.chown(data, pwd.getpwnam("daemon").pw_uid, -1)
+    code, said = look(data, postgres, "nobody")
+    assert code == postgres_check_here.EXIT_REFUSED
+    assert said == (
+        f"{data} belongs to daemon, not to nobody; `sudo chown -R nobody {data}` gives it back\n"
+    )
 
 
 def test_a_directory_of_somebody_else_is_told_with_the_way_to_get_it_back(

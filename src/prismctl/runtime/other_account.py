@@ -2,7 +2,7 @@
 
 Run by path with the bare interpreter, so it imports nothing of ours. The data directory is given to that account.
 It lies in a home that is closed to others, and stays closed: where the way to it is barred, this process sees a
-place of its own in which nothing but the data directory is behind the bar.
+place of its own in which nothing but the data directory is behind the bar. A directory of a third one is refused.
 """
 
 from __future__ import annotations
@@ -55,14 +55,31 @@ def main(name: str, data: Path, command: list[str]) -> None:
 
 
 def give(directory: Path, account: pwd.struct_passwd) -> None:
-    """Make the account the owner of a directory and all that is in it; links are not followed."""
-    if directory.lstat().st_uid == account.pw_uid:
+    """Make the account the owner of a directory and all that is in it; links are not followed.
+
+    Raises:
+        PermissionError: it belongs to neither root nor whoever has home: to somebody whose data is not ours to give.
+    """
+    owner = directory.lstat().st_uid
+    if owner == account.pw_uid:
         return
+    if owner not in {0, directory.parent.stat().st_uid}:
+        raise PermissionError(
+            f"it belongs to {name_user(owner)}; `chown -R {account.pw_name} {directory}` gives it away"
+        )
     for parent, folders, files in os.walk(directory):
         for entry in (*folders, *files):
             os.lchown(os.path.join(parent, entry), account.pw_uid, account.pw_gid)  # noqa: PTH118 - as walk says it
     # Last, because it says that all is done.
     os.lchown(directory, account.pw_uid, account.pw_gid)
+
+
+def name_user(number: int) -> str:
+    """An account as people know it."""
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return f"user {number}"
 
 
 def find_barred(directory: Path, account: pwd.struct_passwd) -> Path | None:

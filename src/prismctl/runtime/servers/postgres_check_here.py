@@ -36,8 +36,9 @@ def find_fault(data: Path, user: str, postgres: str) -> str:
             f"the disk of {data} is full: {free >> 20} MB are free, {NEEDED_BYTES >> 20} are needed; "
             "`prismctl dev clean` frees what stacks have left"
         )
-    # Root gives it away itself.
-    if status.st_uid != owner and account is None:
+    # Root gives away what is its own or that of whoever has home; nobody else's data is taken from them.
+    givers = {0, data.parent.stat().st_uid} if account else set()
+    if status.st_uid not in {owner, *givers}:
         return (
             f"{data} belongs to {name_user(status.st_uid)}, not to {name_user(owner)}; "
             f"`sudo chown -R {name_user(owner)} {data}` gives it back"
