@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 
 ENOUGH_STARTS: Final = 5
 """So many starts of a selection say how long it takes."""
-NEWEST: Final = 20
-"""So many of the newest times count: what a machine did long ago says little."""
+NEWEST: Final = 12
+"""So many of the newest times count: how busy a machine is, or was made, changes within days."""
 CONSIDERED: Final = 200
 """So many of the newest starts are looked at at all."""
 LEAST_SPREAD: Final = 0.10
@@ -48,9 +48,8 @@ MOST_SPREAD: Final = 0.40
 
 _T_QUANTILES: Final = (
     2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201,
-    2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093,
 )  # fmt: skip
-"""Of Student's distribution at 97.5 %, for five to twenty values."""
+"""Of Student's distribution at 97.5 %, for five to twelve values."""
 _COLD_LEAD_SECONDS: Final = 3.0
 """The request's 5 s for `minimal`, less two services one after the other."""
 _WARM_LEAD_SECONDS: Final = 0.5
@@ -143,7 +142,16 @@ def estimate_start(
         engine: who shall run them.
         is_cold: whether agents of the engine have to be started for it.
     """
-    known = _Experience.of(past, engine=engine, is_cold=is_cold)
+    return estimate_from(Experience.of(past, engine=engine, is_cold=is_cold), services)
+
+
+def estimate_from(known: Experience, services: Sequence[Expected]) -> Estimate:
+    """The same for who asks again and again.
+
+    Args:
+        known: what past starts say.
+        services: each after all it waits for.
+    """
     typical = _clamp(known, services, _sum_of_parts(known, services))
     own = known.whole.get(_parts(services), [])
     is_measured = len(own) >= ENOUGH_STARTS
@@ -180,7 +188,7 @@ def render_estimate(estimate: Estimate) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Experience:
+class Experience:
     """What past starts say, in the form in which it is asked for; newest first throughout."""
 
     starts: Sequence[PastStart]
@@ -189,11 +197,15 @@ class _Experience:
     """Of a service, by its part; by name and runtime alone where just that part was never seen."""
     bytes: Mapping[tuple[str, str], int]
     whole: Mapping[frozenset[Part], list[float]] = field(default_factory=dict)
+    """How long each selection took, of those that were started at all."""
+    measured: Mapping[frozenset[Part], float] = field(default_factory=dict)
+    """How long each usually takes, of those that were started often enough."""
     scale: float = 1.0
     """How this machine compares with the request's figures."""
 
     @classmethod
-    def of(cls, past: Iterable[PastStart], *, engine: str, is_cold: bool) -> _Experience:
+    def of(cls, past: Iterable[PastStart], *, engine: str, is_cold: bool) -> Experience:
+        """What starts of an engine say about the next one, with its agents running or not."""
         ordered = sorted(past, key=lambda start: start.started_at, reverse=True)[:CONSIDERED]
         usual = [start for start in ordered if start.engine == engine and not start.has_pulled]
         alike = [start for start in usual if start.is_cold == is_cold]
@@ -221,6 +233,11 @@ class _Experience:
             seconds=seconds,
             bytes=_median_bytes([each for start in ordered for each in start.services]),
             whole=whole,
+            measured={
+                parts: statistics.median(times)
+                for parts, times in whole.items()
+                if len(times) >= ENOUGH_STARTS
+            },
             scale=_compare(seconds),
         )
 
@@ -238,7 +255,7 @@ def _parts(services: Sequence[Expected]) -> frozenset[Part]:
     return frozenset(each.part for each in services)
 
 
-def _sum_of_parts(known: _Experience, services: Sequence[Expected]) -> float:
+def _sum_of_parts(known: Experience, services: Sequence[Expected]) -> float:
     """Lead and slowest chain; what was never seen here is guessed."""
     good_at: dict[str, float] = {}
     shared = 0.0
@@ -254,16 +271,12 @@ def _sum_of_parts(known: _Experience, services: Sequence[Expected]) -> float:
     return max(_LEAST_SECONDS, known.lead_seconds + chain + shared)
 
 
-def _clamp(known: _Experience, services: Sequence[Expected], guess: float) -> float:
+def _clamp(known: Experience, services: Sequence[Expected], guess: float) -> float:
     """Between what was measured of the largest parts of it and of the smallest wholes it is in."""
     parts = _parts(services)
-    measured = {
-        selection: statistics.median(times)
-        for selection, times in known.whole.items()
-        if len(times) >= ENOUGH_STARTS
-    }
-    low = max((value for each, value in measured.items() if each <= parts), default=0.0)
-    high = min((value for each, value in measured.items() if each >= parts), default=math.inf)
+    measured = known.measured.items()
+    low = max((seconds for each, seconds in measured if each <= parts), default=0.0)
+    high = min((seconds for each, seconds in measured if each >= parts), default=math.inf)
     return min(max(guess, low), high) if low <= high else (low + high) / 2
 
 
