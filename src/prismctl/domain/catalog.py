@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any, Final
 
+from prismctl.domain.compose_words import COMPOSE_CHECK_WORDS, COMPOSE_WORDS
 from prismctl.domain.definition import define_service
 from prismctl.domain.dependencies import find_cycle, render_cycle
 from prismctl.domain.document import Document, Report
@@ -118,7 +119,8 @@ HEALTH_CHECK: Final = Fields(
             Duration(is_zero_allowed=True),
             "how long failures count as starting, not as unhealthy (30s)",
         ),
-    }
+    },
+    COMPOSE_CHECK_WORDS,
 )
 
 RESOURCES: Final = Fields(
@@ -268,7 +270,8 @@ SERVICE: Final = Fields(
         "cpu": Key(Whole(1, _MAX_CPU_MHZ), "the same as `cpu` of `resources`"),
         "resources": Key(RESOURCES, "what a scheduler is told"),
         "stop_grace": Key(Duration(is_zero_allowed=True), "how long each stage of a stop has (3s)"),
-    }
+    },
+    COMPOSE_WORDS,
 )
 
 CATALOG: Final = Fields(

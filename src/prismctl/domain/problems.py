@@ -39,13 +39,15 @@ NOWHERE: Final = Place()
 class Problems:
     """Gathers problems so that all of them can be shown at once."""
 
-    __slots__ = ("found", "hints")
+    __slots__ = ("_listed", "found", "hints")
 
     def __init__(self) -> None:
         self.found: list[Problem] = []
         """In the order in which they were found."""
         self.hints: list[str] = []
         """Ways out of them, each once."""
+        self._listed: set[str] = set()
+        """What there is to choose from, as far as it was told: a list is read once."""
 
     def add(
         self, message: str, place: Place = NOWHERE, *, suggestion: str = "", hint: str = ""
@@ -81,6 +83,9 @@ class Problems:
         suggestion = nearest_name(word, known)
         lead = f"{subject}: " if subject else ""
         choices = "" if suggestion or not known else f"; known: {', '.join(known)}"
+        if choices in self._listed:
+            choices = ""
+        self._listed.add(choices)
         self.add(f"{lead}unknown {what} `{shorten(word)}`{choices}", place, suggestion=suggestion)
 
     def raise_if_any(self, *, hint: str = "") -> None:

@@ -328,6 +328,8 @@ class Fields:
     """A mapping with known keys; ``x-…`` is left to the user."""
 
     keys: Mapping[str, Key] = field(default_factory=dict)
+    foreign: Mapping[str, str] = field(default_factory=dict)
+    """Words of another tool: the key that is meant, or a sentence on why there is none."""
 
     def read(self, value: object, path: Path, report: Report) -> Any:
         """A dict of what could be read; `INVALID` when it is no mapping."""
@@ -339,7 +341,7 @@ class Fields:
             key = self.keys.get(name) if isinstance(name, str) else None
             if key is None:
                 if not str(name).startswith("x-"):
-                    report.unknown_key((*path, name), self.keys)
+                    self._refuse((*path, name), report)
                 continue
             if each is None:
                 # `depends_on:` with everything below it commented out means what its absence means.
@@ -351,6 +353,16 @@ class Fields:
             if key.is_required and value.get(name) is None:
                 report.key(path, f"`{name}` is missing")
         return read
+
+    def _refuse(self, path: Path, report: Report) -> None:
+        word = str(path[-1])
+        meant = self.foreign.get(word, "")
+        if meant in self.keys:
+            report.key(path, f"unknown key `{word}`", suggestion=meant)
+        elif meant:
+            report.key(path, f"unknown key `{word}`: {meant}")
+        else:
+            report.unknown_key(path, self.keys)
 
     def schema(self) -> dict[str, Any]:
         """An object with known properties."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from prismctl.domain.offering import Catalog
 from prismctl.domain.packaged import PACKAGED, render_catalog
-from prismctl.errors import PrismError
+from prismctl.errors import ConfigError, PrismError
 from prismctl.files.catalog_names import catalog_stamp, find_overlay, remember_names
 from prismctl.files.text import name_for_people, read_text
 
@@ -85,7 +85,13 @@ def parse_catalog(text: str, path: Path) -> Catalog:
     from prismctl.domain.catalog import read_catalog
     from prismctl.files.yaml import parse_document
 
-    return read_catalog(parse_document(text, path))
+    try:
+        return read_catalog(parse_document(text, path))
+    except ConfigError as error:
+        from prismctl.files.foreign import refuse_foreign
+
+        refuse_foreign(text, path, error)
+        raise
 
 
 def ensure_catalog(home: Home) -> bool:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from prismctl.domain.importing.reading import Around
 from prismctl.domain.importing.variables import resolve_dotenv
-from prismctl.errors import ConfigError
+from prismctl.errors import ConfigError, Problem
 from prismctl.files.text import name_for_people, read_text
 
 if TYPE_CHECKING:
@@ -22,6 +24,10 @@ COMPOSE_NAMES: Final = (
 """What compose looks for, in its order."""
 PROCFILE_NAMES: Final = ("Procfile", "Procfile.dev")
 _DOTENV: Final = ".env"
+_HAS_COMMAND: Final = re.compile(r"^[\w-]+:\s*[\w./-]+ \S", re.MULTILINE)
+"""Any mapping of words looks like a Procfile; one with a program and its arguments is hardly anything else."""
+_ONLY_COMPOSE: Final = frozenset({"image", "build", "extends"})
+"""What a service of compose cannot do without, and one of the catalog never has."""
 
 
 def find_foreign_files(directory: Path) -> list[Path]:
@@ -61,6 +67,40 @@ def load_foreign(path: Path, *, catalog_directory: Path) -> Imported:
     from prismctl.files.yaml import parse_document
 
     return translate_compose(parse_document(text, path), around)
+
+
+def refuse_foreign(text: str, path: Path, mistakes: ConfigError) -> None:
+    """Say it, where what cannot be read as a catalog is a file of another tool.
+
+    Raises:
+        ConfigError: it is.
+    """
+    tool = _recognise(text, path)
+    if tool:
+        name = name_for_people(path)
+        raise ConfigError(
+            [Problem(message=f"this is a {tool}, not a catalog", file=name)],
+            hint=f"`prismctl dev catalog import {shlex.quote(name)}` brings its services into the catalog",
+        ) from mistakes
+
+
+def _recognise(text: str, path: Path) -> str:
+    """Which tool's file it is; empty for none that is known."""
+    from prismctl.domain.importing.procfile import is_procfile
+    from prismctl.files.yaml import parse_document
+
+    if is_procfile(text) and (path.name in PROCFILE_NAMES or _HAS_COMMAND.search(text)):
+        return "Procfile"
+    try:
+        tree = parse_document(text, path).tree
+    except ConfigError:
+        return ""
+    services = tree.get("services") if isinstance(tree, dict) else None
+    entries = services.values() if isinstance(services, dict) else ()
+    is_compose = any(
+        isinstance(each, dict) and not each.keys().isdisjoint(_ONLY_COMPOSE) for each in entries
+    )
+    return "compose file" if is_compose else ""
 
 
 def _read_if_there(file: str) -> str | None:
