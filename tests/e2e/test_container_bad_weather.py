@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psutil
 import pytest
 
 from prismctl.client import StackCondition, find_condition
@@ -302,3 +303,42 @@ def test_a_paused_container_can_be_restarted(
     assert "aused" not in boxes()[0]
     shell.run("dev", "stop")
     assert boxes() == []
+
+
+def kill_supervisors(shell: Shell) -> None:
+    """Keeper and daemon at one moment, so that neither brings the other back."""
+    marks = ("keeper/__main__.py", "-m prismctl.daemon")
+    found = [
+        psutil.Process(pid)
+        for pid, words in shell.lab.own_processes()
+        if any(mark in words for mark in marks)
+    ]
+    assert len(found) == len(marks)
+    for each in found:
+        each.suspend()
+    for each in found:
+        each.kill()
+    assert psutil.wait_procs(found, timeout=10)[1] == []
+
+
+@pytest.mark.parametrize("pauses", [0, 1])
+def test_a_container_that_outlived_keeper_and_daemon_is_named_and_taken_away(
+    shell: Shell, shop: ImageShop, boxes: Callable[[], list[str]], tools_image: str, pauses: int
+) -> None:
+    start_obedient(shell, tools_image)
+    name = boxes()[0].partition(" ")[0]
+    for _ in range(pauses):
+        shop.run("pause", name)
+    kill_supervisors(shell)
+    assert find_condition(shell.lab.paths) is StackCondition.LEFT_BEHIND
+
+    assert f"container {name} (" in shell.status()["notes"][0]
+    doctor = shell.run("dev", "doctor", "-o", "json", expect=1)
+    assert f"container {name} is still there" in doctor
+    assert f"removes container {name}" in shell.run("dev", "clean", "--dry-run")
+    said = shell.run("dev", "stop")
+    assert f"swept container {name}" in said
+    assert "stopped what was left of stack" in said
+    assert "Nothing is left running" in said
+    assert boxes() == []
+    assert shell.lab.own_processes() == []

@@ -424,6 +424,16 @@ def test_a_stack_that_was_killed_is_a_warning_until_something_of_it_runs() -> No
     assert found.detail.endswith("and PID 12 (redis-server) still runs")
 
 
+def test_a_container_that_nobody_keeps_is_a_problem() -> None:
+    found = only(judge_leftovers((LeftoverFacts(stack="two", containers=("box",)),)))
+    assert found.state is State.PROBLEM
+    assert found.detail == "stack `two` is not running, but container box is still there"
+    assert found.fix == "prismctl dev doctor --fix"
+    found = only(judge_leftovers((LeftoverFacts(stack="two", unknown="no answer"),)))
+    assert found.state is State.WARNING
+    assert found.detail == "stack `two` may have left containers: no answer"
+
+
 def test_a_daemon_that_lost_its_directory_is_ended_together_with_its_keeper_only() -> None:
     orphan = MarkedProcess(12, "two", "redis-server")
     found = only(judge_leftovers((LeftoverFacts(stack="two", orphans=(orphan,), lost=(7, 8)),)))

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prismctl.cli.clean_removal import package_command
+from prismctl.errors import PrismError
 from prismctl.files.text import name_for_people
+from prismctl.install.left_behind import find_left_containers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from prismctl.cli.clean_removal import Done
     from prismctl.cli.invocation import Invocation
     from prismctl.client import StackCondition
+    from prismctl.files.paths import StackPaths
     from prismctl.install.cleaning.targets import CleaningPlan, Kept
 
 
@@ -41,7 +44,14 @@ def describe_plan(
         "home": str(call.home.directory),
         "all": is_all,
         "dry_run": is_trial,
-        "stacks": [{"name": name, "condition": each.value} for name, each in conditions.items()],
+        "stacks": [
+            {
+                "name": name,
+                "condition": each.value,
+                "containers": _find_containers(call.home.stack(name)),
+            }
+            for name, each in conditions.items()
+        ],
         "paths": [
             {
                 "path": _shown(call, target.path),
@@ -86,6 +96,14 @@ def describe_done(call: Invocation, done: Done, kept: Sequence[Kept]) -> dict[st
         ],
         "is_home_removed": not os.path.lexists(call.home.directory),
     }
+
+
+def _find_containers(paths: StackPaths) -> list[str]:
+    """The names of the stack's containers; none where nobody can tell, which the removal itself will say."""
+    try:
+        return [each.name for each in find_left_containers(paths)]
+    except PrismError:
+        return []
 
 
 def _describe_kept(call: Invocation, kept: Kept) -> dict[str, str]:

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from prismctl.client import StackClient, StackCondition, find_condition
-from prismctl.errors import UnavailableError
+from prismctl.errors import PrismError, UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,7 +52,8 @@ def read_status(paths: StackPaths, *, shows_secrets: bool = False) -> dict[str, 
     notes = []
     if condition is StackCondition.LEFT_BEHIND:
         notes.append(
-            "it ended without being stopped; `prismctl dev stop` or `prismctl dev start` clears up"
+            f"it ended without being stopped{_tell_left(paths)}; "
+            "`prismctl dev stop` or `prismctl dev start` clears up"
         )
     lost = find_lost_supervisors(paths)
     if lost:
@@ -64,6 +65,18 @@ def read_status(paths: StackPaths, *, shows_secrets: bool = False) -> dict[str, 
     if notes:
         document["notes"] = notes
     return document
+
+
+def _tell_left(paths: StackPaths) -> str:
+    """What of a stack without keeper and daemon is still there, as part of a sentence."""
+    from prismctl.files.paths import Home
+    from prismctl.install.left_behind import describe_left
+
+    try:
+        left = describe_left(Home(paths.directory.parent.parent), paths)
+    except PrismError as error:
+        return f", and its containers cannot be listed ({error.message})"
+    return f", and there is still {', '.join(left)}" if left else ""
 
 
 def find_lost_supervisors(paths: StackPaths) -> list[Supervisor]:

@@ -110,11 +110,12 @@ def sweep_leftovers(paths: StackPaths) -> list[str]:
 
 
 def describe_swept(swept: dict[str, Any]) -> list[str]:
-    """The processes that a sweep has ended, in words."""
-    return [
+    """The processes and containers that a sweep has ended, in words."""
+    processes = [
         f"{process.get('key') or process.get('command') or 'a process'} (PID {process['pid']})"
         for process in swept.get("processes", [])
     ]
+    return [*processes, *(f"container {each['name']}" for each in swept.get("containers", []))]
 
 
 def sweep_lost(call: Invocation) -> list[str]:

@@ -38,7 +38,7 @@ from prismctl.domain.service import Runtime
 from prismctl.errors import PrismError, RejectedError, UnavailableError
 from prismctl.machine import release_ports, reserve_port
 from prismctl.probes.scheduler import ProbeScheduler
-from prismctl.runtime.container_sweep import sweep_containers
+from prismctl.runtime.container_sweep import let_containers_go_on, sweep_containers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
@@ -376,6 +376,7 @@ class Stack:
 
     async def _end_leftovers(self, *, spare: int = 0) -> list[dict[str, Any]]:
         """End what carries the keeper's mark although no keeper keeps it."""
+        await asyncio.to_thread(let_containers_go_on, self.paths)
         ended = await asyncio.to_thread(
             end_leftovers, self.paths.keeper_id, spare=(os.getpid(), spare)
         )

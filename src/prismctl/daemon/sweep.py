@@ -22,7 +22,7 @@ from prismctl.daemon.process_table import (
 from prismctl.daemon.state_file import remove_files
 from prismctl.errors import PrismError
 from prismctl.keeper.freezer import is_frozen, let_die
-from prismctl.runtime.container_sweep import sweep_containers
+from prismctl.runtime.container_sweep import let_containers_go_on, sweep_containers
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -129,6 +129,7 @@ def sweep_stack(paths: StackPaths) -> dict[str, Any]:
         PrismError: something would not end.
     """
     had_plan = paths.plan.exists()
+    let_containers_go_on(paths)
     processes = end_leftovers(paths.keeper_id)
     containers = sweep_containers(paths)
     engine = sweep_engine(paths)

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 PODMAN: Final = "podman"
 DOCKER: Final = "docker"
+KEEPER_LABEL: Final = "prism.keeper"
+"""Whose container it is: a sweep removes by it."""
 
 _DEFAULT_REGISTRY: Final = "docker.io"
 _DEFAULT_NAMESPACE: Final = "library"

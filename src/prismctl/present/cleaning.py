@@ -29,6 +29,11 @@ def plan_lines(document: Mapping[str, Any]) -> list[Line]:
         for stack in document["stacks"]
         if stack["condition"] in _CONDITIONS
     ]
+    lines += [
+        line(Span("removes ", Tone.BUSY), f"container {clean(name)}")
+        for stack in document["stacks"]
+        for name in stack.get("containers", ())
+    ]
     lines += [()] if lines else []
     paths = document["paths"]
     lines += _rows([(render_bytes(each["bytes"]), each["what"], each["path"]) for each in paths])

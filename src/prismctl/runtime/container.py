@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from prismctl.domain.containers import PODMAN
+from prismctl.domain.containers import KEEPER_LABEL, PODMAN
 from prismctl.domain.servers.postgres import POSTGRES
 from prismctl.errors import MissingToolError
 from prismctl.runtime import run_container
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 
     from prismctl.domain.plan import ServicePlan, StackPlan
     from prismctl.files.paths import StackPaths
-
-KEEPER_LABEL: Final = "prism.keeper"
-"""Whose container it is: a sweep removes by it."""
 
 
 def container_name(service: ServicePlan, replica: int, paths: StackPaths) -> str:

@@ -47,7 +47,11 @@ def stop(call: Invocation, *, kill: bool) -> None:
         call.write_lines(
             [
                 *(line(f"swept {what}") for what in swept),
-                line(f"nothing is running in stack {call.stack}"),
+                line(
+                    f"stopped what was left of stack {call.stack}. Nothing is left running."
+                    if swept
+                    else f"nothing is running in stack {call.stack}"
+                ),
             ]
         )
         return

@@ -10,9 +10,9 @@ from prismctl.domain.containers import parse_image_name
 from prismctl.domain.events import EventKind
 from prismctl.domain.service import Runtime
 from prismctl.errors import PrismError
+from prismctl.files.container_tool import remember_tool
 from prismctl.files.paths import Home
 from prismctl.install.manifest import read_manifest, with_image, write_manifest
-from prismctl.runtime.container_sweep import remember_tool
 from prismctl.runtime.image_pull import identify_image, pull_image
 
 if TYPE_CHECKING:

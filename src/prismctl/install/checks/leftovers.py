@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from prismctl.errors import PrismError
 from prismctl.install.checks.finding import Finding, Repair, RepairKind, State
 from prismctl.install.checks.marked import find_marked, find_own_line
 from prismctl.install.checks.supervisors import find_lost
+from prismctl.install.left_behind import find_left_containers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,6 +28,10 @@ class LeftoverFacts(NamedTuple):
     dead_sockets: int = 0
     lost: tuple[int, ...] = ()
     """PIDs of its keeper and daemon, when they run and cannot be reached."""
+    containers: tuple[str, ...] = ()
+    """Names of its containers, running or not."""
+    unknown: str = ""
+    """Why it cannot be told which containers there are; empty when it can."""
 
 
 def gather_leftovers(surroundings: Surroundings) -> tuple[LeftoverFacts, ...]:
@@ -43,6 +49,7 @@ def gather_leftovers(surroundings: Surroundings) -> tuple[LeftoverFacts, ...]:
     facts = []
     for name in sorted({*seen, *orphans, *lost}):
         stack = seen.get(name)
+        containers, unknown = _look_for_containers(stack.paths) if stack is not None else ((), "")
         facts.append(
             LeftoverFacts(
                 stack=name,
@@ -50,11 +57,18 @@ def gather_leftovers(surroundings: Surroundings) -> tuple[LeftoverFacts, ...]:
                 has_plan=stack is not None and stack.is_left_behind,
                 dead_sockets=_count_sockets(stack.paths) if stack is not None else 0,
                 lost=tuple(lost.get(name, ())),
+                containers=containers,
+                unknown=unknown,
             )
         )
-    return tuple(
-        each for each in facts if each.orphans or each.has_plan or each.dead_sockets or each.lost
-    )
+    return tuple(each for each in facts if any(each[1:]))
+
+
+def _look_for_containers(paths: StackPaths) -> tuple[tuple[str, ...], str]:
+    try:
+        return tuple(each.name for each in find_left_containers(paths)), ""
+    except PrismError as error:
+        return (), error.message
 
 
 def _count_sockets(paths: StackPaths) -> int:
@@ -78,25 +92,40 @@ def _judge(facts: LeftoverFacts) -> Finding:
     words = [f"stack `{facts.stack}`"]
     if facts.has_plan:
         words.append("ended without being stopped")
-    elif not facts.orphans:
+    elif facts.dead_sockets and not facts.orphans and not facts.containers:
         words.append("left sockets at which nobody answers")
-    if facts.orphans:
-        first = facts.orphans[0]
-        count = len(facts.orphans)
-        still = f"PID {first.pid} ({first.command}) still runs"
-        if count > 1:
-            still = f"{count} processes still run, the first is PID {first.pid} ({first.command})"
-        words.append(f"and {still}" if facts.has_plan else f"is not running, but {still}")
+    still = [*_tell_orphans(facts.orphans), *_tell_containers(facts.containers)]
+    if still:
+        told = " and ".join(still)
+        words.append(f"and {told}" if facts.has_plan else f"is not running, but {told}")
+    if facts.unknown:
+        words.append(f"{'and ' if len(words) > 1 else ''}may have left containers: {facts.unknown}")
     return Finding(
         name=f"leftovers-{facts.stack}",
         title="leftovers",
-        state=State.PROBLEM if facts.orphans else State.WARNING,
+        state=State.PROBLEM if still else State.WARNING,
         detail=" ".join(words),
         fix=f"prismctl dev stop --stack {facts.stack}"
         if facts.has_plan
         else "prismctl dev doctor --fix",
         repair=Repair(kind=RepairKind.SWEEP, stacks=(facts.stack,)),
     )
+
+
+def _tell_orphans(orphans: Sequence[MarkedProcess]) -> list[str]:
+    if not orphans:
+        return []
+    first = f"PID {orphans[0].pid} ({orphans[0].command})"
+    if len(orphans) == 1:
+        return [f"{first} still runs"]
+    return [f"{len(orphans)} processes still run, the first is {first}"]
+
+
+def _tell_containers(names: Sequence[str]) -> list[str]:
+    if not names:
+        return []
+    kind = "container" if len(names) == 1 else "containers"
+    return [f"{kind} {', '.join(names)} {'is' if len(names) == 1 else 'are'} still there"]
 
 
 def _judge_lost(facts: LeftoverFacts) -> Finding:
