@@ -165,7 +165,7 @@ def test_without_colour_nothing_is_painted(desk: Desk) -> None:
     home = desk.lab.home
     home.mkdir(parents=True)
     (home / "services.yaml").write_text(CATALOG)
-    child = desk.terminal(["--no-color", "dev", "start", "--engine", "local"])
+    child = desk.terminal(["dev", "start", "--engine", "local", "--no-color"])
     child.expect(OPENED)
     colours = re.findall(r"\x1b\[[0-9;]*m", str(child.before))
     used = {code for each in colours for code in each[2:-1].split(";")}

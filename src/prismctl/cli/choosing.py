@@ -28,6 +28,7 @@ from prismctl.tui.picker.preview import Preview, ServicePreview
 from prismctl.tui.picker.state import begin
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import TracebackType
     from typing import Self
 
@@ -108,11 +109,9 @@ def choose_services(
         PrismError: the catalog has mistakes.
     """
     catalog = load_catalog(call.home)
-    if call.is_colour_forbidden:
-        # Textual asks for it when it is loaded.
-        os.environ["NO_COLOR"] = "1"
     with WarmEngine(call, guess_engine(call, options)) as warm:
-        from prismctl.tui.picker.app import Doing, PickerApp
+        with _without_no_color():
+            from prismctl.tui.picker.app import Doing, PickerApp
 
         app = PickerApp(
             begin(catalog, list_points(call, catalog)),
@@ -121,6 +120,7 @@ def choose_services(
                 save=lambda name, names: save_profile(call, name, names),
             ),
             stack=call.stack,
+            has_colour=call.has_colour,
         )
         picked = app.run()
         if app.return_code:
@@ -129,6 +129,17 @@ def choose_services(
             return None
         remember_selection(call.home, picked.services)
         return replace(options, picked=picked.services), warm.keep()
+
+
+@contextlib.contextmanager
+def _without_no_color() -> Iterator[None]:
+    """Textual reads the variable when it is loaded, and paints in greys then, which are colours as well."""
+    said = os.environ.pop("NO_COLOR", None)
+    try:
+        yield
+    finally:
+        if said is not None:
+            os.environ["NO_COLOR"] = said
 
 
 def list_points(call: Invocation, catalog: Catalog) -> list[Layer]:

@@ -23,14 +23,18 @@ STYLES: Final = {
     Tone.ACCENT: Style(color="cyan"),
 }
 """The sixteen colours that every terminal's own theme has; none of them carries meaning alone."""
+COLOURLESS: Final = {tone: Style(bold=style.bold, dim=style.dim) for tone, style in STYLES.items()}
 CURSOR: Final = Style(reverse=True)
 
 
-def to_strip(spans: Line, width: int, *, is_under_cursor: bool = False) -> Strip:
+def to_strip(
+    spans: Line, width: int, *, has_colour: bool = True, is_under_cursor: bool = False
+) -> Strip:
     """A line as Textual draws it: clipped to the width, and filled up to it."""
     clipped = clip_line(spans, width)
+    styles = STYLES if has_colour else COLOURLESS
     extra = CURSOR if is_under_cursor else Style()
-    segments = [Segment(span.text, STYLES[span.tone] + extra) for span in clipped]
+    segments = [Segment(span.text, styles[span.tone] + extra) for span in clipped]
     left = width - sum(width_of(span.text) for span in clipped)
     if left > 0:
         segments.append(Segment(" " * left, extra))

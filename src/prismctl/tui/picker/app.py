@@ -79,8 +79,9 @@ class Doing:
 class LinesView(Widget):
     """Lines as they are, from the top; what does not fit is cut off."""
 
-    def __init__(self, *, id: str) -> None:  # noqa: A002 - Textual's own word
+    def __init__(self, *, id: str, has_colour: bool) -> None:  # noqa: A002 - Textual's own word
         super().__init__(id=id)
+        self._has_colour = has_colour
         self._lines: Sequence[Line] = ()
 
     def show(self, lines: Sequence[Line]) -> None:
@@ -92,7 +93,7 @@ class LinesView(Widget):
     def render_line(self, y: int) -> Strip:
         """One line of the screen."""
         spans = self._lines[y] if y < len(self._lines) else ()
-        return to_strip(spans, self.size.width)
+        return to_strip(spans, self.size.width, has_colour=self._has_colour)
 
 
 class ServiceList(ScrollView, can_focus=True):
@@ -105,8 +106,9 @@ class ServiceList(ScrollView, can_focus=True):
             super().__init__()
             self.row = row
 
-    def __init__(self) -> None:
+    def __init__(self, *, has_colour: bool) -> None:
         super().__init__(id="services")
+        self._has_colour = has_colour
         self._state: PickerState | None = None
         self._preview: Preview | None = None
         self._names = 0
@@ -150,12 +152,11 @@ class ServiceList(ScrollView, can_focus=True):
         if state is None or index >= len(state.rows):
             is_nothing_found = state is not None and not state.rows and y == 0
             words = line(Span("  nothing fits", Tone.MUTED)) if is_nothing_found else ()
-            return to_strip(words, width)
+            return to_strip(words, width, has_colour=self._has_colour)
         row = state.rows[index]
         spans = row_line(row, state.picking, self._preview, self._names)
-        return to_strip(
-            spans, width, is_under_cursor=index == state.cursor and row.service is not None
-        )
+        is_here = index == state.cursor and row.service is not None
+        return to_strip(spans, width, has_colour=self._has_colour, is_under_cursor=is_here)
 
 
 class PickerApp(App[Picked]):
@@ -163,13 +164,20 @@ class PickerApp(App[Picked]):
 
     ENABLE_COMMAND_PALETTE = False
     CSS = """
-    Screen { layout: vertical; background: transparent; }
+    Screen { layout: vertical; background: ansi_default; color: ansi_default; }
+    Container, LinesView { background: ansi_default; color: ansi_default; }
     #title { height: 2; }
     #body { height: 1fr; layout: vertical; }
-    #services { height: 1fr; background: transparent; scrollbar-size-vertical: 1; }
+    #services {
+        height: 1fr; scrollbar-size-vertical: 1;
+        background: ansi_default; color: ansi_default;
+        scrollbar-background: ansi_default; scrollbar-color: ansi_default;
+        scrollbar-background-hover: ansi_default; scrollbar-color-hover: ansi_default;
+        scrollbar-background-active: ansi_default; scrollbar-color-active: ansi_default;
+    }
     #preview { height: 9; margin-top: 1; }
     #foot { height: 2; margin-top: 1; }
-    Input { height: 1; border: none; padding: 0; background: transparent; }
+    Input { height: 1; border: none; padding: 0; background: ansi_default; color: ansi_default; }
     .wide #body { layout: horizontal; }
     .wide #services { width: 3fr; height: 1fr; }
     .wide #preview { width: 2fr; height: 1fr; margin: 0 0 0 2; }
@@ -195,9 +203,17 @@ class PickerApp(App[Picked]):
     ]
 
     def __init__(
-        self, state: PickerState, doing: Doing, *, stack: str, before: Sequence[str] = ()
+        self,
+        state: PickerState,
+        doing: Doing,
+        *,
+        stack: str,
+        before: Sequence[str] = (),
+        has_colour: bool = True,
     ) -> None:
-        super().__init__()
+        # The terminal's own colours, and its own background.
+        super().__init__(ansi_color=True)
+        self._has_colour = has_colour
         self.state = state
         self._doing = doing
         self._stack = stack
@@ -216,14 +232,15 @@ class PickerApp(App[Picked]):
 
     def compose(self) -> ComposeResult:
         """The screen's parts."""
-        yield LinesView(id="title")
+        yield LinesView(id="title", has_colour=self._has_colour)
         with Container(id="body"):
-            yield ServiceList()
-            yield LinesView(id="preview")
-        yield LinesView(id="foot")
+            yield ServiceList(has_colour=self._has_colour)
+            yield LinesView(id="preview", has_colour=self._has_colour)
+        yield LinesView(id="foot", has_colour=self._has_colour)
 
     def on_mount(self) -> None:
         """Begin."""
+        self.app_resume_signal.subscribe(self, lambda _: self._draw_anew())
         self.query_one(ServiceList).focus()
         self._arrange(self.size)
         self._show()
@@ -328,6 +345,11 @@ class PickerApp(App[Picked]):
 
     def _say(self, words: str) -> None:
         self._become(replace(self.state, message=words))
+
+    def _draw_anew(self) -> None:
+        """The terminal forgot what was on the screen while the shell had it."""
+        for widget in self.screen.walk_children(with_self=True):
+            widget.refresh(layout=True)
 
     def _arrange(self, size: Size) -> None:
         is_wide = size.width >= WIDE
