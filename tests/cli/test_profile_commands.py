@@ -284,6 +284,15 @@ def test_deleting_needs_confirmation_and_says_where_it_was(prismctl: Any, home: 
     assert profile["last_used_at"] is None
 
 
+@pytest.mark.parametrize("command", [("profile", "show"), ("start", "--dry-run", "--profile")])
+def test_a_file_in_the_home_of_nobody_is_not_there_rather_than_a_traceback(
+    prismctl: Any, command: tuple[str, ...]
+) -> None:
+    answer = prismctl("dev", *command, "~nobody-of-this-name/team.yaml")
+    assert answer.code == 2
+    assert "there is no such file" in answer.err
+
+
 @pytest.mark.parametrize("name", ["./team.yaml", "team.yaml"])
 def test_a_file_that_is_not_home_s_is_not_deleted(prismctl: Any, home: Home, name: str) -> None:
     del home

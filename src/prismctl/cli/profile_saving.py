@@ -15,7 +15,13 @@ from prismctl.cli.starting import read_applied_plan
 from prismctl.errors import ConfigError, ExitCode, Problem, UnavailableError
 from prismctl.files.profile_saving import draft_profile, new_file, plain_config, write_profile
 from prismctl.files.profile_uses import find_last_use, forget_use
-from prismctl.files.profiles import apply_profile, delete_profile, find_profile, load_profile
+from prismctl.files.profiles import (
+    apply_profile,
+    delete_profile,
+    find_profile,
+    is_file_name,
+    load_profile,
+)
 from prismctl.files.text import name_for_people
 from prismctl.planning import PlanRequest, choose_services
 from prismctl.present.profiles import change_words, deletion_lines, saved_lines
@@ -265,7 +271,7 @@ def remove_profile(call: Invocation, name: str) -> None:
 
     file = find_profile(call.home, name, Path.cwd())
     used_at = find_last_use(call.home, name)
-    if not call.is_confirmed and file.parent == call.home.profiles:
+    if not call.is_confirmed and not is_file_name(name):
         used = (
             "" if used_at is None else f", last used {render_duration(time.time() - used_at)} ago"
         )

@@ -87,7 +87,9 @@ def find_profile(home: Home, name: str, directory: Path | None = None) -> Path:
         ConfigError: none is saved under that name.
     """
     if is_file_name(name):
-        return ((directory or Path.cwd()) / Path(name).expanduser()).absolute()
+        # The other way of expanding it has no answer for a user that is not there.
+        expanded = os.path.expanduser(name)  # noqa: PTH111
+        return ((directory or Path.cwd()) / expanded).absolute()
     path = saved_file(home, name)
     if not os.path.lexists(path):
         names = list_profiles(home)

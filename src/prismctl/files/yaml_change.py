@@ -1,8 +1,8 @@
 """Changes values in YAML that people wrote: what stays the same keeps its lines, its spelling and its comments.
 
-Entries that are gone leave with the line they stand in, new ones come after those they follow; nothing else moves. What came out is read
-again before anybody gets it: where the text is written in a way that this cannot follow (aliases of what goes, tags),
-it is refused instead of being damaged.
+Entries that are gone leave with the line they stand in, new ones come after those they follow; nothing else moves. What
+came out is read again before anybody gets it: where the text is written in a way that this cannot follow (aliases of
+what goes, everything in one pair of braces), it is refused instead of being damaged.
 """
 
 from __future__ import annotations
