@@ -51,6 +51,7 @@ from prismctl.domain.service import (
     ServiceDefinition,
     StackName,
 )
+from prismctl.domain.size_limits import find_oversized_arguments, find_oversized_variables
 from prismctl.errors import MissingToolError, Problem
 
 if TYPE_CHECKING:
@@ -237,6 +238,16 @@ class _Planner(NamedTuple):
                     self.catalog.place(definition.name, "ports"),
                 )
 
+    def refuse_oversized(
+        self, name: str, env: Mapping[str, str], key: str, words: Sequence[str]
+    ) -> None:
+        """Take note of what no process can be started with, instead of letting the system refuse it without a name."""
+        for variable, message in find_oversized_variables(env).items():
+            place = self.catalog.place(name, "env", variable)
+            self.problems.add(f"{name}: {message}", place)
+        for index, message in find_oversized_arguments(words).items():
+            self.problems.add(f"{name}: {message}", self.catalog.place(name, key, index))
+
     def plan(self, definition: ServiceDefinition) -> ServicePlan:
         """One service, decided."""
         name = definition.name
@@ -282,6 +293,10 @@ class _Planner(NamedTuple):
                 _expand_home(working_directory, self.options),
             )
         program = settled.container if runtime is Runtime.CONTAINER else choice.program
+        if is_native:
+            self.refuse_oversized(name, settled.env, "command", command)
+        else:
+            self.refuse_oversized(name, settled.env, "args", settled.args)
         return ServicePlan(
             name=name,
             type=definition.type,
