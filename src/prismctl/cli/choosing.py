@@ -9,12 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from prismctl.cli.estimating import estimate_plan, services_with_data
 from prismctl.cli.stack import find_stack
 from prismctl.cli.starting import guess_engine, plan_request
 from prismctl.cli.stopping import take_down
 from prismctl.client import StackClient, start_daemon
-from prismctl.domain.capacity import needs_of_plan
-from prismctl.domain.plan import EngineName
 from prismctl.domain.presets import PRESETS
 from prismctl.domain.selection import Layer, default_layer, preset_layer
 from prismctl.errors import ConfigError, PrismError
@@ -23,6 +22,7 @@ from prismctl.files.last_selection import recall_selection, remember_selection
 from prismctl.files.paths import find_project_file
 from prismctl.files.profiles import list_profiles, load_profile
 from prismctl.planning import PortTakenError, make_plan, render_conflict
+from prismctl.present.estimate import startup_words
 from prismctl.present.wording import engine_title
 from prismctl.tui.picker.preview import Preview, ServicePreview
 from prismctl.tui.picker.state import begin
@@ -62,6 +62,11 @@ class WarmEngine:
             self._thread = threading.Thread(target=self._stay_connected, daemon=True)
             self._thread.start()
         return self
+
+    @property
+    def is_warm(self) -> bool:
+        """Whether agents are being brought up."""
+        return self._daemon is not None
 
     def __exit__(
         self,
@@ -116,8 +121,8 @@ def choose_services(
         app = PickerApp(
             begin(catalog, list_points(call, catalog)),
             Doing(
-                look=lambda names: look_at(call, options, names),
-                save=lambda name, names: save_profile(call, name, names),
+                look=lambda names: look_at(call, options, names, is_warm=warm.is_warm),
+                save=lambda name, names: save_picked(call, name, names),
             ),
             stack=call.stack,
             has_colour=call.has_colour,
@@ -156,8 +161,21 @@ def list_points(call: Invocation, catalog: Catalog) -> list[Layer]:
     return points
 
 
-def look_at(call: Invocation, options: StartOptions, names: tuple[ServiceName, ...]) -> Preview:
-    """What a selection would be on this machine now; writes nothing."""
+def look_at(
+    call: Invocation,
+    options: StartOptions,
+    names: tuple[ServiceName, ...],
+    *,
+    is_warm: bool = False,
+) -> Preview:
+    """What a selection would be on this machine now; writes nothing.
+
+    Args:
+        call: whose home it is.
+        options: what else was typed.
+        names: what is selected.
+        is_warm: the engine's agents are up, or about to be.
+    """
     from prismctl.machine import read_available_memory
 
     request = replace(plan_request(call, options, running=None, is_trial=True), picked=names)
@@ -174,12 +192,19 @@ def look_at(call: Invocation, options: StartOptions, names: tuple[ServiceName, .
     except PrismError as error:
         return Preview(services={}, conflicts=conflicts, problems=[error.message])
     free, _ = read_available_memory()
+    estimate = estimate_plan(
+        call.home,
+        plan,
+        with_data=services_with_data(call.paths, plan),
+        is_cold=False if is_warm else None,
+    )
     return Preview(
         engine=engine_title(plan.engine.value),
         services=_services_of(plan),
         conflicts=conflicts,
-        startup=_startup_of(call, plan),
-        memory_bytes=sum(need.memory_bytes for need in needs_of_plan(plan)),
+        images=plan.missing_images,
+        startup=startup_words(estimate, missing_images=len(plan.missing_images)),
+        memory_bytes=estimate.memory_bytes,
         free_bytes=free,
     )
 
@@ -204,12 +229,19 @@ def _services_of(plan: StackPlan) -> dict[ServiceName, ServicePreview]:
     }
 
 
-def _startup_of(call: Invocation, plan: StackPlan) -> str:
-    del call
-    return "some seconds" if plan.engine is EngineName.NOMAD else "a second or two"
-
-
-def save_profile(call: Invocation, name: str, names: tuple[ServiceName, ...]) -> str:
+def save_picked(call: Invocation, name: str, names: tuple[ServiceName, ...]) -> str:
     """Save what is chosen under a name; what came of it, in words."""
-    del call, names
-    return f"{name} cannot be saved yet"
+    from prismctl.files.profile_saving import new_file, save_profile
+    from prismctl.files.text import name_for_people
+
+    try:
+        if new_file(call.home, name).exists():
+            return (
+                f"there is a profile {name} already; `prismctl dev profile save {name}` replaces it"
+            )
+        file = save_profile(call.home, name, services=names)
+    except ConfigError as error:
+        return error.problems[0].message
+    except PrismError as error:
+        return error.message
+    return f"saved as {name_for_people(file)}; `prismctl dev start --profile={name}` starts it"
