@@ -614,6 +614,14 @@ def test_a_volume_is_found_beside_the_catalog(written: str, found: str) -> None:
     assert service(text, "web").volumes == (found,)
 
 
+def test_a_misspelt_packaged_name_has_nothing_to_run() -> None:
+    what = "has neither `command` nor `container`: there is nothing to run"
+    assert problems("services: [{name: kafak}, {name: mine}]") == [
+        f"services.yaml:1:12: kafak: {what}; did you mean `kafka`?",
+        f"services.yaml:1:27: mine: {what}",
+    ]
+
+
 def test_a_name_with_line_breaks_is_told_in_one_line() -> None:
     (found,) = problems('services: [{"name": "a\\u0085b\\nc", command: x}]')
     assert found.startswith("services.yaml:1:21: a b c: name `a b c` is not a name")

@@ -278,7 +278,11 @@ def _check_runnable(
     if not (definition.command or definition.container or is_builtin or is_nameable):
         mentioned = {"command", "container"} & set(given)
         if not mentioned and not _is_refused(("command", "container"), given, path, report):
-            report.key(path, "has neither `command` nor `container`: there is nothing to run")
+            report.key(
+                path,
+                "has neither `command` nor `container`: there is nothing to run",
+                suggestion=nearest_name(definition.name, [*PACKAGED, *SHORT_NAMES]),
+            )
 
 
 def _check_volumes(
