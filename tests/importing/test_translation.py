@@ -288,6 +288,52 @@ services:
     assert "\nwith: [db]\n# Not among them: web (its image has to be built first)" in text
 
 
+def test_a_named_volume_is_empty_after_the_next_start(tmp_path: Path) -> None:
+    imported = load_compose(
+        """
+services:
+  db: {image: "mysql:8", volumes: ["db-data:/var/lib/mysql"]}
+  long: {image: "mysql:8", volumes: [{type: volume, source: long-data, target: /data}]}
+  nameless: {image: "x:1", volumes: [/cache, {type: volume, target: /more}]}
+  bound: {image: "x:1", volumes: ["./site:/srv", {type: bind, source: ./conf, target: /conf}]}
+volumes: {db-data: , long-data: }
+""",
+        tmp_path,
+    )
+    kept = {each.source_name: each.entry.get("persist", False) for each in imported.services}
+    assert kept == {"db": True, "long": True, "nameless": False, "bound": False}
+    told = [each for each in imported.remarks if "persist: true" in each.message]
+    assert [(each.service, each.subject) for each in told] == [
+        ("db", "volumes"),
+        ("long", "volumes"),
+    ]
+
+
+def test_health_is_waited_for_that_nobody_says_how_to_ask_for(tmp_path: Path) -> None:
+    imported = load_compose(
+        """
+services:
+  web:
+    image: web:1
+    depends_on:
+      api: {condition: service_healthy}
+      quiet: {condition: service_healthy}
+      checked: {condition: service_healthy}
+      redis: {condition: service_healthy}
+  api: {image: "api:1", ports: [8000]}
+  quiet: {image: "quiet:1"}
+  checked: {image: "checked:1", healthcheck: {test: [CMD, "true"]}}
+  redis: {image: "redis:7"}
+""",
+        tmp_path,
+    )
+    told = [each.message for each in imported.remarks if "has no healthcheck" in each.message]
+    assert [each.partition(";")[0] for each in told] == [
+        "api has no healthcheck: it is healthy once its port accepts",
+        "quiet has no healthcheck: it is healthy once it has lived a moment",
+    ]
+
+
 def test_lines_of_a_procfile_that_are_no_processes_are_all_listed(tmp_path: Path) -> None:
     file = tmp_path / "Procfile"
     file.write_text("web: run\nthis is nothing\nweb: again\n")

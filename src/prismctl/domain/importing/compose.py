@@ -52,6 +52,7 @@ def translate_compose(document: Document, around: Around) -> Imported:
     reading.report.problems.found.sort(key=lambda each: (each.line, each.column))
     reading.report.problems.raise_if_any(hint=_HINT)
     _tell_shared_volumes(reading, drafts)
+    _tell_missing_checks(reading, drafts)
     connect(reading, drafts)
     for draft in drafts.values():
         _settle_mapping(reading, draft)
@@ -167,6 +168,21 @@ def _tell_shared_volumes(reading: Reading, drafts: dict[str, Draft]) -> None:
             if others:
                 words = f"`{volume}` is shared with {', '.join(others)}; here each has a directory of its own"
                 reading.left_out_at(place, name, "volumes", words)
+
+
+def _tell_missing_checks(reading: Reading, drafts: dict[str, Draft]) -> None:
+    """Tell where somebody waits for the health of a service of which the file does not say how to ask for it."""
+    for name, draft in drafts.items():
+        for target, place in draft.awaited_health.items():
+            awaited = drafts.get(target)
+            if awaited is None or awaited.health_check or awaited.one_shot:
+                continue
+            packaged = PACKAGED.get(awaited.name)
+            if packaged is not None and packaged.health_check is not None:
+                continue
+            until = "its port accepts" if awaited.ports else "it has lived a moment"
+            words = f"{target} has no healthcheck: it is healthy once {until}; what its image says is not asked"
+            reading.changed_at(place, name, "depends_on", words)
 
 
 def _check_dependencies(reading: Reading, drafts: dict[str, Draft], known: set[str]) -> None:

@@ -7,11 +7,12 @@ import re
 import shlex
 from typing import TYPE_CHECKING, Any, Final
 
-from prismctl.domain.importing.amounts import parse_go_duration, parse_size, write_duration
+from prismctl.domain.importing.amounts import parse_go_duration, write_duration
+from prismctl.domain.importing.compose_limits import ComposeLimits
+from prismctl.domain.importing.compose_volumes import ComposeVolumes
 from prismctl.domain.importing.draft import Draft
 from prismctl.domain.importing.health import translate_check
 from prismctl.domain.importing.images import guess_type
-from prismctl.domain.importing.paths import write_path
 from prismctl.domain.importing.ports import MAX_RANGE, Mapped, PortError, parse_port, read_port
 from prismctl.domain.importing.unsupported import DEPLOY, KNOWN_SERVICE_KEYS, reason_for
 from prismctl.domain.importing.variables import parse_dotenv
@@ -25,12 +26,6 @@ if TYPE_CHECKING:
     from prismctl.domain.importing.reading import Reading
     from prismctl.domain.service import ServiceName
 
-_MAX_REPLICAS: Final = 100
-_MAX_MEMORY_MB: Final = 1 << 20
-_LEAST_LIMIT_MB: Final = 6
-_MHZ_OF_A_CORE: Final = 1000
-_BIND: Final = (".", "/", "~", "$")
-"""How the source of a volume begins that is a path; anything else is a name."""
 _RESTARTS: Final = ("always", "unless-stopped", "on-failure")
 
 
@@ -47,6 +42,7 @@ class ComposeService:
 
     def translate(self) -> Draft:
         """The draft, with everything in it that stands in the service itself."""
+        limits = ComposeLimits(self.reading, self.draft)
         handlers: Mapping[str, Callable[[Any, Path], None]] = {
             "image": self._image,
             "build": self._build,
@@ -55,16 +51,16 @@ class ComposeService:
             "env_file": self._env_file,
             "ports": self._ports,
             "expose": self._expose,
-            "volumes": self._volumes,
+            "volumes": ComposeVolumes(self.reading, self.draft).translate,
             "depends_on": self._depends_on,
             "links": self._links,
             "healthcheck": self._healthcheck,
             "working_dir": self._working_dir,
             "deploy": self._deploy,
-            "mem_limit": self._memory_limit,
-            "mem_reservation": self._memory_reservation,
-            "cpus": self._cpus,
-            "scale": self._replicas,
+            "mem_limit": limits.memory_limit,
+            "mem_reservation": limits.memory_reservation,
+            "cpus": limits.cpus,
+            "scale": limits.replicas,
             "profiles": self._profiles,
             "restart": self._restart,
             "stop_grace_period": self._stop_grace,
@@ -268,80 +264,6 @@ class ComposeService:
             elif word:
                 self.reading.left_out(path, "expose", f"`{word}` is no single TCP port")
 
-    # Where it keeps things.
-
-    def _volumes(self, value: object, where: Path) -> None:
-        mounts = []
-        for index, each in enumerate(self.reading.items(value, where)):
-            path = (*where, index)
-            mount = (
-                self._long_mount(each, path) if isinstance(each, dict) else self._mount(each, path)
-            )
-            if mount is not None:
-                mounts.append((*mount, path))
-        named = {source for source, _, _ in mounts if not source.startswith(_BIND)}
-        for source, rest, path in mounts:
-            if source in named:
-                self.draft.named_volumes.setdefault(source, self.reading.place(path))
-                self.draft.volumes.append(f"{self._own_directory(source, len(named))}:{rest}")
-                if self._is_external(source):
-                    words = f"volume `{source}` belongs to another project; the service gets an empty one"
-                    self.reading.left_out(path, "volumes", words)
-            else:
-                self.draft.volumes.append(f"{self._locate(source)}:{rest}")
-
-    def _mount(self, value: object, path: Path) -> tuple[str, str] | None:
-        """Source and the rest of the short form."""
-        text = self.reading.text(value, path)
-        source, colon, rest = _split_volume(text)
-        if not text:
-            return None
-        if not colon:
-            # A place of its own, without a name.
-            return text.strip("/").replace("/", "-") or "volume", text
-        return source, rest
-
-    def _long_mount(self, form: dict[Any, Any], path: Path) -> tuple[str, str] | None:
-        reading = self.reading
-        kind = form.get("type", "volume")
-        target = reading.text(form.get("target"), (*path, "target"))
-        if not target:
-            reading.problem(path, "a volume has no `target`")
-            return None
-        if kind not in {"bind", "volume"}:
-            reading.left_out(
-                path, "volumes", f"a volume of type {kind}: only directories are mounted"
-            )
-            return None
-        source = reading.text(form.get("source"), (*path, "source"))
-        if kind == "bind" and not source:
-            reading.problem(path, "a volume of type bind has no `source`")
-            return None
-        source = source or target.strip("/").replace("/", "-")
-        if kind == "bind" and not source.startswith(_BIND):
-            source = f"./{source}"
-        for key in ("bind", "volume"):
-            if form.get(key):
-                reading.left_out((*path, key), "volumes", f"{key}: the catalog has nothing for it")
-        return source, f"{target}:ro" if form.get("read_only") is True else target
-
-    def _own_directory(self, source: str, count: int) -> str:
-        """The directory of a named volume, below the service's own; it is that one itself for a single volume."""
-        return "${self.data}" if count == 1 else "${self.data}/" + source
-
-    def _is_external(self, source: str) -> bool:
-        tree: Any = self.reading.document.tree
-        volumes = tree.get("volumes")
-        form = volumes.get(source) if isinstance(volumes, dict) else None
-        return isinstance(form, dict) and bool(form.get("external"))
-
-    def _locate(self, source: str) -> str:
-        """A path of the file, as the catalog writes it."""
-        around, directory = self.reading.around, self.reading.document.directory
-        if not source.startswith("."):
-            return source
-        return write_path(posixpath.join(directory, source), around.catalog_directory)
-
     # What it needs.
 
     def _depends_on(self, value: object, where: Path) -> None:
@@ -360,7 +282,9 @@ class ComposeService:
                 reading.changed(path, "depends_on", words)
             elif condition == "service_completed_successfully":
                 self.draft.awaited_ends.append(str(target))
-            elif condition != "service_healthy":
+            elif condition == "service_healthy":
+                self.draft.awaited_health.setdefault(str(target), reading.place(path))
+            else:
                 reading.problem((*path, "condition"), f"unknown condition `{condition}`")
             if conditions.get("required") is False:
                 words = f"{target} is needed; `required: false` has no counterpart"
@@ -400,85 +324,21 @@ class ComposeService:
             changed=lambda key, words: reading.changed((*where, key), f"healthcheck {key}", words),
         )
 
-    # How much, how many, how long.
+    # When it runs, and how it ends.
 
     def _deploy(self, value: object, where: Path) -> None:
+        limits = ComposeLimits(self.reading, self.draft)
         for key, form in self.reading.mapping(value, where).items():
             path = (*where, key)
             if key == "replicas":
-                self._replicas(form, path)
+                limits.replicas(form, path)
             elif key == "resources":
-                self._resources(form, path)
+                limits.resources(form, path)
             elif key == "restart_policy":
                 self._restart(self.reading.mapping(form, path).get("condition", "any"), path)
             else:
                 why = DEPLOY.get(str(key), "the catalog has nothing for it")
                 self.reading.left_out(path, f"deploy.{key}", why)
-
-    def _resources(self, value: object, where: Path) -> None:
-        resources = self.reading.mapping(value, where)
-        for kind in ("limits", "reservations"):
-            form = self.reading.mapping(resources.get(kind), (*where, kind))
-            for key, each in form.items():
-                path = (*where, kind, key)
-                if key == "memory" and kind == "limits":
-                    self._memory_limit(each, path)
-                elif key == "memory":
-                    self._memory_reservation(each, path)
-                elif key == "cpus":
-                    self._cpus(each, path)
-                else:
-                    words = f"{kind}.{key}: the catalog has nothing for it"
-                    self.reading.left_out(path, "deploy.resources", words)
-
-    def _memory_limit(self, value: object, where: Path) -> None:
-        megabytes = self._megabytes(value, where)
-        if megabytes is None:
-            return
-        if megabytes < _LEAST_LIMIT_MB:
-            words = f"{megabytes} MB: no container starts with less than {_LEAST_LIMIT_MB} MB"
-            self.reading.left_out(where, "memory limit", words)
-        else:
-            self.draft.memory_limit_mb = megabytes
-
-    def _memory_reservation(self, value: object, where: Path) -> None:
-        self.draft.memory_mb = self._megabytes(value, where) or self.draft.memory_mb
-
-    def _megabytes(self, value: object, where: Path) -> int | None:
-        word = self.reading.evaluated(value, where)
-        size = parse_size(word) if word else None
-        if size is None:
-            if word is not None:
-                self.reading.problem(where, f"`{word}` is no size; write `512m`")
-            return None
-        return min(_MAX_MEMORY_MB, max(1, size >> 20)) if size else None
-
-    def _cpus(self, value: object, where: Path) -> None:
-        word = self.reading.evaluated(value, where) or ""
-        try:
-            cores = float(word)
-        except ValueError:
-            self.reading.problem(where, f"cpus `{word}` is no number")
-            return
-        if not 0 <= cores <= _MHZ_OF_A_CORE:
-            self.reading.problem(where, f"cpus `{word}` is no number of cores")
-        elif cores and self.draft.cpu_mhz is None:
-            self.draft.cpu_mhz = max(1, round(cores * _MHZ_OF_A_CORE))
-            words = (
-                f"{word} cores are {self.draft.cpu_mhz} MHz that a scheduler reserves, not a limit"
-            )
-            self.reading.changed(where, "cpus", words)
-
-    def _replicas(self, value: object, where: Path) -> None:
-        word = self.reading.evaluated(value, where) or ""
-        if not word.isdecimal():
-            self.reading.problem(where, f"`{word}` is no number of replicas")
-        elif int(word) > _MAX_REPLICAS:
-            self.reading.left_out(
-                where, "replicas", f"{word}: at most {_MAX_REPLICAS} are possible"
-            )
-        elif int(word) != 1:
-            self.draft.replicas = int(word)
 
     def _profiles(self, value: object, where: Path) -> None:
         names = [self.reading.written(each, where) for each in self.reading.items(value, where)]
@@ -530,13 +390,3 @@ class ComposeService:
                     if word != self.draft.source_name:
                         self.draft.aliases.append(word)
         self.reading.changed(where, "networks", "all services reach each other over loopback")
-
-
-def _split_volume(text: str) -> tuple[str, str, str]:
-    """Source, colon and the rest; a colon in a reference is none."""
-    depth = 0
-    for index, letter in enumerate(text):
-        depth += (letter == "{") - (letter == "}")
-        if letter == ":" and depth == 0:
-            return text[:index], ":", text[index + 1 :]
-    return text, "", ""

@@ -48,10 +48,13 @@ class Draft:
     volumes: list[str] = field(default_factory=list)
     named_volumes: dict[str, Place] = field(default_factory=dict)
     """Those that the file calls by a name, by which others could mean the same one."""
+    persist: bool = False
     depends_on: dict[str, Place] = field(default_factory=dict)
     """Names in the file, with where it says so."""
     awaited_ends: list[str] = field(default_factory=list)
     """Those of them that have to be completed rather than healthy."""
+    awaited_health: dict[str, Place] = field(default_factory=dict)
+    """Those of them of which the file says that they have to be healthy, with where it does."""
     health_check: dict[str, Any] = field(default_factory=dict)
     check_place: Place = NOWHERE
     one_shot: bool = False
@@ -101,6 +104,7 @@ class Draft:
             "env": self.env,
             "secrets": [each for each in self.secrets if each in self.env],
             "volumes": self.volumes,
+            "persist": self.persist,
             "health_check": self.health_check,
             "one_shot": self.one_shot,
             "replicas": self.replicas,
