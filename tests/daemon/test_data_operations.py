@@ -174,3 +174,25 @@ def test_a_failed_service_is_tried_again_with_no_data(
     assert result["failed"] == ["bad"]
     wait_until(lambda: lab.service_status("bad")["state"] == "failed")
     assert (lab.paths.data / ".previous/bad/bad/broken").exists()
+
+
+def test_a_snapshot_leaves_a_failed_service_as_it_is(lab: StackLab) -> None:
+    lab.start()
+    bad = lab.shell("bad", "echo try >> tries; exit 1")
+    lab.apply(lab.plan(make_counter(lab, "counter"), bad, lab.service("user", needs=("bad",))))
+    tries = (lab.paths.data / "bad/tries").read_text()
+    assert lab.service_status("bad")["state"] == "failed"
+
+    events, result = collect(lab.client.take_snapshot(["counter", "bad"], name="one"))
+
+    assert result["data"]["restarted"] == ["counter"]
+    assert {event["service"] for event in events if event["service"]} == {"counter"}
+    assert (lab.paths.data / "bad/tries").read_text() == tries
+    assert lab.service_status("bad")["state"] == "failed"
+    assert lab.service_status("user")["state"] == "failed"
+
+
+def test_a_service_that_stands_still_is_told_to_have_stopped_once(counting: StackLab) -> None:
+    events, _ = collect(counting.client.take_snapshot(["counter"], name="one"))
+    stops = [event for event in events if event["kind"] == "service.stopped"]
+    assert [(event["service"], event["message"]) for event in stops] == [("counter", "")]

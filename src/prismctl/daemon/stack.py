@@ -41,7 +41,7 @@ from prismctl.probes.scheduler import ProbeScheduler
 from prismctl.runtime.container_sweep import let_containers_go_on, sweep_containers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Sequence
+    from collections.abc import Callable, Collection, Coroutine, Sequence
 
     from prismctl.domain.plan import EngineName, StackPlan
     from prismctl.domain.service import ServiceName
@@ -201,19 +201,19 @@ class Stack:
             self._begin_afresh(ended, had_plan=self.paths.plan.exists())
             await settle_data(self)
 
-    async def hand_over(self, plan: StackPlan) -> None:
-        """Give a plan to its engine.
+    async def hand_over(self, plan: StackPlan, *, spared: Collection[ServiceName] = ()) -> None:
+        """Give a plan to its engine; ``spared`` services that failed are not tried again.
 
         Raises:
             PrismError: the engine refused it, or cannot be had.
         """
-        await attend(self._hand_over(plan), self._refuse_silence)
+        await attend(self._hand_over(plan, spared), self._refuse_silence)
 
-    async def _hand_over(self, plan: StackPlan) -> None:
+    async def _hand_over(self, plan: StackPlan, spared: Collection[ServiceName] = ()) -> None:
         try:
             async with self._seat.turn:
                 engine = await self._fill_seat(plan.engine)
-                await engine.apply(self._without_withheld(plan))
+                await engine.apply(self._without_withheld(plan), spared=spared)
         except UnavailableError as error:
             # When it was the keeper that died under our hands, the recovery applies the plan.
             if not await self._has_lost_keeper():

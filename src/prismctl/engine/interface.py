@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from prismctl.domain.events import EventKind
     from prismctl.domain.observation import Observation
@@ -39,10 +39,11 @@ class Engine(Protocol):
             PrismError: an agent did not come up; nothing of it is left.
         """
 
-    async def apply(self, plan: StackPlan) -> None:
+    async def apply(self, plan: StackPlan, *, spared: Collection[ServiceName] = ()) -> None:
         """Make what runs into what the plan says; returns once everything is handed over, not once it is ready.
 
-        Services wait for their dependencies through `Readiness` or through the engine's own discovery.
+        Services wait for their dependencies through `Readiness` or through the engine's own discovery. What has
+        failed is tried again, but for ``spared`` services: those stay as they are.
 
         Raises:
             PrismError: the plan could not be handed over.

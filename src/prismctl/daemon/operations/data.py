@@ -131,22 +131,31 @@ async def _standing_still(
     plan = stack.monitor.plan
     if plan is None or not names:
         return await _in_thread(work)
+    # Of what has failed, nobody has asked for another try.
+    spared = [each for each in _find_failed(stack) if each not in names]
     stack.monitor.expect_settling()
     stack.withheld = frozenset(names)
     try:
         try:
-            await _stop(stack, plan, names)
+            await _stop(stack, plan, names, spared)
             result = await _in_thread(work)
         finally:
             stack.withheld = frozenset()
     except PrismError:
-        await stack.hand_over(plan)
+        await stack.hand_over(plan, spared=spared)
         raise
-    await stack.hand_over(plan)
+    await stack.hand_over(plan, spared=spared)
     return result
 
 
-async def _stop(stack: Stack, plan: StackPlan, names: list[ServiceName]) -> None:
+def _find_failed(stack: Stack) -> list[ServiceName]:
+    snapshot = stack.monitor.refresh()
+    return [each.name for each in snapshot.services if each.state is ServiceState.FAILED]
+
+
+async def _stop(
+    stack: Stack, plan: StackPlan, names: list[ServiceName], spared: list[ServiceName]
+) -> None:
     """Return once no process of the services is left.
 
     Raises:
@@ -155,7 +164,7 @@ async def _stop(stack: Stack, plan: StackPlan, names: list[ServiceName]) -> None
     grace = max(plan.service(name).stop_grace_seconds for name in names)
     seen: dict[int, float] = {}
     _note_processes(stack, names, seen)
-    await stack.hand_over(plan)
+    await stack.hand_over(plan, spared=spared)
     deadline = time.monotonic() + 2 * grace + END_SECONDS
     while _note_processes(stack, names, seen) or _living(seen):
         if time.monotonic() >= deadline:

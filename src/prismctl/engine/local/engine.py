@@ -23,7 +23,7 @@ from prismctl.errors import PrismError, RejectedError, UnavailableError
 from prismctl.keeper.protocol import KeeperEvent, ProcessStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterable, Sequence
+    from collections.abc import Collection, Coroutine, Iterable, Sequence
 
     from prismctl.domain.plan import StackPlan
     from prismctl.domain.service import ServiceName
@@ -65,11 +65,11 @@ class LocalEngine:
         self._watch.open(_WATCHING, self._watch_keeper(is_complete))
         await is_complete.wait()
 
-    async def apply(self, plan: StackPlan) -> None:
+    async def apply(self, plan: StackPlan, *, spared: Collection[ServiceName] = ()) -> None:
         """Stop what is surplus or different, start what is missing; the rest is not touched."""
         async with self._changing:
             await self._gates.close()
-            self._blocked.clear()
+            blocked, self._blocked = self._blocked, set()
             self._awaited.clear()
             wanted = self._render(plan)
             present = await self._list_present()
@@ -77,8 +77,10 @@ class LocalEngine:
             missing = [
                 key
                 for key, process in wanted.items()
-                if not is_as_wanted(present.get(key), process.spec)
+                if process.service.name not in spared
+                and not is_as_wanted(present.get(key), process.spec)
             ]
+            self._blocked |= {key for key in blocked & wanted.keys() if key not in missing}
             ending = [
                 key for key in (*surplus, *missing) if key in present and is_alive(present[key])
             ]
@@ -88,7 +90,8 @@ class LocalEngine:
                 self._report_waiting(key)
             await self._stop_in_waves(ending, known, kill=False)
             for key in surplus:
-                await self._forget(key)
+                # Of what has just ended, its end is told.
+                await self._forget(key, is_told=key not in ending)
             self._ports.keep(set(wanted))
             await self._start(missing)
 

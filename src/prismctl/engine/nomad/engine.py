@@ -19,7 +19,7 @@ from prismctl.engine.nomad.watching import InstanceWatch
 from prismctl.errors import DeadlineError, PrismError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from prismctl.domain.plan import StackPlan
     from prismctl.domain.service import ServiceName
@@ -71,7 +71,7 @@ class NomadEngine:
             self._recovery.begin()
             self._is_open = True
 
-    async def apply(self, plan: StackPlan) -> None:
+    async def apply(self, plan: StackPlan, *, spared: Collection[ServiceName] = ()) -> None:
         """Hand the plan over to Nomad; what is the same already is not disturbed.
 
         Raises:
@@ -84,7 +84,7 @@ class NomadEngine:
             self._roster.replace(applied)
             await self._jobs.submit(applied)
             await self._watch.placements.refresh(self._agents.nomad)
-            await self._jobs.place_failed_again(applied, self._watch.placements)
+            await self._jobs.place_failed_again(applied, self._watch.placements, spared)
             self._relay.begin(plan)
             self._watch.request_listing()
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from prismctl.domain.observation import InstanceKey
+    from prismctl.domain.service import ServiceName
     from prismctl.engine.nomad.agents import Agents
     from prismctl.engine.nomad.applied import AppliedPlan
     from prismctl.engine.nomad.placements import Placements
@@ -62,14 +63,18 @@ class JobSubmission:
             else:
                 return
 
-    async def place_failed_again(self, applied: AppliedPlan, placements: Placements) -> None:
-        """Give instances that Nomad gave up on another try; a new apply is the wish for one.
+    async def place_failed_again(
+        self, applied: AppliedPlan, placements: Placements, spared: Collection[ServiceName]
+    ) -> None:
+        """Give instances that Nomad gave up on another try; a new apply is the wish for one, but for ``spared``.
 
         Raises:
             PrismError: Nomad does not answer, or refused.
         """
         jobs = set()
-        for group in applied.groups:
+        for group, key in applied.groups.items():
+            if key.service in spared:
+                continue
             newest = placements.newest(group)
             if newest is not None and newest.status == "failed" and newest.desired == "run":
                 jobs.add(group.job)
