@@ -103,6 +103,7 @@ def test_status_loads_no_other_command(tmp_path: Path) -> None:
         "prismctl dev start --preset ",
         "prismctl dev start --profile ",
         "prismctl dev profile show ",
+        "prismctl dev config explain redis.",
     ],
 )
 def test_completion_loads_nothing_heavy(tmp_path: Path, words: str) -> None:

@@ -59,6 +59,24 @@ def complete_services(ctx: click.Context, param: click.Parameter, incomplete: st
     return _not_typed(ctx, _beginning_with(incomplete, catalog_words()))
 
 
+def complete_settings(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """The settings of the stack and the services; after a service and a dot, its own."""
+    from prismctl.domain.packaged import PACKAGED
+    from prismctl.domain.service import ServiceDefinition, ServiceName, full_name
+    from prismctl.domain.service_settings import known_keys
+    from prismctl.files.preferences import PREFERENCES
+
+    del ctx, param
+    service, dot, _ = incomplete.partition(".")
+    words = catalog_words()
+    name = full_name(service, words)
+    if not dot or name not in words:
+        return _beginning_with(incomplete, [*PREFERENCES, "services", *words])
+    # Of a service of one's own, only what every service has is known without reading the catalog.
+    definition = PACKAGED.get(name) or ServiceDefinition(name=ServiceName(name))
+    return _beginning_with(incomplete, [f"{service}.{key}" for key in known_keys(definition)])
+
+
 def complete_data(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """The services that have data in the stack, those already typed left out."""
     from prismctl.files.service_data import ServiceData

@@ -40,6 +40,9 @@ DEV_ENTRIES = {
     "ui": Entry(
         f"{_COMMANDS}.ui:ui", "Open the UI of Nomad or Consul, logged in.", "Looking closer"
     ),
+    "config": Entry(
+        f"{_COMMANDS}.config:config", "See which settings hold, and why.", "What there is"
+    ),
     "catalog": Entry(f"{_COMMANDS}.catalog:catalog", "See what can be started.", "What there is"),
     "profiles": Entry(
         f"{_COMMANDS}.profiles:profiles", "List the saved profiles.", "What there is"

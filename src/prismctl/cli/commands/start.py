@@ -223,14 +223,7 @@ def start(
     if log_file is not None and not Path(log_file).absolute().parent.is_dir():
         problem = Problem(message=f"--log-file: {Path(log_file).parent} is not a directory")
         raise ConfigError((problem,), hint=f"`mkdir -p {Path(log_file).parent}` makes it")
-    if call.home.settings.exists():
-        from prismctl.files.settings import load_settings
-
-        settings = load_settings(call.home)
-        if not _is_typed(ctx, "on_failure"):
-            on_failure = settings.on_failure.value
-        if not _is_typed(ctx, "wait_timeout") and settings.wait_timeout_seconds is not None:
-            wait_timeout = settings.wait_timeout_seconds
+    on_failure, wait_timeout = settle_patience(ctx, call, on_failure, wait_timeout)
     options = StartOptions(
         preset=preset,
         profile=profile or "",
@@ -251,6 +244,32 @@ def start(
         show_plan(call, options)
     else:
         start_stack(call, options)
+
+
+def settle_patience(
+    ctx: click.Context, call: Invocation, on_failure: str, wait_timeout: float
+) -> tuple[str, float]:
+    """What happens on a failure, and how long to wait: as typed, else as the project's file or settings say."""
+    from prismctl.files.paths import find_project_file
+
+    if not call.home.settings.exists() and find_project_file(Path.cwd()) is None:
+        return on_failure, wait_timeout
+    from prismctl.domain.precedence import Given
+    from prismctl.files.preferences import settle_preferences
+    from prismctl.files.project import load_project
+    from prismctl.files.settings import load_settings
+
+    said = {"on_failure": on_failure, "wait_timeout": wait_timeout}
+    settled = settle_preferences(
+        {
+            name: Given(value, f"--{name.replace('_', '-')}")
+            for name, value in said.items()
+            if _is_typed(ctx, name)
+        },
+        settings=load_settings(call.home),
+        project=load_project(Path.cwd()),
+    )
+    return settled["on_failure"].value, settled["wait_timeout"].value
 
 
 def _is_typed(ctx: click.Context, name: str) -> bool:

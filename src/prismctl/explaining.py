@@ -1,0 +1,349 @@
+"""Answers why: each setting of a stack and of its services with the layer it came from, and those that it beat.
+
+What is decided is decided elsewhere, by the code that a start goes through; here it is only asked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final
+
+from prismctl.domain.addressing import describe_holder
+from prismctl.domain.moved_ports import describe_move
+from prismctl.domain.packaged import PACKAGED
+from prismctl.domain.precedence import Given, Setting
+from prismctl.domain.problems import NOWHERE, nearest_name, shorten
+from prismctl.domain.service import ServiceDefinition
+from prismctl.domain.service_settings import (
+    DESCRIPTIVE_KEYS,
+    ServiceLayer,
+    explain_service,
+    known_keys,
+    related_keys,
+)
+from prismctl.errors import ConfigError, MissingToolError, Problem
+from prismctl.planning import PortTakenError, decide, make_plan
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from prismctl.domain.plan import ServicePlan, StackPlan
+    from prismctl.domain.problems import Place
+    from prismctl.domain.selection import Layer
+    from prismctl.domain.service import ServiceName
+    from prismctl.files.paths import Home
+    from prismctl.planning import Decision, PlanRequest
+
+SERVICES_KEY: Final = "services"
+_NEEDED_BY: Final = "needed by "
+_WITHOUT: Final = "--without"
+_NOT_CHOSEN: Final = "not chosen"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """One selection with all that can be asked about it."""
+
+    request: PlanRequest
+    decision: Decision
+    plan: StackPlan | None = None
+    """What this machine makes of it; ``None`` where it lacks what that takes."""
+    obstacle: str = ""
+    """What it lacks."""
+    holders: Mapping[tuple[str, int], str] = field(default_factory=dict)
+    """Who has a port that somebody wrote, by service and number."""
+
+    def list_keys(self) -> list[str]:
+        """Everything that can be asked for: settings of the stack, services, settings of services."""
+        services = self.decision.catalog.services
+        return [
+            *self.decision.preferences,
+            SERVICES_KEY,
+            *services,
+            *(f"{name}.{key}" for name, each in services.items() for key in known_keys(each)),
+        ]
+
+    def explain(self, key: str) -> Setting:
+        """Where a value comes from.
+
+        Raises:
+            ConfigError: there is no such key.
+        """
+        if key == SERVICES_KEY:
+            return self._explain_services()
+        if key in self.decision.preferences:
+            return self._with_outcome(self.decision.preferences[key])
+        word, _, rest = key.partition(".")
+        definition = self.decision.catalog.find(word)
+        if definition is not None and not rest:
+            return self._explain_membership(definition.name)
+        if definition is not None and rest in known_keys(definition):
+            return self._explain_service(definition, rest)
+        raise self._unknown(key, definition)
+
+    def explain_all(self, *, names_defaults: bool) -> Iterator[Setting]:
+        """Settings of the stack, its services, and what somebody has said about them.
+
+        Args:
+            names_defaults: what nobody has said anything about as well, and what only describes a service.
+        """
+        for key in self.decision.preferences:
+            yield self.explain(key)
+        yield self._explain_services()
+        for name in self.decision.selection.sources:
+            yield self._explain_membership(name)
+            definition = self._definition(name)
+            # The first of several ports goes by its own name as well.
+            known = {*DESCRIPTIVE_KEYS, *(f"ports.{each.name}" for each in definition.ports[:1])}
+            for key in known_keys(definition):
+                setting = self._explain_service(definition, key)
+                if names_defaults or not (setting.is_default or key in known):
+                    yield setting
+
+    def related(self, key: str) -> tuple[str, ...]:
+        """Other keys that go by the same name somewhere, where they have been given a value."""
+        word, _, rest = key.partition(".")
+        definition = self.decision.catalog.find(word)
+        if definition is None or rest not in known_keys(definition):
+            return ()
+        return tuple(
+            f"{definition.name}.{each}"
+            for each in related_keys(definition, rest)
+            if not self._explain_service(definition, each).is_default
+        )
+
+    def _explain_services(self) -> Setting:
+        chosen = self.decision.selection.chosen_by
+        if chosen is None:
+            raise AssertionError("a selection that was decided knows who chose")
+        return replace(
+            chosen,
+            value=chosen.value.origin,
+            beaten=tuple(each._replace(value=each.value.origin) for each in chosen.beaten),
+            outcome=", ".join(self.decision.selection.sources),
+        )
+
+    def _with_outcome(self, setting: Setting) -> Setting:
+        if setting.key != "engine" or setting.value != "auto":
+            return setting
+        if self.plan is None:
+            return replace(setting, outcome=self.obstacle)
+        reason = self.plan.engine_reason
+        why = f": {reason}" if reason else ""
+        return replace(setting, outcome=f"{self.plan.engine.value}{why}")
+
+    def _explain_service(self, definition: ServiceDefinition, key: str) -> Setting:
+        name = definition.name
+        preferences = self.decision.preferences
+        overrules: list[Given] = []
+        below: list[Given] = []
+        if key == "persist" and preferences["persist"].value:
+            everywhere = preferences["persist"]
+            overrules = [Given(everywhere.value, everywhere.source, everywhere.place)]
+        if key == "runtime":
+            preferred = preferences["runtime"]
+            below = [
+                Given(preferred.value, preferred.source, preferred.place),
+                *preferred.beaten,
+            ]
+        setting = explain_service(
+            name,
+            key,
+            packaged=PACKAGED.get(name) or ServiceDefinition(name=name),
+            layers=self._layers(name),
+            overrules=overrules,
+            preferences=below,
+        )
+        return replace(setting, outcome=self._outcome(name, key))
+
+    def _layers(self, name: ServiceName) -> list[ServiceLayer]:
+        """The files that say something about a service, the lowest first."""
+        layers = [
+            ServiceLayer(
+                version.document.file.rpartition("/")[2],
+                version.document,
+                ("services", version.position),
+                version.definition,
+            )
+            for version in self.decision.written.versions.get(name, ())
+        ]
+        profile = self.decision.profile
+        if profile is None or profile.document is None:
+            return layers
+        catalog = self.decision.catalog
+        layers += [
+            ServiceLayer(
+                f"profile {profile.name}",
+                profile.document,
+                ("config", word),
+                catalog.services[name],
+                is_profile=True,
+            )
+            for word in profile.config
+            if catalog.full_name(word) == name
+        ]
+        return layers
+
+    def _planned(self, name: ServiceName) -> ServicePlan | None:
+        if self.plan is None or name not in self.plan.names:
+            return None
+        return self.plan.service(name)
+
+    def _outcome(self, name: ServiceName, key: str) -> str:
+        """What the machine makes of a setting, where that is more than its value."""
+        if name not in self.decision.selection.sources:
+            return f"{name} is not in this stack"
+        planned = self._planned(name)
+        if key == "runtime":
+            if planned is None:
+                return self.obstacle
+            why = f": {planned.runtime_reason}" if planned.runtime_reason else ""
+            return f"{planned.runtime.value}{why}"
+        if planned is None or not key.startswith("port"):
+            return ""
+        wanted = {port.name: port.number for port in self._definition(name).ports}
+        asked = key.partition(".")[2]
+        ports = planned.ports[:1] if key == "port" else planned.ports
+        parts = []
+        for port in ports:
+            if asked and port.name != asked:
+                continue
+            lead = f"{port.name} " if key == "ports" else ""
+            holder = self.holders.get((name, wanted.get(port.name) or 0))
+            if holder:
+                parts.append(f"{lead}{wanted[port.name]} is taken by {holder}")
+            elif port.number != wanted.get(port.name):
+                parts.append(f"{lead}{describe_move(port) or port.number}")
+        return ", ".join(parts)
+
+    def _definition(self, name: ServiceName) -> ServiceDefinition:
+        return self.decision.catalog.services[name]
+
+    def _explain_membership(self, name: ServiceName) -> Setting:
+        source = self.decision.selection.sources.get(name)
+        if source is None:
+            removed = self._find_removal(name)
+            if removed is not None:
+                return Setting(key=name, value=False, source=removed[0], place=removed[1])
+            hint = f"`--with {name}` adds it"
+            return Setting(key=name, value=False, source=_NOT_CHOSEN, outcome=hint)
+        return Setting(
+            key=name,
+            value=True,
+            source=source,
+            place=self._place_of_source(name, source),
+            outcome=", ".join(self._chain(source)),
+        )
+
+    def _chain(self, source: str) -> Iterator[str]:
+        """Of what only came along: why those are there that need it, up to somebody's own choice."""
+        while source.startswith(_NEEDED_BY):
+            needing = source.removeprefix(_NEEDED_BY)
+            found = self.decision.selection.sources.get(self.decision.catalog.full_name(needing))
+            if found is None:
+                return
+            yield f"{needing}: {found}"
+            source = found
+
+    def _place_of_source(self, name: ServiceName, source: str) -> Place:
+        chosen = self.decision.selection.chosen_by
+        project = self.decision.project
+        if source in {"required", "default"}:
+            return self._place_written(name, source)
+        if source.startswith(_NEEDED_BY):
+            needing = self.decision.catalog.full_name(source.removeprefix(_NEEDED_BY))
+            return self._place_written(needing, "depends_on")
+        if project is not None and source == project.file.name:
+            return self._place_in_project("with", name)
+        layer: Layer | None = chosen.value if chosen is not None else None
+        if layer is None or source != layer.origin:
+            return NOWHERE
+        for word, place in zip(layer.services, layer.places, strict=False):
+            if self.decision.catalog.full_name(word) == name:
+                return place
+        return layer.place
+
+    def _place_written(self, name: ServiceName, key: str) -> Place:
+        for layer in reversed(self._layers(name)):
+            path = (*layer.path, key)
+            if path in layer.document.keys:
+                return layer.document.place_of_key(path)
+        return NOWHERE
+
+    def _place_in_project(self, key: str, name: ServiceName) -> Place:
+        project = self.decision.project
+        if project is None:
+            return NOWHERE
+        words = project.with_services if key == "with" else project.without_services
+        for index, word in enumerate(words):
+            if self.decision.catalog.full_name(word) == name:
+                return project.place(key, index)
+        return NOWHERE
+
+    def _find_removal(self, name: ServiceName) -> tuple[str, Place] | None:
+        catalog = self.decision.catalog
+        if any(catalog.full_name(word) == name for word in self.request.without_services):
+            return _WITHOUT, NOWHERE
+        place = self._place_in_project("without", name)
+        project = self.decision.project
+        return (project.file.name, place) if place.file and project is not None else None
+
+    def _unknown(self, key: str, definition: ServiceDefinition | None) -> ConfigError:
+        """The refusal of a key that is not there, with the nearest that is."""
+        if definition is not None:
+            # The service is right: what is wrong is what follows.
+            meant = nearest_name(key.partition(".")[2], known_keys(definition))
+            suggestion = f"{definition.name}.{meant}" if meant else ""
+        else:
+            suggestion = nearest_name(key, self.list_keys())
+        problem = Problem(message=f"unknown key `{shorten(key)}`", suggestion=suggestion)
+        return ConfigError([problem], hint="`prismctl dev config show -v` lists every key")
+
+
+def explain_selection(
+    request: PlanRequest,
+    *,
+    home: Home,
+    environment: Mapping[str, str],
+    working_directory: Path,
+) -> Explanation:
+    """Find out what can be told about a selection; changes nothing.
+
+    Args:
+        request: what was asked for.
+        home: of the user.
+        environment: of the one who asks.
+        working_directory: absolute; where a project file is looked for, and relative paths start.
+
+    Raises:
+        ConfigError: flags or files say something impossible; all of it at once.
+        PrismError: a file cannot be read.
+    """
+    request = replace(request, is_trial=True)
+
+    def plan(asked: PlanRequest) -> StackPlan:
+        return make_plan(
+            asked, home=home, environment=environment, working_directory=working_directory
+        )
+
+    explanation = Explanation(
+        request=request,
+        decision=decide(
+            request, home=home, environment=environment, working_directory=working_directory
+        ),
+    )
+    holders: dict[tuple[str, int], str] = {}
+    try:
+        try:
+            made = plan(request)
+        except PortTakenError as error:
+            holders = {
+                (each.service, each.number): describe_holder(each.holder) or "another process"
+                for each in error.conflicts
+            }
+            made = plan(replace(request, auto_ports=True))
+    except MissingToolError as error:
+        obstacle = "; ".join(map(str, error.problems)) or error.message
+        return replace(explanation, obstacle=obstacle, holders=holders)
+    return replace(explanation, plan=made, holders=holders)

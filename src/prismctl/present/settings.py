@@ -1,0 +1,124 @@
+"""Settings with the layers they came from: as lines for people, and as a document."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from prismctl.present.text import Line, Span, Tone, clean, fold, line, pad, width_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from prismctl.domain.precedence import Given, Setting
+    from prismctl.domain.problems import Place
+
+SCHEMA_VERSION: Final = 1
+_LABEL_WIDTH: Final = 10
+_LONGEST_KEY: Final = 30
+_LONGEST_VALUE: Final = 28
+_NOTHING: Final = "none"
+
+
+def render_setting(setting: Setting) -> dict[str, Any]:
+    """One setting as a document."""
+    return {
+        "key": setting.key,
+        "value": setting.value,
+        **_origin(setting),
+        "outcome": setting.outcome,
+        "beaten": [{"value": each.value, **_origin(each)} for each in setting.beaten],
+    }
+
+
+def render_explanation(setting: Setting, related: Sequence[str]) -> dict[str, Any]:
+    """What `config explain -o json` prints."""
+    return {"schema": SCHEMA_VERSION, **render_setting(setting), "related": list(related)}
+
+
+def render_settings(stack: str, settings: Sequence[Setting]) -> dict[str, Any]:
+    """What `config show -o json` prints."""
+    return {
+        "schema": SCHEMA_VERSION,
+        "stack": stack,
+        "settings": [render_setting(each) for each in settings],
+    }
+
+
+def explanation_lines(setting: Setting, related: Sequence[str], *, width: int) -> list[Line]:
+    """One setting: its value, where it is written, what that becomes here, and what it beat."""
+    lines: list[Line] = [
+        line(Span(clean(setting.key), Tone.STRONG), " = ", Span(_words(setting.value), Tone.ACCENT))
+    ]
+    lines += _labelled("from", _whence(setting.source, setting.place), width)
+    lines += _labelled("here", clean(setting.outcome), width) if setting.outcome else []
+    for index, each in enumerate(setting.beaten):
+        words = f"{_words(each.value)} ({_whence(each.source, each.place)})"
+        lines += _labelled("" if index else "beats", words, width)
+    if related:
+        lines += _labelled("see also", ", ".join(clean(each) for each in related), width)
+    return lines
+
+
+def settings_lines(settings: Sequence[Setting], *, width: int) -> list[Line]:
+    """A row a setting: key, value, and where it is from; a service's own below its name."""
+    lines: list[Line] = []
+    keys = min(max((width_of(each.key) for each in settings), default=0), _LONGEST_KEY)
+    for setting in settings:
+        words = _words(setting.value)
+        where = _whence(setting.source, setting.place)
+        tone = Tone.MUTED if setting.is_default else Tone.PLAIN
+        room = max(width - keys - 4, 20)
+        shown, *more = fold(words, room) or [""]
+        if more or width_of(shown) + 3 + width_of(where) > room:
+            lines.append(line("  ", Span(pad(clean(setting.key), keys), Tone.STRONG), "  ", shown))
+            rest = [*more, *fold(where, room)]
+            lines += [line(" " * (keys + 4), Span(each, Tone.MUTED)) for each in rest]
+            continue
+        lines.append(
+            line(
+                "  ",
+                Span(pad(clean(setting.key), keys), Tone.STRONG),
+                "  ",
+                Span(pad(shown, min(_LONGEST_VALUE, room - width_of(where) - 3)), tone),
+                "   ",
+                Span(where, Tone.MUTED),
+            )
+        )
+    return lines
+
+
+def _origin(said: Setting | Given) -> dict[str, Any]:
+    return {
+        "source": said.source,
+        "file": said.place.file or None,
+        "line": said.place.line or None,
+    }
+
+
+def _labelled(label: str, words: str, width: int) -> list[Line]:
+    room = max(width - _LABEL_WIDTH - 2, 20)
+    return [
+        line(Span(f"  {pad('' if index else label, _LABEL_WIDTH)}", Tone.MUTED), each)
+        for index, each in enumerate(fold(words, room))
+    ]
+
+
+def _whence(source: str, place: Place) -> str:
+    """Who said it and where: ``profile team, ~/.prism/profiles/team.yaml:7``."""
+    if not place.file:
+        return clean(source)
+    where = f"{place.file}:{place.line}" if place.line else place.file
+    is_said_twice = place.file.rpartition("/")[2] == source
+    return clean(where if is_said_twice else f"{source}, {where}")
+
+
+def _words(value: Any) -> str:
+    """A value as it would be written in a file; texts without quotes."""
+    if value is None:
+        return _NOTHING
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    if isinstance(value, str):
+        return clean(value) or '""'
+    return clean(json.dumps(value, ensure_ascii=False))
