@@ -20,6 +20,7 @@ from prismctl.cli.preflight import check_before_start, look_for_room, warn_of_sh
 from prismctl.cli.process_clock import process_began_at
 from prismctl.cli.stack import find_stack, option_of
 from prismctl.cli.stopping import (
+    finish_stop,
     stop_after_interrupt,
     sweep_leftovers,
     sweep_lost,
@@ -233,7 +234,7 @@ def start_stack(call: Invocation, options: StartOptions) -> None:
             began_at = time.time()
     deadline = time.monotonic() + options.wait_seconds
     while True:
-        client = find_stack(call.paths) if chosen is None else None
+        client = _find_running(call) if chosen is None else None
         try:
             if client is not None:
                 _change(call, options, client, began_at=began_at, deadline=deadline)
@@ -256,6 +257,16 @@ def start_stack(call: Invocation, options: StartOptions) -> None:
             deadline += asked_seconds
         else:
             return
+
+
+def _find_running(call: Invocation) -> StackClient | None:
+    """A client of the stack when it runs; one that goes down is waited for.
+
+    Raises:
+        PrismError: something of that one does not end.
+    """
+    client = find_stack(call.paths)
+    return None if client is None or finish_stop(call, client) else client
 
 
 def _can_be_asked(call: Invocation, options: StartOptions) -> bool:

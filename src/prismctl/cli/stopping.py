@@ -17,7 +17,8 @@ from prismctl.client import (
     has_daemon_ended,
     sweep,
 )
-from prismctl.errors import PrismError
+from prismctl.errors import PrismError, UnavailableError
+from prismctl.present.text import line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,6 +60,25 @@ def stop_stack(call: Invocation, *, kill: bool) -> Stopped:
     notes = tell_stop(call, client.stop(kill=kill))
     verify_stopped(call.paths)
     return Stopped(services=services, components=components, swept=sweep_lost(call), notes=notes)
+
+
+def finish_stop(call: Invocation, client: StackClient) -> bool:
+    """Wait for the end of a stop that is under way or was cut short; whether the stack is down after that.
+
+    Raises:
+        PrismError: something of it does not end.
+    """
+    try:
+        if client.status()["state"] != "stopping":
+            return False
+        call.report([line(f"stack {call.stack} is still being stopped; this waits for it")])
+        tell_stop(call, client.stop())
+    except UnavailableError:
+        # It came to its end just now.
+        if find_condition(call.paths) in {StackCondition.RUNNING, StackCondition.UNATTENDED}:
+            raise
+    verify_stopped(call.paths)
+    return True
 
 
 def take_down(client: StackClient) -> None:
