@@ -254,6 +254,23 @@ def test_a_killed_service_is_started_again(lab: StackLab) -> None:
     assert status["last_error"] == "was killed by SIGKILL"
 
 
+def test_a_recovery_is_told_with_its_own_time_and_not_that_of_the_first_start(
+    lab: StackLab, wait_until: Callable[..., None]
+) -> None:
+    lab.start_with(lab.http("web"))
+    lost_at = time.time()
+    os.kill(lab.pids()["web"], signal.SIGKILL)
+
+    def told(kind: str) -> list[dict[str, Any]]:
+        return [event for event in lab.client.events() if event["kind"] == kind]
+
+    wait_until(lambda: len(told("stack.ready")) == 2)
+    for kind in ("service.healthy", "stack.ready"):
+        first, again = (event["details"]["seconds"] for event in told(kind))
+        assert again != first
+        assert 0 < again <= told(kind)[1]["time"] - lost_at
+
+
 def test_a_suspended_service_is_unhealthy_and_says_so(lab: StackLab) -> None:
     pid = lab.pids(lab.start_with(lab.http("web")))["web"]
 

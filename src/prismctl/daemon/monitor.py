@@ -6,7 +6,7 @@ import asyncio
 import os
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from prismctl.daemon.container_ending import explain_ending
 from prismctl.daemon.latest import LatestValue
@@ -17,6 +17,7 @@ from prismctl.daemon.narration import (
     narrate_snapshots,
 )
 from prismctl.daemon.obstacles import find_obstacle
+from prismctl.daemon.outages import Outages
 from prismctl.daemon.questions import find_question
 from prismctl.daemon.usage import InnerProcess
 from prismctl.domain.containers import PODMAN
@@ -79,6 +80,7 @@ class Monitor:
         self._endpoints: Callable[[], dict[str, str]] = dict
         self._is_dirty = False
         self._fold_seconds = 0.0
+        self._outages = Outages()
         self._timer: asyncio.TimerHandle | None = None
         self._on_progress: Callable[[], None] = lambda: None
         self.snapshots: LatestValue[StackSnapshot] = LatestValue(self._fold())
@@ -150,6 +152,7 @@ class Monitor:
         self._services = {}
         self._history = StackHistory(memory_limit_bytes=self._history.memory_limit_bytes)
         self._world = WorldView()
+        self._outages.forget()
         self._touch()
 
     def forget_world(self) -> None:
@@ -338,7 +341,8 @@ class Monitor:
             # That what it waited for is healthy comes before that it starts.
             self._publish()
         self._tell(told)
-        if any(each.kind is EventKind.SERVICE_EXITED for each in told):
+        is_done = service is not None and service.one_shot and after.exit_code == 0
+        if any(each.kind is EventKind.SERVICE_EXITED for each in told) and not is_done:
             self._remember_error(key.service, after.ending)
         if key.service not in self._services and after.phase in {
             Phase.STOPPED,
@@ -403,24 +407,30 @@ class Monitor:
         began = time.perf_counter()
         after = self._fold()
         self._fold_seconds = time.perf_counter() - began
+        been_up = self._history.healthy_after_seconds
         if self._advance_history(after):
             after = self._fold()
             self._on_progress()
         self.snapshots.set(after)
+        now = time.time()
+        seconds = self._outages.take_note(before, after, now)
+        known = self._history.healthy_after_seconds
+        seconds.update({name: known[name] for name in known.keys() - been_up.keys()})
         if self._plan is not None:
             is_same_life = before.services and before.state is not StackState.STOPPED
-            self._tell(narrate_snapshots(before if is_same_life else None, after))
+            self._tell(narrate_snapshots(before if is_same_life else None, after, seconds))
         if after.state is StackState.RUNNING and before.state is not StackState.RUNNING:
-            self._tell_ready(before, after)
+            self._tell_ready(before, after, now)
         if not all(service.state.is_settled for service in after.services):
             self._schedule(UNSETTLED_SECONDS)
 
-    def _tell_ready(self, before: StackSnapshot, after: StackSnapshot) -> None:
+    def _tell_ready(self, before: StackSnapshot, after: StackSnapshot, now: float) -> None:
+        outage_seconds = self._outages.end_stack(now)
         if not before.services and after.ready_seconds is None:
             return
-        details: dict[str, Any] = {}
-        if before.state is StackState.STARTING and after.ready_seconds is not None:
-            details["seconds"] = round(after.ready_seconds, 3)
+        is_first = before.ready_seconds is None
+        seconds = after.ready_seconds if is_first and before.services else outage_seconds
+        details = {} if seconds is None else {"seconds": round(seconds, 3)}
         self._events.append(EventKind.STACK_READY, details=details)
 
     def _advance_history(self, snapshot: StackSnapshot) -> bool:

@@ -10,7 +10,10 @@ from prismctl.domain.observation import ComponentState, Phase
 from prismctl.domain.snapshot import ServiceState
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from prismctl.domain.observation import ComponentObservation, InstanceObservation
+    from prismctl.domain.service import ServiceName
     from prismctl.domain.snapshot import ServiceSnapshot, StackSnapshot
 
 
@@ -100,24 +103,28 @@ def narrate_component(
     return [Telling(kind=kind, service=after.name, message=after.message, details=details)]
 
 
-def narrate_snapshots(before: StackSnapshot | None, after: StackSnapshot) -> list[Telling]:
-    """Services that changed their state, in start order."""
+def narrate_snapshots(
+    before: StackSnapshot | None,
+    after: StackSnapshot,
+    seconds: Mapping[ServiceName, float],
+) -> list[Telling]:
+    """Services that changed their state, in start order; ``seconds`` is how long those took that came up."""
     old = {service.name: service for service in before.services} if before else {}
     told = []
     for service in after.services:
         previous = old.get(service.name)
         if previous is None or previous.state is not service.state:
-            told += _narrate_state(service)
+            told += _narrate_state(service, seconds.get(service.name))
     return told
 
 
-def _narrate_state(service: ServiceSnapshot) -> list[Telling]:
+def _narrate_state(service: ServiceSnapshot, seconds: float | None) -> list[Telling]:
     kind = _KIND_OF_STATE.get(service.state)
     if kind is None:
         return []
     details: dict[str, Any] = {}
-    if service.state.is_good and service.healthy_after_seconds is not None:
-        details["seconds"] = round(service.healthy_after_seconds, 3)
+    if service.state.is_good and seconds is not None:
+        details["seconds"] = round(seconds, 3)
     if service.restarts:
         details["restarts"] = service.restarts
     return [Telling(kind=kind, service=service.name, message=service.reason, details=details)]
