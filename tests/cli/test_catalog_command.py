@@ -50,3 +50,30 @@ def test_a_catalog_that_is_not_there_is_not_called_valid(prismctl: Any, home: Ho
     assert "services.local.yaml is valid: 11 services" in (
         prismctl("dev", "catalog", "validate", "-o", "text").out
     )
+
+
+def test_the_list_has_no_way_to_look_for_a_service(prismctl: Any) -> None:
+    Path("own.yaml").write_text(
+        """
+core: false
+services:
+  - {name: web, command: x, tags: [shop, http]}
+  - {name: api, command: x, description: "Orders of the SHOP"}
+  - {name: shop-db, command: x, tags: http}
+  - {name: other, command: x}
+"""
+    )
+
+    def found(*words: str) -> list[str]:
+        answer = prismctl("dev", "catalog", "list", *words, "--services", "own.yaml", "-o", "json")
+        assert answer.code == 0
+        return [each["name"] for each in answer.document["services"]]
+
+    assert found() == ["web", "api", "shop-db", "other"]
+    assert found("shop") == ["web", "api", "shop-db"]
+    assert found("Shop", "HTTP") == ["web", "shop-db"]
+    nothing = prismctl("dev", "catalog", "list", "othr", "--services", "own.yaml", "-o", "json")
+    assert nothing.code == 1
+    assert nothing.document["error"]["message"] == (
+        "no service has `othr` in its name, tags or description; did you mean `other`?"
+    )

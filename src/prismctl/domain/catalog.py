@@ -210,7 +210,7 @@ SERVICE: Final = Fields(
                 Text(NAME_PATTERN, "a tag (lower case letters, digits and `-`, at most 63)"),
                 is_single_allowed=True,
             ),
-            "words to find it by",
+            "words to find it by: in the picker, and with `catalog list WORD`; nothing else looks at them",
         ),
         "driver": Key(Text(), "what a backend speaks; says which `config` there is"),
         "required": Key(Flag(), "part of every stack"),
@@ -253,7 +253,8 @@ SERVICE: Final = Fields(
         ),
         "watch": Key(
             ListOf(Text(), is_single_allowed=True),
-            "files and directories that it is made from; relative to the catalog",
+            "files and directories that it is made from; relative to the catalog. `catalog show` has them, "
+            "and nothing follows them yet",
         ),
         "health_check": Key(HEALTH_CHECK, "how to find out whether it is ready"),
         "min_uptime": Key(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from prismctl.domain.problems import NOWHERE, Place
 from prismctl.domain.service import SHORT_NAMES, ServiceName, full_name
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from prismctl.domain.document import Document
     from prismctl.domain.service import ServiceDefinition
@@ -47,6 +47,16 @@ class Catalog:
         """The service of a full or a short name."""
         return self.services.get(self.full_name(word))
 
+    def matching(self, words: Iterable[str]) -> Catalog:
+        """The same with those services alone that have every word in their name, a tag or their description."""
+        wanted = [word.lower() for word in words]
+        found = {
+            name: each
+            for name, each in self.services.items()
+            if all(_mentions(each, word) for word in wanted)
+        }
+        return replace(self, services=found)
+
     def full_name(self, word: str) -> ServiceName:
         """The name a word stands for; a service that is really called so goes before a short name."""
         return full_name(word, self.services)
@@ -68,3 +78,9 @@ class Catalog:
             return NOWHERE if self.is_generated else Place((*self.sources, self.file)[0])
         document, index = self.entries[ServiceName(name)]
         return document.place_of_value(("services", index, *path))
+
+
+def _mentions(service: ServiceDefinition, word: str) -> bool:
+    """Whether a word in small letters is part of what a service is found by."""
+    texts = (service.name, *service.tags, service.description)
+    return any(word in text.lower() for text in texts)

@@ -15,6 +15,7 @@ from prismctl.present.units import count_of
 if TYPE_CHECKING:
     from prismctl.cli.invocation import Invocation
     from prismctl.domain.offering import Catalog
+    from prismctl.errors import PrismError
 
 catalog = Group(
     "catalog",
@@ -55,19 +56,25 @@ _FILE_OPTION = option(
 @click.command(
     "list",
     cls=Command,
-    help="List what can be started.",
+    help="List what can be started: everything, or what has each WORD in its name, a tag or its description.",
+    short_help="List what can be started.",
     examples=[
         ("prismctl dev catalog list", "a table"),
+        ("prismctl dev catalog list sql", "what is found by a word"),
         ("prismctl dev catalog list -o json | jq -r '.services[].name'", "the names"),
     ],
     has_stack=False,
 )
+@click.argument("words", metavar="[WORD]...", nargs=-1)
 @_FILE_OPTION
-def list_services(call: Invocation, file: str | None) -> None:
-    """Print the services of the catalog."""
+def list_services(call: Invocation, words: tuple[str, ...], file: str | None) -> None:
+    """Print the services of the catalog, or those that have every word."""
     from prismctl.present.catalog import catalog_lines, render_catalog_list
 
-    found = read_catalog_for_reading(call, file)
+    catalog = read_catalog_for_reading(call, file)
+    found = catalog.matching(words)
+    if words and not found.services:
+        raise _nothing_found(words, catalog)
     if call.is_json:
         call.write_json(render_catalog_list(found), is_pretty=call.is_on_terminal)
     else:
@@ -206,6 +213,19 @@ def import_file(call: Invocation, *, file: Path, into: Path | None, dry_run: boo
     from prismctl.cli.importing import import_services
 
     import_services(call, file, into=into, is_trial=dry_run)
+
+
+def _nothing_found(words: tuple[str, ...], catalog: Catalog) -> PrismError:
+    from prismctl.domain.problems import nearest_name, shorten
+    from prismctl.errors import PrismError
+
+    shown = " and ".join(f"`{shorten(word)}`" for word in words)
+    nearest = nearest_name(words[0], catalog.known_words) if len(words) == 1 else ""
+    guess = f"; did you mean `{nearest}`?" if nearest else ""
+    return PrismError(
+        f"no service has {shown} in its name, tags or description{guess}",
+        hint="`prismctl dev catalog list` shows all of them",
+    )
 
 
 def read_catalog_for_reading(call: Invocation, file: str | None) -> Catalog:
