@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -220,6 +221,27 @@ def test_a_finished_one_shot_is_completed_and_a_finished_service_stopped() -> No
     data = make_allocation(ClientStatus="complete", TaskStates=make_task(end(), State="dead"))
     assert fold(data, one_shot=True) == (Phase.COMPLETED, "")
     assert fold(data) == (Phase.STOPPED, "")
+
+
+def test_a_one_shot_that_has_just_ended_is_not_unhealthy_until_nomad_says_how() -> None:
+    unaware = make_allocation(TaskStates=make_task())
+    assert fold(unaware, run=make_run("running"), one_shot=True) == (Phase.RUNNING, "")
+    # A service should not have ended at all, and one that could not be started has failed.
+    assert fold(unaware, run=make_run("running"))[0] is Phase.BACKOFF
+    assert fold(unaware, run=make_run("failed", "no such file"), one_shot=True) == (
+        Phase.BACKOFF,
+        "no such file",
+    )
+
+
+def test_a_one_shot_of_which_nomad_has_told_the_end_does_not_begin_again_by_itself() -> None:
+    told = make_allocation(TaskStates=make_task(end(1)))
+    ended = decode_allocations([told])[0].tasks["redis"].last_end
+    assert ended is not None
+    its_own = replace(make_run("running"), at=ended.at - 1)
+    assert fold(told, run=its_own, one_shot=True)[0] is Phase.BACKOFF
+    later = replace(make_run("running"), at=ended.at + 1)
+    assert fold(told, run=later, one_shot=True)[0] is Phase.RUNNING
 
 
 def test_what_shall_stop_is_stopping_until_it_has() -> None:

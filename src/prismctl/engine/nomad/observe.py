@@ -62,7 +62,9 @@ def fold_instance(
     hopeless_needs = _find_hopeless(service, hopeless)
     if phase is Phase.WAITING and hopeless_needs:
         phase, message = Phase.FAILED, describe_hopeless(*hopeless_needs)
-    return _observation(key, phase, allocation, task, message=message, ports=ports)
+    # Still the same run, although its process is gone.
+    ended = run if phase is Phase.RUNNING else None
+    return _observation(key, phase, allocation, task, message=message, ports=ports, run=ended)
 
 
 def _without_asked(allocation: Allocation, asked: int) -> Allocation:
@@ -155,8 +157,9 @@ def _judge(
     elif task and task.state == "pending" and task.last_end:
         result = Phase.BACKOFF, _detail(run, allocation) or _describe_end(task)
     elif run is not None and run.allocation == allocation.id:
-        # It has just ended, and Nomad has not said so yet.
-        result = Phase.BACKOFF, _detail(run, allocation)
+        # It has just ended, and Nomad has not said so yet: of what runs to its end, that may be all that was wanted.
+        is_done = service.one_shot and run.doing == "running" and not _knows_end_of(run, task)
+        result = (Phase.RUNNING, "") if is_done else (Phase.BACKOFF, _detail(run, allocation))
     return result
 
 
@@ -189,6 +192,12 @@ def _observation(
         ports=ports,
         run=f"{placement}/{which}",
     )
+
+
+def _knows_end_of(run: Run, task: TaskState | None) -> bool:
+    """Whether Nomad has said how a run ended; an earlier one's end is none of its."""
+    end = task.last_end if task else None
+    return end is not None and end.at >= run.at
 
 
 def _detail(run: Run | None, allocation: Allocation) -> str:
