@@ -227,9 +227,10 @@ OBEDIENT = "trap 'exit 0' TERM INT; while :; do sleep 1000 & wait; done"
 """A first process that ends when it is asked to."""
 
 
-def start_obedient(shell: Shell, image: str) -> None:
+def start_obedient(shell: Shell, image: str, *words: str) -> None:
     start(
         shell,
+        *words,
         container=image,
         args=["/bin/sh", "-c", OBEDIENT],
         port=None,
@@ -289,6 +290,19 @@ def test_a_server_that_is_suspended_inside_its_container_is_shown_at_once(
     assert service(shell)["reason"] == f"suspended by SIGSTOP; `kill -CONT {inner}` lets it go on"
     os.kill(inner, signal.SIGCONT)
     wait_until(lambda: service(shell)["state"] == "healthy", seconds=5)
+
+
+def test_a_paused_container_on_nomad_can_be_restarted_and_stopped(
+    shell: Shell, shop: ImageShop, boxes: Callable[[], list[str]], tools_image: str
+) -> None:
+    start_obedient(shell, tools_image, "--engine=nomad")
+    pause(shop, boxes)
+    shell.run("dev", "restart", "box")
+    assert service(shell)["state"] == "healthy"
+    pause(shop, boxes)
+    shell.run("dev", "stop")
+    assert boxes() == []
+    assert shell.lab.own_processes() == []
 
 
 def test_a_paused_container_can_be_restarted(
