@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from prismctl.daemon.container_ending import explain_ending
+from prismctl.daemon.disk_room import describe_full_disk
 from prismctl.daemon.latest import LatestValue
 from prismctl.daemon.narration import (
     Telling,
@@ -75,6 +76,7 @@ class Monitor:
         self._engine_name = ""
         self._history = StackHistory(memory_limit_bytes=_machine_memory_bytes())
         self._passing_notes: tuple[str, ...] = ()
+        self._disk_note = ""
         self._world = WorldView()
         self._probes: ProbeScheduler | None = None
         self._endpoints: Callable[[], dict[str, str]] = dict
@@ -211,7 +213,14 @@ class Monitor:
     def take_usage(
         self, samples: Iterable[UsageSample], *, suspended_components: frozenset[str] = frozenset()
     ) -> None:
-        """Take note of what the instances use, those not among them nothing, and of which agents are held."""
+        """Take note of what the instances use, those not among them nothing, and of which agents are held.
+
+        That is also when the disk is looked at.
+        """
+        disk_note = describe_full_disk(self._paths.directory.parent.parent)
+        if disk_note != self._disk_note:
+            self._disk_note = disk_note
+            self._touch()
         before = (dict(self._world.usage), frozenset(self._world.suspended_components))
         self._world.usage.clear()
         self._world.usage.update({sample.key: sample for sample in samples})
@@ -471,7 +480,8 @@ class Monitor:
 
     def _fold(self) -> StackSnapshot:
         endpoints = self._endpoints()
-        notes = (*self._history.notes, *self._passing_notes)
+        disk_notes = (self._disk_note,) if self._disk_note else ()
+        notes = (*self._history.notes, *self._passing_notes, *disk_notes)
         if self._plan is None:
             nothing = stopped_snapshot(self._stack, self._engine_name)
             return replace(
