@@ -296,6 +296,16 @@ def test_a_preset_names_services_that_a_catalog_leaves_out(desk: Desk) -> None:
     assert "redis" in [each.name for each in desk.plan(services_file=file, preset="redis").services]
 
 
+def test_an_unknown_service_that_is_like_no_other_has_no_way_to_be_there(desk: Desk) -> None:
+    with pytest.raises(ConfigError) as caught:
+        desk.plan(with_services=("clickhouse",))
+    assert "an entry with `name` and `command` or `container` in " in caught.value.hint
+    with pytest.raises(ConfigError) as caught:
+        desk.plan(with_services=("reddis",))
+    assert "did you mean `redis`" in caught.value.message
+    assert not caught.value.hint
+
+
 def test_what_is_needed_cannot_be_left_out_and_nobody_says_how(desk: Desk) -> None:
     desk.program("x")
     file = desk.write(

@@ -12,7 +12,7 @@ from prismctl.domain.dependencies import close_over
 from prismctl.domain.packaged import PACKAGED
 from prismctl.domain.precedence import DEFAULT, Given, resolve_setting
 from prismctl.domain.presets import PRESET_NAMES, PRESETS, Preset
-from prismctl.domain.problems import NOWHERE, Place, Problems
+from prismctl.domain.problems import NOWHERE, Place, Problems, nearest_name
 from prismctl.domain.service import SHORT_NAMES, ServiceName
 
 if TYPE_CHECKING:
@@ -192,6 +192,10 @@ def _find(
     if definition is None:
         subject = "" if place.file else source
         problems.add_unknown("service", word, catalog.known_words, place, subject=subject)
+        if not nearest_name(word, catalog.known_words) and not _find_packaged([word], catalog):
+            problems.add_hint(
+                f"a service of your own is an entry with `name` and `command` or `container` in {catalog.file}"
+            )
         return None
     return definition.name
 
