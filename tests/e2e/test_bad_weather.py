@@ -177,6 +177,40 @@ def test_a_suspended_daemon_is_named_at_once(shell: Shell) -> None:
     assert shell.status()["state"] == "running"
 
 
+def test_data_of_another_version_fails_at_once_with_the_reason_and_runs_once_it_fits(
+    shell: Shell, engine: str
+) -> None:
+    postgres = shell.lab.home.parent / "postgres"
+    postgres.write_text(
+        '#!/bin/sh\ntest "$1" = --version && exec echo "postgres (PostgreSQL) 15.18"\n'
+        "echo ready\nexec sleep 1000\n"
+    )
+    postgres.chmod(0o755)
+    catalog = write_catalog(
+        shell,
+        "core: false\nservices:\n  - name: db\n    type: backend\n    driver: postgres\n    persist: true\n"
+        f'    command: ["{postgres}"]\n    health_check: {{type: log, pattern: ready}}\n',
+    )
+    data = shell.lab.paths.data_of("db", 0)
+    data.mkdir(parents=True)
+    (data / "PG_VERSION").write_text("14\n")
+
+    said = start_file(shell, catalog, "--engine", engine, "--with", "db", expect=ExitCode.FAILED)
+    assert f"✗ db failed: the data in {data}" in " ".join(said.split())
+    assert "prismctl dev data reset db" in said
+    (service,) = shell.status()["services"]
+    assert service["reason"].startswith(f"the data in {data} was made by PostgreSQL 14, and ")
+    assert service["restarts"] == 0
+
+    (data / "PG_VERSION").write_text("15\n")
+    shell.run("dev", "restart", "db")
+    (service,) = shell.status()["services"]
+    assert (service["state"], service["restarts"]) == ("healthy", 0)
+    # Each try that got as far as the guard left a copy.
+    assert shell.run("dev", "logs", "db").count("was made by PostgreSQL 14") == 1
+    stop_leaves_nothing(shell)
+
+
 def test_a_service_that_ends_after_it_was_ready_is_told_in_status_and_events(
     shell: Shell, engine: str, wait_until: Callable[..., None]
 ) -> None:
