@@ -74,6 +74,23 @@ def test_data_is_listed_with_sizes_and_ages(prismctl: Any) -> None:
     assert max(len(row) for row in table.splitlines()[:-1]) <= 80
 
 
+@pytest.mark.usefixtures("stored")
+def test_a_list_of_a_stopped_stack_says_what_the_next_start_does(prismctl: Any, home: Home) -> None:
+    table = prismctl("dev", "data", "list").out
+    assert table.count("empties it") == 2
+    home.catalog.write_text("services:\n  - name: redis\n    persist: true\n")
+    document = prismctl("dev", "data", "list", "-o", "json").document
+    assert {each["name"]: each["persist"] for each in document["services"]} == {
+        "redis": True,
+        "postgres": None,
+    }
+    (home.directory / "config.yaml").write_text("persist: true\n")
+    home.catalog.unlink()
+    assert prismctl("dev", "data", "list").out.count("keeps it") == 2
+    home.catalog.write_text("services: [oh\n")
+    assert prismctl("dev", "data", "list").code == 0
+
+
 def test_a_stopped_stack_is_emptied_and_filled_again(prismctl: Any, stored: StackPaths) -> None:
     answer = prismctl("dev", "data", "reset", "redis")
     assert (answer.code, read(stored)) == (0, None)
@@ -125,7 +142,7 @@ def test_replacing_a_snapshot_has_to_be_confirmed(prismctl: Any) -> None:
     prismctl("dev", "data", "snapshot", "--name", "one")
     answer = prismctl("dev", "data", "snapshot", "--name", "one")
     assert answer.code == 2
-    assert "snapshot `one` is replaced: that has to be confirmed" in answer.err
+    assert "snapshot `one` is replaced: here nobody can be asked" in answer.err
     assert prismctl("dev", "data", "snapshot", "--name", "one", "--yes").code == 0
 
 
@@ -184,14 +201,23 @@ def test_an_exchange_that_was_interrupted_is_finished_and_told(
     assert "interrupted" not in prismctl("dev", "data", "list").out
 
 
+@pytest.mark.parametrize(
+    ("typed", "done"),
+    [
+        (["snapshot", "redis"], "copies its data"),
+        (["reset", "redis"], "puts its data aside"),
+        (["restore", "redis", "--previous"], "brings back what was put aside"),
+    ],
+)
 @pytest.mark.usefixtures("stored")
-def test_a_running_service_is_not_stopped_for_a_copy_without_being_asked(
-    prismctl: Any, daemon: Any, make_service: Any
+def test_a_running_service_is_not_stopped_on_a_pipe_without_yes(
+    prismctl: Any, daemon: Any, make_service: Any, typed: list[str], done: str
 ) -> None:
     daemon.status["services"].append(make_service("app", depends_on=["redis"]))
-    answer = prismctl("dev", "data", "snapshot", "redis")
+    answer = prismctl("dev", "data", *typed)
     assert answer.code == 2
-    assert "redis is stopped and started again" in answer.err
+    assert f"this stops redis, {done} and starts it again" in answer.err
+    assert "add --yes" in answer.err
     assert "app depends on that and runs on without it for a moment" in answer.err
     assert not [path for _, path, _ in daemon.requests if path.startswith("/v1/data")]
 
@@ -210,7 +236,7 @@ def test_what_is_asked_of_the_daemon_is_what_was_typed(prismctl: Any, daemon: An
         "/v1/data/snapshot",
         {"services": ["redis"], "name": "one", "replaces": False, "removes": []},
     )
-    prismctl("dev", "data", "reset", "redis")
+    prismctl("dev", "data", "reset", "redis", "--yes")
     assert daemon.requests[-1][1:] == ("/v1/data/reset", {"services": ["redis"]})
 
 
@@ -221,7 +247,7 @@ def test_a_service_that_does_not_come_back_in_time_is_named(
     daemon.status = make_status(
         make_service("redis", "starting", reason="connection refused"), state="starting"
     )
-    answer = prismctl("dev", "data", "reset", "redis", "--wait-timeout", "0.05")
+    answer = prismctl("dev", "data", "reset", "redis", "--yes", "--wait-timeout", "0.05")
     assert answer.code == 6
     assert "redis was not ready within 0.05 s: connection refused" in answer.err
 

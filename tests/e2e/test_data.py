@@ -77,18 +77,18 @@ def test_write_restart_reset_snapshot_restore_previous(store: Store) -> None:
     run("dev", "restart", "redis")
     assert store.ask("GET", "key") == "$3"
     refused = run("dev", "data", "snapshot", "--name", "first", expect=2)
-    assert "redis is stopped and started again" in refused
+    assert "this stops redis, copies its data and starts it again" in refused
     assert "add --yes" in refused
     before = {each["name"]: each["pid"] for each in store.shell.status()["services"]}
 
     run("dev", "data", "snapshot", "--name", "first", "--yes")
     assert store.ask("GET", "key") == "$3"
     store.write("twoo")
-    run("dev", "data", "reset", "redis")
+    run("dev", "data", "reset", "redis", "--yes")
     assert store.ask("GET", "key") == "$-1"
-    run("dev", "data", "restore", "--name", "first")
+    run("dev", "data", "restore", "--name", "first", "--yes")
     assert store.ask("GET", "key") == "$3"
-    run("dev", "data", "restore", "redis", "--previous")
+    run("dev", "data", "restore", "redis", "--previous", "--yes")
     assert store.ask("GET", "key") == "$-1"
 
     after = {each["name"]: each["pid"] for each in store.shell.status()["services"]}
@@ -109,7 +109,7 @@ def test_a_fresh_start_puts_data_aside_and_gives_it_back(store: Store) -> None:
 
     assert "fresh=redis" in store.start()
     assert store.ask("GET", "key") == "$-1"
-    run("dev", "data", "restore", "--previous")
+    run("dev", "data", "restore", "--previous", "--yes")
     assert store.ask("GET", "key") == "$3"
     run("dev", "stop")
 

@@ -20,7 +20,7 @@ from prismctl.files.service_data import ServiceData
 from prismctl.files.snapshots import MAX_SNAPSHOTS, Snapshots, verify_name
 from prismctl.present.data import change_lines
 from prismctl.present.question import Choice
-from prismctl.present.text import Line, line
+from prismctl.present.text import line
 from prismctl.present.units import list_of, render_bytes, render_duration
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def reset_data(call: Invocation, words: Sequence[str], *, wait_seconds: float) -
 
         _change_files(call, "reset", change)
         return
-    _ask_about_stopping(call, stack, names, [], "in between its data is put aside", is_needed=False)
+    _ask_about_stopping(call, stack, names, [], "puts {their} data aside")
     _operate(
         call, stack, "reset", stack.client.reset_data(names), names=names, wait_seconds=wait_seconds
     )
@@ -109,12 +109,8 @@ def restore_data(
         source = find_source(call.paths, names, name)
         # What is asked about is what is done, though another snapshot may be taken meanwhile.
         name, chosen = source.name, names or list(source.sizes)
-    what = (
-        "in between what was put aside comes back"
-        if is_previous
-        else f"in between snapshot `{name}` comes back"
-    )
-    _ask_about_stopping(call, stack, chosen, [], what, is_needed=False)
+    what = "brings back what was put aside" if is_previous else f"brings back snapshot `{name}`"
+    _ask_about_stopping(call, stack, chosen, [], what)
     stream = stack.client.restore_data(names, name=name, is_previous=is_previous)
     _operate(call, stack, "restore", stream, names=chosen, wait_seconds=wait_seconds)
 
@@ -151,7 +147,7 @@ def take_snapshot(
         reasons.append(f"there are {MAX_SNAPSHOTS} snapshots, the most: {list_of(gone)} is removed")
     removes = [each.name for each in oldest]
     if stack is None:
-        _confirm(call, reasons, is_needed=True)
+        _confirm(call, reasons)
         _change_files(
             call,
             "snapshot",
@@ -159,9 +155,7 @@ def take_snapshot(
         )
         return
     stops = [each for each in names if _is_at_work(stack, each)]
-    _ask_about_stopping(
-        call, stack, stops, reasons, "in between its data is copied", is_needed=True
-    )
+    _ask_about_stopping(call, stack, stops, reasons, "copies {their} data")
     stream = stack.client.take_snapshot(names, name=name, replaces=is_there, removes=removes)
     _operate(call, stack, "snapshot", stream, names=stops, wait_seconds=wait_seconds)
 
@@ -188,22 +182,21 @@ def _ask_about_stopping(
     names: Sequence[str],
     reasons: Sequence[str],
     what: str,
-    *,
-    is_needed: bool,
 ) -> None:
-    """Say who is stopped and who depends on it, and ask; with ``is_needed``, silence is no agreement."""
+    """Say who is stopped, ``what`` is done then, and who depends on it, and ask."""
     stopped = [name for name in names if _is_at_work(stack, name)]
     words = list(reasons)
     if stopped:
-        are = "is" if len(stopped) == 1 else "are"
-        words.insert(0, f"{list_of(stopped)} {are} stopped and started again, and {what}")
+        them, their = ("it", "its") if len(stopped) == 1 else ("them", "their")
+        done = what.replace("{their}", their)
+        words.insert(0, f"this stops {list_of(stopped)}, {done} and starts {them} again")
         dependents = _dependents(stack, stopped)
         if dependents:
             depend = (
                 "depends on that and runs" if len(dependents) == 1 else "depend on that and run"
             )
             words.insert(1, f"{list_of(dependents)} {depend} on without it for a moment")
-    _confirm(call, words, is_needed=is_needed)
+    _confirm(call, words)
 
 
 def _dependents(stack: _Running, names: Sequence[str]) -> list[str]:
@@ -218,22 +211,20 @@ def _dependents(stack: _Running, names: Sequence[str]) -> list[str]:
 _CHOICES: Final = (Choice("y", "go on"), Choice("n", "leave everything as it is"))
 
 
-def _confirm(call: Invocation, reasons: Sequence[str], *, is_needed: bool) -> None:
+def _confirm(call: Invocation, reasons: Sequence[str]) -> None:
+    """Ask; where nobody can be asked, only `--yes` is an agreement."""
     if not reasons or call.is_confirmed:
         return
-    lines: list[Line] = [line(each) for each in reasons]
     if call.can_ask:
         from prismctl.cli.keypress import ask_for_key
 
-        call.show([*lines, ()])
+        call.show([*map(line, reasons), ()])
         if ask_for_key(call, _CHOICES, declining="n") != "y":
             call.show([line("nothing was touched")])
             raise click.exceptions.Exit(ExitCode.FAILED)
         return
-    if is_needed:
-        problem = Problem(message=f"{'; '.join(reasons)}: that has to be confirmed")
-        raise ConfigError((problem,), hint="add --yes")
-    call.report(lines)
+    problem = Problem(message=f"{'; '.join(reasons)}: here nobody can be asked whether to go on")
+    raise ConfigError((problem,), hint="add --yes to go on without a question")
 
 
 def _carry_out(data: ServiceData, change: DataChange) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from prismctl.cli.stack import find_stack
 from prismctl.client.holding import holding_stack
 from prismctl.domain.snapshot import render_time
-from prismctl.errors import RejectedError
+from prismctl.errors import PrismError, RejectedError
 from prismctl.files.service_data import ServiceData
 from prismctl.files.snapshots import MAX_SNAPSHOTS, Snapshots
 from prismctl.files.text import name_for_people
@@ -27,11 +28,11 @@ def describe_data(call: Invocation) -> dict[str, Any]:
     """The data of each service, the snapshots, and what was or is still to be put right after a crash."""
     paths = call.paths
     client = find_stack(paths)
-    persistent: dict[str, bool] = {}
+    persistent = _foresee_persistence(call)
     running: set[str] = set()
     if client is not None:
         plan = client.plan() or {"services": []}
-        persistent = {each["name"]: bool(each["persist"]) for each in plan["services"]}
+        persistent |= {each["name"]: bool(each["persist"]) for each in plan["services"]}
         running = {each["name"] for each in client.status()["services"] if each["pid"] is not None}
     notes = _settle(call, is_stopped=client is None)
     data, snapshots, now = ServiceData(paths.data), Snapshots(paths.snapshots), time.time()
@@ -51,6 +52,37 @@ def describe_data(call: Invocation) -> dict[str, Any]:
         "directory": name_for_people(paths.snapshots),
         "notes": notes,
     }
+
+
+def _foresee_persistence(call: Invocation) -> dict[str, bool]:
+    """Whose data a start without any flags keeps; nothing, where files have mistakes that a start would tell."""
+    from prismctl.files.catalog import load_catalog
+    from prismctl.files.preferences import settle_preferences
+    from prismctl.files.project import load_project
+    from prismctl.files.settings import load_settings
+
+    try:
+        project = load_project(Path.cwd())
+        if project is not None and project.stack != call.stack:
+            project = None
+        catalog = load_catalog(call.home, project.catalog if project else None, creates=False)
+        if project is not None and project.has_services and project.document is not None:
+            from prismctl.domain.catalog import read_catalog
+
+            catalog = read_catalog(project.document, base=catalog)
+        profile = None
+        if project is not None and project.profile:
+            from prismctl.files.profiles import load_profile
+
+            profile = load_profile(call.home, project.profile, project.directory)
+        settings = load_settings(call.home)
+    except PrismError:
+        return {}
+    settled = settle_preferences(
+        {}, settings=settings, project=project, profile=profile, stack=call.stack
+    )
+    keeps_all = bool(settled["persist"].value)
+    return {name: keeps_all or service.persist for name, service in catalog.services.items()}
 
 
 def settle_files(paths: StackPaths) -> list[str]:
@@ -107,7 +139,7 @@ def _describe_service(
         "age_seconds": _age(facts.changed_at, now),
         "instances": facts.instances,
         "is_running": runs,
-        # Whether the next start keeps it; only the plan of a stack that runs says so for sure.
+        # Whether the next start keeps it, unless that is told otherwise.
         "persist": True if facts.is_kept else persists,
         "previous": previous,
     }

@@ -73,8 +73,8 @@ def list_data(call: Invocation) -> None:
     cls=Command,
     outlives_readers=True,
     help="Let services start without data. What they have is put aside: `restore --previous` brings it back, until "
-    "the next reset, restore or fresh start. A service that runs is stopped and started again; what depends on it "
-    "runs on and loses it for a moment.",
+    "the next reset, restore or fresh start. A service that runs is stopped and started again, and what depends on it "
+    "runs on and loses it for a moment: a terminal is asked whether that may be, everywhere else it needs `--yes`.",
     short_help="Let services start without data.",
     examples=[
         ("prismctl dev data reset redis", "an empty Redis"),
@@ -123,8 +123,8 @@ def snapshot(
     outlives_readers=True,
     help="Put the data of services back: of the newest snapshot, of the one with a name, or what the last reset, "
     "restore or fresh start put aside. Without services, all that there is such data of. What they have now is put "
-    "aside, so `restore --previous` undoes it. A service that runs is stopped and started again. Data that is put "
-    "back while the stack is stopped is kept by the next start.",
+    "aside, so `restore --previous` undoes it. A service that runs is stopped and started again: a terminal is asked "
+    "whether that may be, everywhere else it needs `--yes`. Data that is put back while the stack is stopped is kept by the next start.",
     short_help="Put data back.",
     examples=[
         ("prismctl dev data restore", "the newest snapshot"),
