@@ -159,7 +159,7 @@ def test_crashes_are_counted_and_the_next_try_is_told() -> None:
     view = world(seen(ADMIN, Phase.BACKOFF, exit_code=1, restarts=2, next_start_at=NOW + 0.5))
     assert judged(view) == (
         ServiceState.UNHEALTHY,
-        "exited with code 1 3 times, next try in 0.5 s",
+        "exited 3 times with code 1, next try in 0.5 s",
     )
 
 
@@ -220,7 +220,7 @@ def test_dependents_of_a_failed_service_fail_at_once_and_name_the_root() -> None
     )
     view = world(seen("a", Phase.FAILED, exit_code=1, restarts=4))
     snapshot = fold(view, chain)
-    reason = "a can never be ready: exited with code 1 5 times; not tried again"
+    reason = "a can never be ready: exited 5 times with code 1; not tried again"
     assert snapshot.service("b").reason == reason
     assert snapshot.service("c").reason == reason
     assert snapshot.service("c").state is ServiceState.FAILED

@@ -147,3 +147,14 @@ def test_any_history_is_drawn_within_the_screen(
 def test_a_start_is_settled_exactly_when_nobody_is_waited_for(history: list[Any]) -> None:
     progress = folded(*history)
     assert progress.is_settled == (culprit_of(progress) is None)
+
+
+def test_the_last_line_does_not_say_ready_when_a_service_has_failed() -> None:
+    progress = folded(
+        event("service.healthy", "admin"),
+        event("service.healthy", "redis"),
+        event("service.completed", "launcher"),
+        event("service.failed", "worker"),
+    )
+    last = plain(progress_lines(progress, now=3.0, began_at=0.7, width=80, height=20)[-1])
+    assert last.strip() == "2.3 s · worker failed"

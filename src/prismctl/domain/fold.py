@@ -354,4 +354,12 @@ def _describe_crashes(seen: InstanceObservation) -> str:
     times = seen.restarts + 1
     if seen.obstacle:
         return seen.obstacle
-    return f"{seen.ending} {times} times" if times > 1 else seen.ending
+    return _say_often(seen.ending, times) if times > 1 else seen.ending
+
+
+def _say_often(ending: str, times: int) -> str:
+    """How so many runs ended, in words: ``exited 6 times with code 3``."""
+    for verb in ("exited", "was killed", "could not be started", "ended"):
+        if ending.startswith(verb):
+            return f"{verb} {times} times{ending.removeprefix(verb)}"
+    return f"{ending}, {times} times"

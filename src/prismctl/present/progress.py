@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from prismctl.present.text import Line, Span, Tone, clean, clip_line, line, pad, pad_left, width_of
-from prismctl.present.units import render_duration
+from prismctl.present.units import list_of, render_duration
 from prismctl.present.wording import component_title, symbol_of, tone_of
 
 if TYPE_CHECKING:
@@ -173,7 +173,7 @@ def progress_lines(
     lines = [_step_line(step, name_width, now, width) for step in steps]
     culprit = culprit_of(progress)
     spent = render_duration(now - began_at)
-    words = f"everything waits for {_title(culprit)}" if culprit else "ready"
+    words = f"everything waits for {_title(culprit)}" if culprit else _describe_end(progress)
     behind = waiting_for(progress.dependencies, culprit.name) if culprit else []
     pending = [step for step in progress.steps.values() if not step.is_settled]
     if culprit and len(pending) > 1 and not culprit.is_component and not behind:
@@ -181,6 +181,12 @@ def progress_lines(
     elif culprit and len(pending) == 1:
         words = f"waits for {_title(culprit)}"
     return [*lines, (), clip_line(line("  ", Span(f"{spent} · {words}", Tone.MUTED)), width)]
+
+
+def _describe_end(progress: Progress) -> str:
+    """What there is to say once nothing is waited for."""
+    failed = [_title(step) for step in progress.steps.values() if step.state == "failed"]
+    return f"{list_of(failed)} failed" if failed else "ready"
 
 
 def _visible_steps(steps: list[Step], room: int) -> list[Step]:
