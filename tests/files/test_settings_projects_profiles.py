@@ -149,6 +149,18 @@ def test_mistakes_in_a_project_file_are_told_at_once(tmp_path: Path) -> None:
     assert [each.suggestion for each in raised.value.problems] == ["", "preset", "persist"]
 
 
+def test_a_wrong_preset_of_a_project_is_told_with_its_place_beside_its_other_mistakes(
+    tmp_path: Path,
+) -> None:
+    write(tmp_path / "prism.yaml", "preset: minimall\nwiht: [redis]\n")
+    with pytest.raises(ConfigError) as raised:
+        load_project(tmp_path)
+    assert [(each.line, each.column, each.suggestion) for each in raised.value.problems] == [
+        (1, 9, "minimal"),
+        (2, 1, "with"),
+    ]
+
+
 PROFILE = """\
 name: my-redis-setup
 description: Redis backend with NATS messaging

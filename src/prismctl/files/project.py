@@ -75,10 +75,14 @@ def read_project(document: Document, path: Path) -> Project:
         ConfigError: it has mistakes; all of them, each with its place.
     """
     from prismctl.domain.document import Report
+    from prismctl.domain.presets import PRESET_NAMES
     from prismctl.files.settings import make_settings
 
     report = Report(document)
     given = project_shape().read(document.tree, (), report)
+    if "preset" in given and given["preset"] not in PRESET_NAMES:
+        report.unknown_value(("preset",), "preset", given["preset"], PRESET_NAMES)
+    report.problems.found.sort(key=lambda problem: (problem.line, problem.column))
     report.problems.raise_if_any()
     settings = given.get("settings")
     catalog = given.get("catalog")
