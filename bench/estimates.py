@@ -1,19 +1,19 @@
 """How true estimates are: real starts, each compared with what was foretold right before it.
 
 ``python bench/estimates.py --runs 20 --preset minimal --engine local`` makes the starts and prints each of them; nine
-of ten shall fall into the range once there are five, and no range is wider than ±40 %.
+of ten shall fall into the range once there are five, and no range is wider than ±40 %. That is for a machine that has nothing
+else to do: the pressure on its processors is told with each start (Linux), because where others take turns at using all of
+them, one start takes several times as long as the next.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from typing import TYPE_CHECKING, NamedTuple
+from pathlib import Path
+from typing import NamedTuple
 
 from measuring import Figure, fresh_home, prismctl, status
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 ENOUGH_STARTS = 5
 """So many starts come before the first that is judged."""
@@ -34,9 +34,9 @@ class Judged(NamedTuple):
         return self.low <= self.seconds <= self.high
 
     @property
-    def width_percent(self) -> float:
-        """How far the range goes from what is typical."""
-        return 100 * max(self.high - self.typical, self.typical - self.low) / self.typical
+    def width_percent(self) -> int:
+        """How far the range goes from what is typical; the document has rounded all three."""
+        return round(100 * max(self.high - self.typical, self.typical - self.low) / self.typical)
 
 
 def judge_starts(home: Path, runs: int, flags: list[str]) -> list[Judged]:
@@ -53,12 +53,21 @@ def judge_starts(home: Path, runs: int, flags: list[str]) -> list[Judged]:
         word = "not judged" if is_early else "inside" if each.is_inside else "OUTSIDE"
         print(
             f"{number:>3}  {each.low:.2f}-{each.high:.2f} s  ±{each.width_percent:.0f} %"
-            f"  took {seconds:.2f} s  {word}",
+            f"  took {seconds:.2f} s  {word}{read_pressure()}",
             flush=True,
         )
         if not is_early:
             judged.append(each)
     return judged
+
+
+def read_pressure() -> str:
+    """How much of the last ten seconds something waited for a processor, in words; nothing where nobody counts that."""
+    try:
+        words = Path("/proc/pressure/cpu").read_text(encoding="ascii").split()
+    except OSError:
+        return ""
+    return f"  processors wanted {words[1].removeprefix('avg10=')} % of the time"
 
 
 def bench_estimates(runs: int, flags: list[str]) -> list[Figure]:

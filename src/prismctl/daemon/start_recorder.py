@@ -61,16 +61,18 @@ class StartRecorder:
     def note_memory(self) -> None:
         """Write down what the services use now, or used when that was last measured."""
         snapshot = self._monitor.refresh()
+        started_at = snapshot.started_at
+        if started_at is None or snapshot.ready_seconds is None:
+            return
         if not any(service.memory_bytes for service in snapshot.services):
             self._usage.refresh()
             snapshot = self._monitor.refresh()
-        started_at = snapshot.started_at
         measured = {
             str(service.name): sum(sizes) // len(sizes)
             for service in snapshot.services
             if (sizes := [each.memory_bytes for each in service.instances if each.memory_bytes])
         }
-        if started_at is None or snapshot.ready_seconds is None or not measured:
+        if not measured:
             return
 
         def write() -> bool:

@@ -177,9 +177,9 @@ def estimate_from(known: Experience, services: Sequence[Expected]) -> Estimate:
 def render_estimate(estimate: Estimate) -> dict[str, Any]:
     """An estimate as a document."""
     return {
-        "low_seconds": round(estimate.low, 2),
-        "high_seconds": round(estimate.high, 2),
-        "typical_seconds": round(estimate.typical, 2),
+        "low_seconds": round(estimate.low, 3),
+        "high_seconds": round(estimate.high, 3),
+        "typical_seconds": round(estimate.typical, 3),
         "measured": estimate.is_measured,
         "starts": estimate.starts,
         "memory_bytes": estimate.memory_bytes,
