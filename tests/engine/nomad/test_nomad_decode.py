@@ -208,6 +208,13 @@ def test_a_task_that_nomad_gave_up_on_has_failed() -> None:
     assert fold(data) == (Phase.FAILED, "gave up after 5 restarts: was killed by SIGKILL")
 
 
+def test_a_failure_without_another_try_is_told_by_its_exit_code_as_on_any_engine() -> None:
+    task = make_task(end(3), State="dead", Failed=True)
+    failed = make_allocation(ClientStatus="failed", TaskStates=task)
+    # The words are made of the exit code, where every engine's are.
+    assert fold(failed, one_shot=True) == (Phase.FAILED, "")
+
+
 def test_a_driver_failure_is_quoted() -> None:
     trouble = {"Type": "Driver Failure", "Time": 1, "DisplayMessage": "failed to exec"}
     task = make_task(trouble, State="dead", Failed=True)

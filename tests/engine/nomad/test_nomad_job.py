@@ -90,6 +90,15 @@ def test_the_job_is_the_golden_one() -> None:
     assert json.loads(text) == json.loads(GOLDEN.read_text(encoding="utf-8"))
 
 
+def test_a_one_shot_that_failed_is_not_tried_again_by_nomad_either() -> None:
+    jobs = render(make_plan(ADMIN, MIGRATE))
+    attempts = {
+        name: [group["RestartPolicy"]["Attempts"] for group in job["TaskGroups"]]
+        for name, job in jobs.items()
+    }
+    assert attempts == {"prism-stack": [5], "prism-stack-once-migrate": [0]}
+
+
 def test_no_environment_is_in_a_job() -> None:
     assert "hush" not in json.dumps(render(make_plan(ADMIN)))
 

@@ -178,7 +178,8 @@ def _render_group(
             REPLICA_META: str(key.replica),
         },
         "RestartPolicy": {
-            "Attempts": RESTART_ATTEMPTS,
+            # What is to be done once is not done again when it goes wrong.
+            "Attempts": 0 if service.one_shot else RESTART_ATTEMPTS,
             "Interval": RESTART_INTERVAL_SECONDS * _SECOND,
             "Delay": int(RESTART_DELAY_SECONDS * _SECOND),
             "Mode": "fail",

@@ -207,10 +207,14 @@ def _detail(run: Run | None, allocation: Allocation) -> str:
 
 
 def _describe_failure(task: TaskState | None, allocation: Allocation, run: Run | None) -> str:
-    reason = _detail(run, allocation) or _describe_trouble(task) or _describe_end(task)
+    reason = _detail(run, allocation) or _describe_trouble(task)
+    end = _describe_end(task)
     if task and task.restarts:
-        return f"gave up after {task.restarts} restarts: {reason}"
-    return reason or allocation.description
+        return f"gave up after {task.restarts} restarts: {reason or end}"
+    if reason or not end:
+        return reason or allocation.description
+    # How it ended is seen, and told with the same words as on any engine.
+    return ""
 
 
 def _describe_end(task: TaskState | None) -> str:
