@@ -95,7 +95,7 @@ dev = DevGroup(
     help="A Prism stack on this machine: the core services and the backends you choose, "
     "started in dependency order and watched.",
     examples=[
-        ("prismctl dev start", "the smallest stack: admin, launcher, memstore"),
+        ("prismctl dev start", "choose services and start them"),
         ("prismctl dev start --preset=redis", "with Redis"),
         ("prismctl dev status", "how it is"),
         ("prismctl dev logs -f", "what it prints, as it does"),
@@ -109,7 +109,7 @@ root = Group(
     entries=ROOT_ENTRIES,
     help="From nothing to a running, observable Prism stack.",
     examples=[
-        ("prismctl dev start", "start the smallest stack"),
+        ("prismctl dev start", "choose services and start them"),
         ("prismctl dev --help", "everything about stacks"),
         ("prismctl completion install", "complete names with the tab key"),
     ],

@@ -83,7 +83,7 @@ def _value_error(flag: str, text: str) -> ConfigError:
     "the same plan again changes nothing. Where a port is taken, a terminal is asked what to do.",
     short_help="Start a stack and wait until it is ready.",
     examples=[
-        ("prismctl dev start", "the smallest stack: admin, launcher, memstore"),
+        ("prismctl dev start", "choose; without a terminal, the smallest stack"),
         ("prismctl dev start --preset=redis", "with Redis"),
         ("prismctl dev start --with-postgres --with nats", "a choice of your own"),
         ("prismctl dev start --services=./services.yaml", "from a catalog of your own"),
