@@ -227,7 +227,7 @@ def test_a_service_that_ends_after_it_was_ready_is_told_in_status_and_events(
 
     wait_until(lambda: service()["state"] == "failed", lambda: f"{service()}", seconds=60)
 
-    assert "exited with code 1" in service()["reason"]
+    assert "with code 1" in service()["reason"]
     assert service()["restarts"] == 5
     assert shell.status()["state"] == "failed"
     kinds = [event["kind"] for event in shell.events()]
