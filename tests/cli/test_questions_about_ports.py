@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shlex
 import shutil
@@ -229,6 +230,28 @@ def test_what_was_typed_before_the_question_does_not_answer_it(desk: Desk) -> No
         read_to_end(child)
         assert ended_with(child) == ExitCode.FAILED
         assert holder.poll() is None
+
+
+def test_a_key_that_is_pressed_while_it_looks_again_is_not_lost(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = take_port()
+    with contextlib.ExitStack() as stack:
+        with monkeypatch.context() as marked:
+            # Of a stack of another home, which cannot be stopped from here.
+            marked.setenv("PRISM_KEEPER", "prism-0000000000000000")
+            stack.enter_context(holding(port))
+        child, _, shown = ask(desk, web=port)
+        assert "look again" in shown
+
+        child.send("r")
+        child.expect(f"port {port} is still taken")
+        child.expect(QUESTION)
+        assert is_waiting_for_a_key(child)
+        child.send("ra")
+
+        child.expect(GIVING_BACK)
+        child.expect("Ready in: ")
 
 
 def test_several_conflicts_are_listed_and_asked_one_by_one(desk: Desk) -> None:

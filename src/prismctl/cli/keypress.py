@@ -15,7 +15,7 @@ import sys
 import termios
 import tty
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from prismctl.cli.interrupts import Terminated, held_interrupts
 from prismctl.cli.terminal import width_of_stream
@@ -40,7 +40,13 @@ _ESCAPE_SEQUENCE: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|O[ -~]|[^\[O])
 _BEGUN_SEQUENCE: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*|O)?\Z")
 
 
-def ask_for_key(call: Invocation, choices: Sequence[Choice], *, declining: str) -> str:
+def ask_for_key(
+    call: Invocation,
+    choices: Sequence[Choice],
+    *,
+    declining: str,
+    stands_after: Callable[[str], bool] = lambda _: False,
+) -> str:
     """Show the choices on stderr and return the key of the one that was taken.
 
     Only where ``call.can_ask``, and in the main thread. What was typed before the question was seen does
@@ -50,6 +56,8 @@ def ask_for_key(call: Invocation, choices: Sequence[Choice], *, declining: str) 
         call: says how lines are shown.
         choices: what can be answered.
         declining: the key that Enter and Ctrl-D stand for; its choice says so.
+        stands_after: whether an answer was dealt with, and the same question stands: what was typed meanwhile
+            answers it.
 
     Raises:
         KeyboardInterrupt: Ctrl-C.
@@ -67,7 +75,8 @@ def ask_for_key(call: Invocation, choices: Sequence[Choice], *, declining: str) 
     with held_interrupts() as raise_arrived:
         with _noted_signals() as noted, _Keyboard(sys.stdin.fileno()) as keyboard:
             show()
-            answer = _wait_for_key(keyboard, noted, keys, declining, show=show, check=raise_arrived)
+            question = _Question(keys, declining, stands_after, show)
+            answer = _wait_for_key(keyboard, noted, question, check=raise_arrived)
         raise_arrived()
     if isinstance(answer, signal.Signals):
         # What it does by default had to wait for the terminal's modes.
@@ -132,16 +141,26 @@ class _Keyboard:
         return keys
 
 
+class _Question(NamedTuple):
+    """What can be answered, and how it is asked once more."""
+
+    keys: frozenset[str]
+    declining: str
+    stands_after: Callable[[str], bool]
+    show: Callable[[], None]
+
+
 def _wait_for_key(
-    keyboard: _Keyboard,
-    noted: int,
-    keys: frozenset[str],
-    declining: str,
-    *,
-    show: Callable[[], None],
-    check: Callable[[], None],
+    keyboard: _Keyboard, noted: int, question: _Question, *, check: Callable[[], None]
 ) -> str | signal.Signals:
+    pressed: list[str] = []
     while True:
+        answer = _take_answer(pressed, question.keys, question.declining)
+        if answer is not None:
+            if not question.stands_after(answer):
+                return answer
+            question.show()
+            continue
         ready, _, _ = select.select([keyboard.descriptor, noted], [], [])
         if noted in ready:
             arrived = frozenset(os.read(noted, _CHUNK_BYTES))
@@ -154,15 +173,15 @@ def _wait_for_key(
             elif signal.SIGCONT in arrived:
                 # Whoever had the terminal meanwhile has left it in other modes.
                 keyboard.take_over()
-                show()
+                question.show()
         else:
-            answer = _first_answer(keyboard.read(), keys, declining)
-            if answer is not None:
-                return answer
+            pressed += keyboard.read()
 
 
-def _first_answer(pressed: Sequence[str], keys: frozenset[str], declining: str) -> str | None:
-    for key in pressed:
+def _take_answer(pressed: list[str], keys: frozenset[str], declining: str) -> str | None:
+    """The first answer among the pressed keys, which is none of them any more, nor is what came before it."""
+    while pressed:
+        key = pressed.pop(0)
         if key == _INTERRUPT:
             raise KeyboardInterrupt
         if key in _DECLINING:

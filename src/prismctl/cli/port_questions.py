@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import click
 
-from prismctl.cli.holder_ending import GRACE_SECONDS, Ending, end_holder, is_protected, taken_of
+from prismctl.cli.holder_ending import (
+    GRACE_SECONDS,
+    Ending,
+    end_holder,
+    is_protected,
+    is_same_holder,
+    taken_of,
+)
 from prismctl.cli.interrupts import Terminated, interruption_error
 from prismctl.cli.keypress import ask_for_key
 from prismctl.domain.port_owner import (
@@ -18,6 +25,7 @@ from prismctl.domain.port_owner import (
     stop_command,
 )
 from prismctl.errors import ExitCode
+from prismctl.machine import is_port_free, who_holds
 from prismctl.present.problems import message_lines
 from prismctl.present.question import Choice
 from prismctl.present.text import Line, Span, Tone, clean, line
@@ -140,7 +148,9 @@ def _settle(call: Invocation, held: HeldPorts, *, is_alone: bool) -> str:
         if above:
             call.show(above)
         choices = choices_for(held, can_end=obstacle is None, is_stubborn=is_stubborn)
-        key = ask_for_key(call, choices, declining=_LEAVE)
+        key = ask_for_key(
+            call, choices, declining=_LEAVE, stands_after=lambda key: _look_again(call, held, key)
+        )
         if key != _END or holder is None:
             return key
         ending = end_holder(held.numbers, holder, kills=is_stubborn)
@@ -167,6 +177,22 @@ def _settle(call: Invocation, held: HeldPorts, *, is_alone: bool) -> str:
                 f"{who} still has {_ports(taken or held.numbers)} {GRACE_SECONDS:g} s after {sent}"
             )
             above = [line(words), ()]
+
+
+def _look_again(call: Invocation, held: HeldPorts, key: str) -> bool:
+    """Look, where that is the answer; whether all is as it was shown, and nothing has to be planned anew."""
+    if key != _LOOK or not all(_is_unchanged(conflict) for conflict in held.conflicts):
+        return False
+    verb = "is" if len(held.numbers) == 1 else "are"
+    call.show([line(f"{_ports(held.numbers)} {verb} still taken"), ()])
+    return True
+
+
+def _is_unchanged(conflict: PortConflict) -> bool:
+    if is_port_free(conflict.number):
+        return False
+    found = who_holds(conflict.number)
+    return found is None if conflict.holder is None else is_same_holder(conflict.holder, found)
 
 
 def choices_for(held: HeldPorts, *, can_end: bool, is_stubborn: bool) -> list[Choice]:
