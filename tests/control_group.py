@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import time
 import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 FREEZER = Path("/sys/fs/cgroup/freezer")
+REMOVE_SECONDS = 10.0
 UNIFIED = [Path("/sys/fs/cgroup/unified"), Path("/sys/fs/cgroup")]
 
 
@@ -39,6 +41,22 @@ class Group:
     def hold(self, group: Path) -> None:
         (group / self._switch).write_text(self._words[1])
 
+    def remove(self) -> None:
+        """End what is in it, and take it away."""
+        self.let_go()
+        for pid in map(int, (self.inner / "cgroup.procs").read_text().split()):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        deadline = time.monotonic() + REMOVE_SECONDS
+        for group in (self.inner, self.outer):
+            while group.exists():
+                # It is busy until the dead are gone, and nothing tells when that is.
+                try:
+                    group.rmdir()
+                except OSError:
+                    assert time.monotonic() < deadline, f"{group} stays busy"
+                    time.sleep(0.01)
+
     def let_go(self) -> None:
         for group in (self.outer, self.inner):
             (group / self._switch).write_text(self._words[0])
@@ -55,10 +73,7 @@ def control_group(version: int = 1) -> Iterator[Group]:
         made = Group(version)
     except (OSError, StopIteration) as error:
         pytest.skip(f"no control group of version {version} that this user may use: {error}")
-    yield made
-    made.let_go()
-    for pid in map(int, (made.inner / "cgroup.procs").read_text().split()):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-    made.inner.rmdir()
-    made.outer.rmdir()
+    try:
+        yield made
+    finally:
+        made.remove()
