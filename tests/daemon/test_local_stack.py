@@ -76,7 +76,7 @@ def test_a_crash_loop_ends_as_failed_with_its_output_at_hand(lab: StackLab) -> N
     assert kinds_of(events, "bad").count("service.starting") == 6
     status = lab.service_status("bad")
     assert status["state"] == "failed"
-    assert "exited with code 3" in status["reason"]
+    assert "exited 6 times with code 3" in status["reason"]
     assert [line["text"] for line in lab.client.logs(["bad"], tail=2)] == ["out of luck"] * 2
 
 
