@@ -130,6 +130,23 @@ def test_an_image_that_is_built_here_is_told_with_the_command_that_builds_it() -
     assert "`podman build -t localhost/shop-web:latest .`" in refusal.hint
 
 
+@pytest.mark.parametrize(
+    ("is_file", "what", "hint"),
+    [
+        (False, "which is not there", "build it, or correct `command`"),
+        (True, "which is not executable", "`chmod +x /p/server`, or correct `command`"),
+    ],
+)
+def test_a_program_at_a_path_is_not_called_uninstalled(
+    what: str, hint: str, *, is_file: bool
+) -> None:
+    api = ServiceDefinition(name=ServiceName("api"), command=("/p/server", "--port"))
+    refusal = choose_runtime(api, replace(facts(), is_file=lambda _: is_file))
+    assert isinstance(refusal, Refusal)
+    assert refusal.reason == f"api needs `/p/server`, {what}"
+    assert refusal.hint.startswith(hint)
+
+
 def test_what_has_only_an_image_cannot_run_without_podman() -> None:
     boxed = ServiceDefinition(name=ServiceName("boxed"), container="example.org/boxed:1")
     refusal = choose_runtime(boxed, facts())

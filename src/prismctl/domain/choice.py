@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -49,6 +50,8 @@ class MachineFacts:
     """Whether containers can be run; costs tenths of a second, and is asked only for services that could be one."""
     read_version: Callable[[str], str] | None = None
     """The version that a program says it is, by its absolute path; empty: it does not say. ``None``: nobody asks."""
+    is_file: Callable[[str], bool] = lambda _: False
+    """Whether there is a file at a path: of a program that cannot be run, that says what is missing."""
     memory_bytes: int = 0
     system: str = "linux"
     """``linux`` or ``darwin``: decides what an installation hint says."""
@@ -247,11 +250,15 @@ def _refuse_without_command(name: str) -> Refusal:
 
 
 def _refuse_native(name: str, program: str, facts: MachineFacts) -> Refusal:
-    if "/" in program:
-        hint = f"build it, or correct `command` of {name} in the catalog"
+    correction = f"correct `command` of {name} in the catalog"
+    if "/" in program and facts.is_file(program):
+        what, way_out = "not executable", f"`chmod +x {shlex.quote(program)}`, or {correction}"
+    elif "/" in program:
+        what, way_out = "not there", f"build it, or {correction}"
     else:
-        hint = f"{_render_installation(program, facts)}, or leave it out with `--without {name}`"
-    return Refusal(f"{name} needs `{program}`, which is not installed", hint)
+        what = "not installed"
+        way_out = f"{_render_installation(program, facts)}, or leave it out with `--without {name}`"
+    return Refusal(f"{name} needs `{program}`, which is {what}", way_out)
 
 
 def _refuse_version(

@@ -48,6 +48,7 @@ def gather_facts(
         tools={name: tool.path for name, tool in tools.items() if tool is not None},
         look_for_containers=look_for_containers,
         read_version=read_version,
+        is_file=os.path.isfile,
         memory_bytes=read_memory_bytes(),
         system=sys.platform,
     )
