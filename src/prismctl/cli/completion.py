@@ -59,6 +59,13 @@ def complete_services(ctx: click.Context, param: click.Parameter, incomplete: st
     return _not_typed(ctx, _beginning_with(incomplete, catalog_words()))
 
 
+def complete_running(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """The services of the stack, those already typed left out; those of the catalog where there is no stack."""
+    del param
+    words = _planned_services(_stack_of(ctx)) or catalog_words()
+    return _not_typed(ctx, _beginning_with(incomplete, words))
+
+
 def complete_settings(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """The settings of the stack and the services; after a service and a dot, its own."""
     from prismctl.domain.packaged import PACKAGED
@@ -132,6 +139,17 @@ def catalog_words() -> list[str]:
         from prismctl.domain.packaged import PACKAGED
 
         return list(PACKAGED)
+
+
+def _planned_services(paths: StackPaths) -> list[str]:
+    """The services of the plan that was applied; none where there is none, or it cannot be read."""
+    import json
+
+    try:
+        document = json.loads(paths.plan.read_text(encoding="utf-8"))
+        return [str(service["name"]) for service in document["services"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
 
 
 def _stack_of(ctx: click.Context) -> StackPaths:

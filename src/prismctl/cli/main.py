@@ -110,8 +110,10 @@ def _complete(arguments: Sequence[str]) -> int:
     # What is made here is needed to the end: looking for garbage takes a tenth of the whole time.
     gc.disable()
     from prismctl.cli.root import root
+    from prismctl.cli.shells import register_shells
 
     try:
+        register_shells()
         root.main(list(arguments), prog_name=PROGRAM_NAME, complete_var=COMPLETION_VARIABLE)
     except SystemExit as done:
         return done.code if isinstance(done.code, int) else 1

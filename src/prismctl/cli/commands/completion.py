@@ -1,4 +1,4 @@
-"""``prismctl completion``: puts completion where the shell finds it, or prints it."""
+"""``prismctl completion``: puts completion where the shell finds it, takes it away again, or prints it."""
 
 from __future__ import annotations
 
@@ -8,48 +8,33 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from prismctl.cli.command import Command, Entry, Group
+from prismctl.cli.command import Command, Entry, Group, option
 from prismctl.cli.main import COMPLETION_VARIABLE, PROGRAM_NAME
-from prismctl.errors import ConfigError, PrismError, Problem
+from prismctl.errors import ConfigError, Problem
 from prismctl.present.text import Span, Tone, line
 
 if TYPE_CHECKING:
     from prismctl.cli.invocation import Invocation
+    from prismctl.cli.shell_setup import Change
 
 SHELLS: Final = ("bash", "zsh", "fish")
-_MARK: Final = "# prismctl completion"
-_BASH_COMPLETION: Final = (
-    "/usr/share/bash-completion/bash_completion",
-    "/opt/homebrew/etc/profile.d/bash_completion.sh",
-    "/usr/local/etc/profile.d/bash_completion.sh",
-)
-_ZSH_PREAMBLE: Final = "(( $+functions[compdef] )) || { autoload -Uz compinit && compinit }\n"
 
 completion = Group(
     "completion",
     entries={
         "install": Entry(f"{__name__}:install", "Put completion where the shell finds it."),
+        "uninstall": Entry(f"{__name__}:uninstall", "Take completion away again."),
         "show": Entry(f"{__name__}:show", "Print the completion script."),
     },
-    help="Completion for bash, zsh and fish: commands, services, presets and stacks.",
+    help="Completion for bash, zsh and fish: commands, options, services, presets, profiles, stacks and settings.",
     examples=[
         ("prismctl completion install", "for the shell in use"),
         ("prismctl completion install zsh", "for another one"),
+        ("prismctl completion uninstall", "take it away again"),
     ],
 )
 
-
-def completion_script(shell: str) -> str:
-    """What the shell has to read so that it asks prismctl for completions."""
-    from click.shell_completion import BashComplete, FishComplete, ZshComplete
-
-    from prismctl.cli.root import root
-
-    kinds = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}
-    source = kinds[shell](root, {}, PROGRAM_NAME, COMPLETION_VARIABLE)
-    # Rendered without `source()`, which would start bash to ask for its version.
-    script = source.source_template % source.source_vars()
-    return (_ZSH_PREAMBLE if shell == "zsh" else "") + script.strip() + "\n"
+_SHELL = click.argument("shell", type=click.Choice(SHELLS), required=False)
 
 
 @click.command(
@@ -60,29 +45,51 @@ def completion_script(shell: str) -> str:
     examples=[
         ("prismctl completion install", "for the shell in use"),
         ("prismctl completion install fish", "for another one"),
+        ("prismctl completion install --dry-run", "only say what would be written"),
     ],
     has_stack=False,
     has_output=False,
 )
-@click.argument("shell", type=click.Choice(SHELLS), required=False)
-def install(call: Invocation, shell: str | None) -> None:
+@_SHELL
+@option("--dry-run", is_flag=True, help="Say what would be written, and write nothing.")
+def install(call: Invocation, shell: str | None, *, dry_run: bool) -> None:
     """Write the script and, where it is needed, the line that reads it."""
+    from prismctl.cli.shell_setup import add_completion, find_places
+
     shell = shell or _shell_in_use()
-    script, start_file = _places(shell, call.home.directory)
-    try:
-        script.parent.mkdir(parents=True, exist_ok=True)
-        script.write_text(completion_script(shell), encoding="utf-8")
-        if start_file is not None:
-            _add_line(start_file, script)
-    except OSError as error:
-        raise PrismError(
-            f"cannot write {error.filename}: {error.strerror}",
-            hint=f"`prismctl completion show {shell}` prints the script",
-        ) from error
-    call.write_lines([line("wrote ", Span(str(script), Tone.STRONG))])
-    if start_file is not None:
-        call.write_lines([line("read from ", Span(str(start_file), Tone.STRONG))])
-    call.report([line(f"new {shell} sessions complete prismctl; this one after `exec {shell}`")])
+    places = find_places(shell, os.environ, Path.home(), call.home.directory)
+    changes = add_completion(places, completion_script(shell), is_trial=dry_run)
+    _tell(call, changes, is_trial=dry_run)
+    if dry_run:
+        return
+    words = f"new {shell} sessions complete prismctl; this one after `exec {shell}`"
+    call.report([line(words if any(each.verb for each in changes) else "nothing had to be done")])
+
+
+@click.command(
+    cls=Command,
+    help="Take completion away again: the file that `install` has written, and its line in the shell's start file. "
+    "Everything else in that stays as it is.",
+    short_help="Take completion away again.",
+    examples=[
+        ("prismctl completion uninstall", "for the shell in use"),
+        ("prismctl completion uninstall zsh --dry-run", "only say what would be removed"),
+    ],
+    has_stack=False,
+    has_output=False,
+)
+@_SHELL
+@option("--dry-run", is_flag=True, help="Say what would be removed, and remove nothing.")
+def uninstall(call: Invocation, shell: str | None, *, dry_run: bool) -> None:
+    """Remove the script and the line that reads it."""
+    from prismctl.cli.shell_setup import find_places, remove_completion
+
+    shell = shell or _shell_in_use()
+    places = find_places(shell, os.environ, Path.home(), call.home.directory)
+    changes = remove_completion(places, is_trial=dry_run)
+    _tell(call, changes, is_trial=dry_run)
+    if not any(each.verb for each in changes):
+        call.report([line(f"completion for {shell} is not installed")])
 
 
 @click.command(
@@ -92,10 +99,31 @@ def install(call: Invocation, shell: str | None) -> None:
     has_stack=False,
     has_output=False,
 )
-@click.argument("shell", type=click.Choice(SHELLS), required=False)
+@_SHELL
 def show(call: Invocation, shell: str | None) -> None:
     """Print the script for a shell."""
     call.write(completion_script(shell or _shell_in_use()).rstrip())
+
+
+def completion_script(shell: str) -> str:
+    """What the shell has to read so that it asks prismctl for completions."""
+    from prismctl.cli.root import root
+    from prismctl.cli.shells import render_script
+
+    return render_script(shell, root, PROGRAM_NAME, COMPLETION_VARIABLE)
+
+
+def _tell(call: Invocation, changes: list[Change], *, is_trial: bool) -> None:
+    """One line a file: what was, or would be, done to it."""
+    lines = []
+    for change in changes:
+        if not change.verb:
+            lines.append(line("already as it should be: ", Span(str(change.path), Tone.STRONG)))
+            continue
+        verb = f"would {change.verb}" if is_trial else change.done
+        rest = f": {change.detail}" if change.detail else ""
+        lines.append(line(f"{verb} ", Span(str(change.path), Tone.STRONG), rest))
+    call.write_lines(lines)
 
 
 def _shell_in_use() -> str:
@@ -105,29 +133,3 @@ def _shell_in_use() -> str:
         problem = Problem(message=f"SHELL is `{name}`, which is none of {known}")
         raise ConfigError((problem,), hint="name the shell: `prismctl completion install bash`")
     return name
-
-
-def _places(shell: str, home: Path) -> tuple[Path, Path | None]:
-    """Where the script goes, and the start file that has to read it; ``None`` where the shell finds it."""
-    user = Path.home()
-    if shell == "fish":
-        configuration = Path(os.environ.get("XDG_CONFIG_HOME") or user / ".config")
-        return configuration / "fish" / "completions" / f"{PROGRAM_NAME}.fish", None
-    if shell == "zsh":
-        start_file = Path(os.environ.get("ZDOTDIR") or user) / ".zshrc"
-        return home / "completion" / f"{PROGRAM_NAME}.zsh", start_file
-    data = Path(os.environ.get("XDG_DATA_HOME") or user / ".local" / "share")
-    script = data / "bash-completion" / "completions" / PROGRAM_NAME
-    is_found = any(Path(path).exists() for path in _BASH_COMPLETION)
-    return script, None if is_found else user / ".bashrc"
-
-
-def _add_line(start_file: Path, script: Path) -> None:
-    """Append the line that reads the script, unless it is there."""
-    present = start_file.read_text(encoding="utf-8") if start_file.exists() else ""
-    wanted = f'[ -r "{script}" ] && . "{script}"  {_MARK}'
-    if wanted in present.splitlines():
-        return
-    separator = "" if not present or present.endswith("\n") else "\n"
-    with start_file.open("a", encoding="utf-8") as file:
-        file.write(f"{separator}{wanted}\n")

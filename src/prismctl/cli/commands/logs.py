@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from prismctl.cli.command import Command, option
-from prismctl.cli.completion import complete_services
+from prismctl.cli.completion import complete_running
 from prismctl.cli.numbers import LINES
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ _LEVELS = ("trace", "debug", "info", "warn", "error", "fatal")
         ("prismctl dev logs nomad", "an agent of the engine"),
     ],
 )
-@click.argument("services", nargs=-1, metavar="[SERVICE]...", shell_complete=complete_services)
+@click.argument("services", nargs=-1, metavar="[SERVICE]...", shell_complete=complete_running)
 @option("-f", "--follow", is_flag=True, help="Go on with each line as it is printed.")
 @option(
     "--tail",

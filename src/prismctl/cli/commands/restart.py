@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from prismctl.cli.command import Command, option
-from prismctl.cli.completion import complete_services
+from prismctl.cli.completion import complete_running
 from prismctl.cli.numbers import SECONDS
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
         ("prismctl dev restart redis", "one service"),
     ],
 )
-@click.argument("services", nargs=-1, metavar="[SERVICE]...", shell_complete=complete_services)
+@click.argument("services", nargs=-1, metavar="[SERVICE]...", shell_complete=complete_running)
 @option(
     "--wait-timeout",
     metavar="SECONDS",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from prismctl.cli.command import Command, option
-from prismctl.cli.completion import complete_services
+from prismctl.cli.completion import complete_running
 from prismctl.cli.numbers import SECONDS
 from prismctl.errors import PrismError
 
@@ -31,7 +31,7 @@ _GOOD = frozenset({"healthy", "completed"})
         ("prismctl dev wait redis --timeout 10", "one service, ten seconds"),
     ],
 )
-@click.argument("services", nargs=-1, metavar="[SERVICE]...", shell_complete=complete_services)
+@click.argument("services", nargs=-1, metavar="[SERVICE]...", shell_complete=complete_running)
 @option(
     "--timeout",
     metavar="SECONDS",
