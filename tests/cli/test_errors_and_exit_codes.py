@@ -41,6 +41,10 @@ def test_every_error_code_is_documented() -> None:
     [
         (["dve"], "no such command `prismctl dve`", "dev"),
         (["dev", "statsu"], "no such command `prismctl dev statsu`", "status"),
+        (["status"], "no such command `prismctl status`", "dev status"),
+        (["install"], "no such command `prismctl install`", "dev init"),
+        (["dev", "explain"], "no such command `prismctl dev explain`", "config explain"),
+        (["dev", "ps"], "no such command `prismctl dev ps`", "status"),
         (["dev", "start", "--prest=redis"], "no such option `--prest`", "--preset"),
         (["dev", "logs", "--tial", "3"], "no such option `--tial`", "--tail"),
         (["dev", "--stck", "x"], "no such option `--stck`", "--stack"),

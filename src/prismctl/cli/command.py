@@ -13,7 +13,8 @@ from prismctl.errors import ConfigError, Problem
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-_COMMON_SECTION: Final = "Everywhere"
+COMMON_SECTION: Final = "Everywhere"
+"""Options that every command has; help lists them last."""
 _LONGEST_EXAMPLE: Final = 48
 
 
@@ -62,7 +63,7 @@ def _common_options(*, has_stack: bool, has_output: bool) -> list[Option]:
             Option(
                 ["-o", "--output", "_format"],
                 type=click.Choice(["text", "json"]),
-                section=_COMMON_SECTION,
+                section=COMMON_SECTION,
                 help="How the answer is written.",
             )
         )
@@ -71,7 +72,7 @@ def _common_options(*, has_stack: bool, has_output: bool) -> list[Option]:
             Option(
                 ["--stack", "_stack"],
                 metavar="NAME",
-                section=_COMMON_SECTION,
+                section=COMMON_SECTION,
                 shell_complete=complete_stacks,
                 help="Which stack; else PRISM_STACK, else the project's, else `default`.",
             )
@@ -84,7 +85,7 @@ def _common_options(*, has_stack: bool, has_output: bool) -> list[Option]:
         (["-y", "--yes", "_yes"], "Answer every question with yes."),
     )
     options += [
-        Option(names, is_flag=True, section=_COMMON_SECTION, help=text) for names, text in flags
+        Option(names, is_flag=True, section=COMMON_SECTION, help=text) for names, text in flags
     ]
     return options
 
@@ -184,10 +185,10 @@ def write_options(
     for parameter in command.get_params(ctx):
         record = parameter.get_help_record(ctx)
         if record is not None and not isinstance(parameter, click.Argument):
-            section = getattr(parameter, "section", _COMMON_SECTION)
+            section = getattr(parameter, "section", COMMON_SECTION)
             sections.setdefault(section, []).append(record)
-    everywhere = sections.pop(_COMMON_SECTION, [])
-    for title, records in [*sections.items(), (_COMMON_SECTION, everywhere)]:
+    everywhere = sections.pop(COMMON_SECTION, [])
+    for title, records in [*sections.items(), (COMMON_SECTION, everywhere)]:
         if records:
             with formatter.section(title):
                 formatter.write_dl(records)
@@ -253,16 +254,27 @@ class Group(click.Group):
         if command is None and not ctx.resilient_parsing:
             if name.startswith("-"):
                 raise click.NoSuchOption(name, ctx=ctx)
-            from prismctl.domain.problems import nearest_name
-
             problem = Problem(
                 message=f"no such command `{ctx.command_path} {name}`",
-                suggestion=_NEIGHBOURS.get(name, "")
-                if _NEIGHBOURS.get(name) in self.entries
-                else nearest_name(name, self.entries),
+                suggestion=self._guess(ctx, name),
             )
             raise ConfigError((problem,), hint=f"`{ctx.command_path} --help` lists the commands")
         return (name if command else None), command, args[1:]
+
+    def _guess(self, ctx: click.Context, name: str) -> str:
+        """What an unknown command was meant to be: known elsewhere by that name, one group down, or misspelt."""
+        from prismctl.domain.problems import nearest_name
+
+        words = [word for word in (name, _NEIGHBOURS.get(name)) if word]
+        for word in words:
+            if word in self.entries:
+                return word
+        for own in self.entries:
+            command = self.get_command(ctx, own)
+            for word in words:
+                if isinstance(command, Group) and word in command.entries:
+                    return f"{own} {word}"
+        return nearest_name(name, self.entries)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Names and summaries, without importing the commands."""
