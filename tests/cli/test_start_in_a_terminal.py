@@ -188,7 +188,7 @@ def test_a_service_that_fails_gets_a_card(desk: Desk) -> None:
     child = desk.terminal(desk.start(FAILING))
     shown = words(read_to_end(child))
     assert ended_with(child) == ExitCode.FAILED
-    assert "✗ web failed: exited with code 3" in shown
+    assert "✗ web failed: exited 6 times with code 3" in shown
     assert "FATAL no disk" in shown
     assert "what waits      worker" in shown
     assert "prismctl dev logs web" in shown

@@ -136,6 +136,13 @@ def test_a_catalog_of_ones_own_is_told_with_its_file() -> None:
     )
 
 
+def test_what_came_along_and_is_chosen_then_for_its_own_sake_is_in_the_command() -> None:
+    catalog = catalog_of(own("store"), own("page", "store", default=True), packaged=False)
+    store = ServiceName("store")
+    picking = pick_layer(catalog).toggle(store).toggle(store)
+    assert command_words(picking)[3:] == ("--with-store", "--without=page")
+
+
 @pytest.mark.parametrize("preset", PRESETS.values(), ids=lambda preset: preset.name)
 def test_a_preset_is_picked_as_it_is(preset: object) -> None:
     picking = pick_layer(CATALOG, preset_layer(preset))  # type: ignore[arg-type]

@@ -197,7 +197,7 @@ def test_a_crash_loop_fails_and_its_dependents_are_skipped(trial: Trial) -> None
 
     assert result["outcome"] == "partial"
     assert (result["failed"], result["skipped"]) == (["bad"], ["after"])
-    assert "exited with code 3" in lab.service_status("bad")["reason"]
+    assert "with code 3" in lab.service_status("bad")["reason"]
     assert "bad" in lab.service_status("after")["reason"]
     assert "out of luck" in {line["text"] for line in lab.client.logs(["bad"])}
 

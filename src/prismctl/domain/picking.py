@@ -146,10 +146,11 @@ def command_words(picking: Picking, *, before: Sequence[str] = ()) -> tuple[str,
 def _words_from(picking: Picking, flag: str, layer: Layer) -> tuple[str, ...] | None:
     """What has to be typed to get from a layer to what is picked; ``None`` where no words lead there."""
     catalog, wanted = picking.catalog, picking.selected
-    base = _select(catalog, layer, (), ())
-    additions = _leading([name for name in wanted if name not in base], catalog)
-    removals = [name for name in base if name not in wanted]
-    if _select(catalog, layer, additions, removals) != set(wanted):
+    removals = [name for name in _select(catalog, layer, (), ()) if name not in wanted]
+    # What came along with something that is left out does not come any more.
+    kept = _select(catalog, layer, (), removals)
+    additions = _leading([name for name in wanted if name not in kept], catalog)
+    if _select(catalog, layer, additions, removals) != tuple(wanted):
         return None
     words = [flag] if flag else []
     words += [f"--with-{name}" for name in additions]
@@ -171,7 +172,7 @@ def _select(
     layer: Layer,
     additions: Iterable[ServiceName],
     removals: Iterable[ServiceName],
-) -> set[ServiceName]:
+) -> tuple[ServiceName, ...]:
     selection = select_services(
         catalog,
         [layer],
@@ -179,4 +180,4 @@ def _select(
         removals=[Addition(name, "--without") for name in removals],
         problems=Problems(),
     )
-    return set(selection.sources)
+    return tuple(selection.sources)
