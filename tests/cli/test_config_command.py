@@ -8,8 +8,12 @@ from prismctl.cli.commands.start import settle_patience, start
 from prismctl.cli.completion import complete_settings
 from prismctl.cli.invocation import Invocation
 from prismctl.cli.selecting import SELECTION_FLAGS
+from prismctl.domain.packaged import PACKAGED
+from prismctl.domain.service import ServiceDefinition, ServiceName
+from prismctl.domain.service_settings import known_keys
+from prismctl.domain.setting_names import OWN_KEYS, SERVICE_KEYS, STACK_KEYS
 from prismctl.files.catalog import ensure_catalog
-from prismctl.files.preferences import DEFAULT_WAIT_SECONDS
+from prismctl.files.preferences import DEFAULT_WAIT_SECONDS, PREFERENCES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -130,6 +134,16 @@ def test_a_project_says_how_long_a_start_waits_and_what_happens_when_a_service_f
     assert answer == settled
 
 
+def test_the_names_for_the_tab_key_are_those_of_the_settings() -> None:
+    common = known_keys(ServiceDefinition(name=ServiceName("mine")))
+    assert [*PREFERENCES, "services"] == list(STACK_KEYS)
+    assert common == list(SERVICE_KEYS)
+    assert set(OWN_KEYS) == set(PACKAGED)
+    for name, definition in PACKAGED.items():
+        known = {key for key in known_keys(definition) if not key.startswith("env.")}
+        assert known - set(common) == set(OWN_KEYS[name])
+
+
 def test_keys_are_completed(home: Home) -> None:
     del home
     context: Any = None
@@ -139,6 +153,7 @@ def test_keys_are_completed(home: Home) -> None:
 
     assert complete("eng") == ["engine"]
     assert "redis" in complete("re")
-    assert complete("redis.mem") == ["redis.memory_mb", "redis.memory_limit_mb"]
+    assert complete("ports.") == ["ports.dashboard"]
+    assert complete("redis.mem") == ["redis.memory_limit_mb", "redis.memory_mb"]
     assert complete("admin.ports.m") == ["admin.ports.metrics"]
     assert complete("nobody.") == []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prismctl.errors import PrismError
@@ -68,20 +70,21 @@ def complete_running(ctx: click.Context, param: click.Parameter, incomplete: str
 
 def complete_settings(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """The settings of the stack and the services; after a service and a dot, its own."""
-    from prismctl.domain.packaged import PACKAGED
-    from prismctl.domain.service import ServiceDefinition, ServiceName, full_name
-    from prismctl.domain.service_settings import known_keys
-    from prismctl.files.preferences import PREFERENCES
+    from prismctl.domain.setting_names import OWN_KEYS, SERVICE_KEYS, STACK_KEYS
 
     del ctx, param
     service, dot, _ = incomplete.partition(".")
     words = catalog_words()
+    if not dot or service in ("ports", "limits"):
+        return _beginning_with(incomplete, [*STACK_KEYS, *words])
+    from prismctl.domain.service import full_name
+
     name = full_name(service, words)
-    if not dot or name not in words:
-        return _beginning_with(incomplete, [*PREFERENCES, "services", *words])
+    if name not in words:
+        return []
     # Of a service of one's own, only what every service has is known without reading the catalog.
-    definition = PACKAGED.get(name) or ServiceDefinition(name=ServiceName(name))
-    return _beginning_with(incomplete, [f"{service}.{key}" for key in known_keys(definition)])
+    keys = [*OWN_KEYS.get(name, ()), *SERVICE_KEYS]
+    return _beginning_with(incomplete, [f"{service}.{key}" for key in keys])
 
 
 def complete_data(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
@@ -143,25 +146,34 @@ def catalog_words() -> list[str]:
 
 def _planned_services(paths: StackPaths) -> list[str]:
     """The services of the plan that was applied; none where there is none, or it cannot be read."""
+    try:
+        text = paths.plan.read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return []
     import json
 
     try:
-        document = json.loads(paths.plan.read_text(encoding="utf-8"))
-        return [str(service["name"]) for service in document["services"]]
-    except (OSError, ValueError, KeyError, TypeError):
+        return [str(service["name"]) for service in json.loads(text)["services"]]
+    except (ValueError, KeyError, TypeError):
         return []
 
 
 def _stack_of(ctx: click.Context) -> StackPaths:
     """The stack that the line typed so far is about; a name that cannot be one's leads nowhere."""
+    from prismctl.files.paths import find_home, find_project_file
+
+    home = find_home()
+    typed = ctx.params.get("_stack")
+    if not typed and "PRISM_STACK" not in os.environ and find_project_file(Path.cwd()) is None:
+        # As `resolve_stack` has it, for which there is no time unless it is needed.
+        return home.stack("default")
     from prismctl.cli.invocation import resolve_stack
-    from prismctl.files.paths import find_home
 
     try:
-        name = resolve_stack(ctx.params.get("_stack"))
+        name = resolve_stack(typed)
     except PrismError:
         name = "default"
-    return find_home().stack(name)
+    return home.stack(name)
 
 
 def _not_typed(ctx: click.Context, names: Iterable[str]) -> list[str]:
