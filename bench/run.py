@@ -30,6 +30,7 @@ from measuring import (
     wait_for,
     write_catalog,
 )
+from picker import bench_picker
 from verify_archive import bench_archive
 
 if TYPE_CHECKING:
@@ -307,6 +308,7 @@ def bench_logs(runs: int) -> Iterator[Figure]:
 BENCHMARKS: dict[str, Callable[[int], Iterator[Figure]]] = {
     "start": bench_start,
     "backends": bench_backends,
+    "picker": bench_picker,
     "containers": bench_containers,
     "commands": bench_commands,
     "readiness": bench_readiness,
