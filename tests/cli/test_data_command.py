@@ -14,6 +14,8 @@ from prismctl.files.snapshots import MAX_SNAPSHOTS
 from tests.desk import read_to_end, words
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from prismctl.files.paths import Home, StackPaths
 
 CATALOG = """
@@ -89,6 +91,37 @@ def test_a_list_of_a_stopped_stack_says_what_the_next_start_does(prismctl: Any, 
     assert prismctl("dev", "data", "list").out.count("keeps it") == 2
     home.catalog.write_text("services: [oh\n")
     assert prismctl("dev", "data", "list").code == 0
+
+
+@pytest.mark.usefixtures("stored")
+def test_what_a_profile_says_about_a_service_counts_for_what_the_next_start_does(
+    prismctl: Any, home: Home, tmp_path: Path
+) -> None:
+    home.profiles.mkdir(parents=True)
+    (home.profiles / "team.yaml").write_text(
+        "services: [redis, postgres]\nconfig:\n  redis: {persist: true}\n", encoding="utf-8"
+    )
+    (tmp_path / "work" / "prism.yaml").write_text(
+        "stack: default\nprofile: team\n", encoding="utf-8"
+    )
+    assert persistence(prismctl) == {"redis": True, "postgres": False}
+
+
+def test_a_project_has_its_say_about_data_of_a_stack_with_another_name(
+    prismctl: Any, home: Home, tmp_path: Path
+) -> None:
+    (home.stack("two").data / "redis").mkdir(parents=True)
+    (home.stack("two").data / "redis" / "file").write_text("first")
+    (tmp_path / "work" / "prism.yaml").write_text(
+        "stack: one\nsettings: {persist: true}\n", encoding="utf-8"
+    )
+    assert persistence(prismctl, "--stack", "two") == {"redis": True}
+
+
+def persistence(prismctl: Any, *flags: str) -> dict[str, bool | None]:
+    """What the list says that the next start keeps, by service."""
+    document = prismctl("dev", "data", "list", "-o", "json", *flags).document
+    return {each["name"]: each["persist"] for each in document["services"]}
 
 
 def test_a_stopped_stack_is_emptied_and_filled_again(prismctl: Any, stored: StackPaths) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -56,33 +57,21 @@ def describe_data(call: Invocation) -> dict[str, Any]:
 
 def _foresee_persistence(call: Invocation) -> dict[str, bool]:
     """Whose data a start without any flags keeps; nothing, where files have mistakes that a start would tell."""
-    from prismctl.files.catalog import load_catalog
-    from prismctl.files.preferences import settle_preferences
-    from prismctl.files.project import load_project
-    from prismctl.files.settings import load_settings
+    from prismctl.planning import PlanRequest, decide
 
     try:
-        project = load_project(Path.cwd())
-        if project is not None and project.stack != call.stack:
-            project = None
-        catalog = load_catalog(call.home, project.catalog if project else None, creates=False)
-        if project is not None and project.has_services and project.document is not None:
-            from prismctl.domain.catalog import read_catalog
-
-            catalog = read_catalog(project.document, base=catalog)
-        profile = None
-        if project is not None and project.profile:
-            from prismctl.files.profiles import load_profile
-
-            profile = load_profile(call.home, project.profile, project.directory)
-        settings = load_settings(call.home)
+        decision = decide(
+            PlanRequest(stack=call.stack, is_trial=True),
+            home=call.home,
+            environment=os.environ,
+            working_directory=Path.cwd(),
+        )
     except PrismError:
         return {}
-    settled = settle_preferences(
-        {}, settings=settings, project=project, profile=profile, stack=call.stack
-    )
-    keeps_all = bool(settled["persist"].value)
-    return {name: keeps_all or service.persist for name, service in catalog.services.items()}
+    keeps_all = bool(decision.preferences["persist"].value)
+    return {
+        name: keeps_all or service.persist for name, service in decision.catalog.services.items()
+    }
 
 
 def settle_files(paths: StackPaths) -> list[str]:
