@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Final
 from prismctl.domain.addressing import describe_holder
 from prismctl.domain.moved_ports import describe_move
 from prismctl.domain.packaged import PACKAGED
-from prismctl.domain.precedence import Given, Setting
+from prismctl.domain.precedence import DEFAULT, Given, Setting
 from prismctl.domain.problems import NOWHERE, nearest_name, shorten
+from prismctl.domain.selection import REQUIRED, find_needing
 from prismctl.domain.service import ServiceDefinition
 from prismctl.domain.service_settings import (
     DESCRIPTIVE_KEYS,
@@ -33,11 +34,10 @@ if TYPE_CHECKING:
     from prismctl.domain.selection import Layer
     from prismctl.domain.service import ServiceName
     from prismctl.files.paths import Home
+    from prismctl.files.project import Project
     from prismctl.planning import Decision, PlanRequest
 
 SERVICES_KEY: Final = "services"
-_NEEDED_BY: Final = "needed by "
-_WITHOUT: Final = "--without"
 _NOT_CHOSEN: Final = "not chosen"
 
 
@@ -45,7 +45,6 @@ _NOT_CHOSEN: Final = "not chosen"
 class Explanation:
     """One selection with all that can be asked about it."""
 
-    request: PlanRequest
     decision: Decision
     plan: StackPlan | None = None
     """What this machine makes of it; ``None`` where it lacks what that takes."""
@@ -223,9 +222,9 @@ class Explanation:
     def _explain_membership(self, name: ServiceName) -> Setting:
         source = self.decision.selection.sources.get(name)
         if source is None:
-            removed = self._find_removal(name)
+            removed = self.decision.selection.removed.get(name)
             if removed is not None:
-                return Setting(key=name, value=False, source=removed[0], place=removed[1])
+                return Setting(key=name, value=False, source=removed.source, place=removed.place)
             hint = f"`--with {name}` adds it"
             return Setting(key=name, value=False, source=_NOT_CHOSEN, outcome=hint)
         return Setting(
@@ -238,8 +237,7 @@ class Explanation:
 
     def _chain(self, source: str) -> Iterator[str]:
         """Of what only came along: why those are there that need it, up to somebody's own choice."""
-        while source.startswith(_NEEDED_BY):
-            needing = source.removeprefix(_NEEDED_BY)
+        while needing := find_needing(source):
             found = self.decision.selection.sources.get(self.decision.catalog.full_name(needing))
             if found is None:
                 return
@@ -249,13 +247,12 @@ class Explanation:
     def _place_of_source(self, name: ServiceName, source: str) -> Place:
         chosen = self.decision.selection.chosen_by
         project = self.decision.project
-        if source in {"required", "default"}:
+        if source in {REQUIRED, DEFAULT}:
             return self._place_written(name, source)
-        if source.startswith(_NEEDED_BY):
-            needing = self.decision.catalog.full_name(source.removeprefix(_NEEDED_BY))
-            return self._place_written(needing, "depends_on")
+        if needing := find_needing(source):
+            return self._place_written(self.decision.catalog.full_name(needing), "depends_on")
         if project is not None and source == project.file.name:
-            return self._place_in_project("with", name)
+            return self._place_of_addition(name, project)
         layer: Layer | None = chosen.value if chosen is not None else None
         if layer is None or source != layer.origin:
             return NOWHERE
@@ -271,23 +268,11 @@ class Explanation:
                 return layer.document.place_of_key(path)
         return NOWHERE
 
-    def _place_in_project(self, key: str, name: ServiceName) -> Place:
-        project = self.decision.project
-        if project is None:
-            return NOWHERE
-        words = project.with_services if key == "with" else project.without_services
-        for index, word in enumerate(words):
+    def _place_of_addition(self, name: ServiceName, project: Project) -> Place:
+        for index, word in enumerate(project.with_services):
             if self.decision.catalog.full_name(word) == name:
-                return project.place(key, index)
+                return project.place("with", index)
         return NOWHERE
-
-    def _find_removal(self, name: ServiceName) -> tuple[str, Place] | None:
-        catalog = self.decision.catalog
-        if any(catalog.full_name(word) == name for word in self.request.without_services):
-            return _WITHOUT, NOWHERE
-        place = self._place_in_project("without", name)
-        project = self.decision.project
-        return (project.file.name, place) if place.file and project is not None else None
 
     def _unknown(self, key: str, definition: ServiceDefinition | None) -> ConfigError:
         """The refusal of a key that is not there, with the nearest that is."""
@@ -328,7 +313,6 @@ def explain_selection(
         )
 
     explanation = Explanation(
-        request=request,
         decision=decide(
             request, home=home, environment=environment, working_directory=working_directory
         ),

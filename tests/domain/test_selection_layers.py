@@ -9,10 +9,14 @@ from prismctl.domain.packaged import PACKAGED
 from prismctl.domain.presets import PRESETS, Preset, draw_preset
 from prismctl.domain.problems import Place, Problems
 from prismctl.domain.selection import (
+    REQUIRED,
     Addition,
     Layer,
     Selection,
+    find_needing,
     find_preset,
+    is_chosen,
+    needed_by,
     preset_layer,
     select_services,
 )
@@ -180,3 +184,35 @@ def test_a_random_preset_is_the_same_for_the_same_seed_and_always_has_the_core()
 
 def test_a_random_preset_with_nothing_to_draw_from_is_the_minimal_one() -> None:
     assert draw(1).services == PRESETS["minimal"].services
+
+
+def test_what_was_taken_away_is_told_with_who_did_so() -> None:
+    problems = Problems()
+    selection = select_services(
+        CATALOG,
+        [preset_layer(PRESETS["full"])],
+        removals=[Addition("redis", "prism.yaml"), Addition("redis", "--without")],
+        problems=problems,
+    )
+    problems.raise_if_any()
+    assert selection.removed == {"redis": Addition("redis", "--without")}
+    assert "redis" not in selection.sources
+
+
+@pytest.mark.parametrize(
+    ("source", "chosen"),
+    [
+        ("preset redis", True),
+        ("--with", True),
+        ("default", True),
+        (REQUIRED, False),
+        (needed_by("redis"), False),
+    ],
+)
+def test_what_is_required_or_came_along_is_nobodys_choice(source: str, *, chosen: bool) -> None:
+    assert is_chosen(source) is chosen
+
+
+def test_what_came_along_tells_what_needs_it() -> None:
+    assert find_needing(needed_by("kafka")) == "kafka"
+    assert find_needing("preset kafka") == ""

@@ -206,6 +206,19 @@ def test_why_a_service_is_not_in_the_stack(desk: Desk) -> None:
     assert (removed.value, removed.source) == (False, "--without")
 
 
+def test_who_left_a_service_out_is_named_only_where_that_counted(desk: Desk) -> None:
+    file = desk.project / "prism.yaml"
+    desk.write(desk.home.profiles / "lone.yaml", "services: [redis]\n")
+    desk.write(file, "with: [redis]\nwithout: [worker]\n")
+    assert told(desk.ask().explain("worker"))[0] == (False, "prism.yaml", "prism.yaml", 2)
+    # Who says on the spot what shall run is not held to what the file leaves out.
+    absent = desk.ask(profile="lone").explain("worker")
+    assert (absent.value, absent.source) == (False, "not chosen")
+    assert absent.place.file == ""
+    removed = desk.ask(profile="lone", without_services=("worker",)).explain("worker")
+    assert (removed.value, removed.source) == (False, "--without")
+
+
 def test_secrets_are_not_told(desk: Desk) -> None:
     explanation = desk.ask(profile="team")
     assert told(explanation.explain("worker.env.LEVEL"))[0] == (

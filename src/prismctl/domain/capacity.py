@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from prismctl.domain.selection import is_chosen
 from prismctl.domain.sizes import describe_size
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-    from prismctl.domain.plan import ServicePlan, StackPlan
+    from prismctl.domain.plan import StackPlan
 
 LEAST_MEMORY_BYTES: Final = 128 * 1000**2
 """Below this not even the core services come up."""
@@ -82,15 +83,11 @@ def needs_of_plan(plan: StackPlan, *, running: Collection[str] = ()) -> tuple[Ne
             service.name,
             need_of(service.resources.memory_mb, service.replicas),
             LOG_BYTES * service.replicas,
-            can_be_left_out=service.name not in needed and _is_chosen(service),
+            can_be_left_out=service.name not in needed and is_chosen(service.source),
         )
         for service in plan.services
         if service.name not in running
     )
-
-
-def _is_chosen(service: ServicePlan) -> bool:
-    return service.source != "required" and not service.source.startswith("needed by ")
 
 
 def need_of(memory_mb: int, replicas: int) -> int:

@@ -6,7 +6,8 @@ is required is put in, ``--with`` adds, ``--without`` takes away, and dependenci
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from prismctl.domain.dependencies import close_over
 from prismctl.domain.packaged import PACKAGED
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 
     from prismctl.domain.offering import Catalog
     from prismctl.domain.precedence import Setting
+
+REQUIRED: Final = "required"
+"""Why a service is there that the catalog does not let anybody leave out."""
+_NEEDED_BY: Final = "needed by "
 
 
 class Layer(NamedTuple):
@@ -55,6 +60,23 @@ class Selection(NamedTuple):
     """Every service that shall run, in the catalog's order, with the reason why."""
     chosen_by: Setting | None = None
     """The layer that named services, and those it beat; the values are `Layer`."""
+    removed: Mapping[ServiceName, Addition] = MappingProxyType({})
+    """What was taken away, with who did so; the last of several."""
+
+
+def needed_by(name: str) -> str:
+    """Why a service is there that only came along: the name of the one that needs it, in words."""
+    return f"{_NEEDED_BY}{name}"
+
+
+def find_needing(source: str) -> str:
+    """The name of the service that another came along with, from why that is there; empty for any other reason."""
+    return source.removeprefix(_NEEDED_BY) if source.startswith(_NEEDED_BY) else ""
+
+
+def is_chosen(source: str) -> bool:
+    """Whether a service is there because somebody wants it, from why it is there; what nobody chose nobody can leave out."""
+    return source != REQUIRED and not find_needing(source)
 
 
 def preset_layer(preset: Preset) -> Layer:
@@ -106,7 +128,7 @@ def select_services(
     layer: Layer = chosen_by.value
     source = DEFAULT if chosen_by.is_default else layer.origin
     chosen: dict[ServiceName, str] = {
-        each.name: "required" for each in catalog.services.values() if each.required
+        each.name: REQUIRED for each in catalog.services.values() if each.required
     }
     for index, word in enumerate(layer.services):
         place = layer.places[index] if index < len(layer.places) else NOWHERE
@@ -121,7 +143,7 @@ def select_services(
         if name is not None:
             added[name] = addition.word
             chosen.setdefault(name, addition.source)
-    removed = {}
+    removed: dict[ServiceName, Addition] = {}
     for removal in removals:
         name = _find(catalog, removal.word, removal.place, removal.source, problems)
         if name is None:
@@ -141,6 +163,7 @@ def select_services(
         _describe(layer, catalog, added),
         _complete(catalog, chosen, removed, problems),
         chosen_by,
+        removed,
     )
 
 
@@ -153,19 +176,19 @@ def _complete(
     """What is chosen with all it needs, in the catalog's order."""
     depends_on = {name: each.requires for name, each in catalog.services.items()}
     in_order = [name for name in catalog.services if name in chosen]
-    needed_by = close_over(in_order, depends_on)
-    for name, needing in needed_by.items():
+    needing_of = close_over(in_order, depends_on)
+    for name, needing in needing_of.items():
         if name in removed and needing is not None:
             problems.add(
-                f"{name} is needed by {needing} and cannot be left out ({removed[name].source})",
+                f"{name} is {needed_by(needing)} and cannot be left out ({removed[name].source})",
                 removed[name].place,
-                hint=_leave_out_as_well(name, needed_by, depends_on, catalog),
+                hint=_leave_out_as_well(name, needing_of, depends_on, catalog),
             )
-    return {
-        name: chosen.get(name) or f"needed by {needed_by[name]}"
-        for name in catalog.services
-        if name in needed_by
+    why = {
+        **chosen,
+        **{name: needed_by(needing) for name, needing in needing_of.items() if needing is not None},
     }
+    return {name: why[name] for name in catalog.services if name in needing_of}
 
 
 def _leave_out_as_well(
