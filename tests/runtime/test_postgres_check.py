@@ -14,10 +14,35 @@ from prismctl.runtime.refusal import find_refusal, read_refusal
 from prismctl.runtime.servers import postgres_check_here
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can do that")
 ME = pwd.getpwuid(os.geteuid()).pw_name
+
+
+def make_link_to_zeros(version: Path) -> None:
+    version.symlink_to("/dev/zero")
+
+
+def make_link_to_another_file(version: Path) -> None:
+    other = version.parent.with_name("other")
+    other.write_text("15\n")
+    version.symlink_to(other)
+
+
+def make_pipe(version: Path) -> None:
+    os.mkfifo(version)
+
+
+def make_words(version: Path) -> None:
+    version.write_bytes(b"hush \xff\xfe")
+
+
+def make_big(version: Path) -> None:
+    version.write_bytes(b"15" * (1 << 19))
+
+
+NO_VERSIONS = (make_link_to_zeros, make_link_to_another_file, make_pipe, make_words, make_big)
 
 
 @pytest.fixture
@@ -144,3 +169,17 @@ def test_a_directory_of_somebody_else_is_told_with_the_way_to_get_it_back(
     assert postgres_check_here.find_fault(data, "", postgres) == (
         f"{data} belongs to {ME}, not to {stranger}; `sudo chown -R {stranger} {data}` gives it back"
     )
+
+
+@pytest.mark.parametrize("make", NO_VERSIONS)
+def test_what_is_no_version_is_refused_without_a_word_of_it(
+    data: Path, postgres: str, make: Callable[[Path], None]
+) -> None:
+    make(data / "PG_VERSION")
+    code, said = look(data, postgres)
+    assert code == postgres_check_here.EXIT_REFUSED
+    assert said == (
+        f"{data}/PG_VERSION is no file with a version of PostgreSQL in it, as every server writes one; start without "
+        "`--persist` for an empty database: the old data is put aside, not removed\n"
+    )
+    assert read_refusal(data) == said.strip()

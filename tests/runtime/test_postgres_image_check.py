@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from prismctl.runtime.refusal import EXIT_REFUSED, find_refusal, read_refusal
 from prismctl.runtime.servers import postgres_image_check_here
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 CLIENT = """\
@@ -17,6 +19,31 @@ CLIENT = """\
 test "$1 $2" = "image inspect" && echo '["PATH=/bin","PG_MAJOR={major}","PGDATA={place}"]'
 """
 """Says of every image what one of the official ones says; what real clients say is tried elsewhere."""
+
+
+def make_link_to_zeros(version: Path) -> None:
+    version.symlink_to("/dev/zero")
+
+
+def make_link_to_another_file(version: Path) -> None:
+    other = version.parent.with_name("other")
+    other.write_text("15\n")
+    version.symlink_to(other)
+
+
+def make_pipe(version: Path) -> None:
+    os.mkfifo(version)
+
+
+def make_words(version: Path) -> None:
+    version.write_bytes(b"hush \xff\xfe")
+
+
+def make_big(version: Path) -> None:
+    version.write_bytes(b"15" * (1 << 19))
+
+
+NO_VERSIONS = (make_link_to_zeros, make_link_to_another_file, make_pipe, make_words, make_big)
 
 
 @pytest.fixture
@@ -85,3 +112,42 @@ def test_an_image_that_does_not_say_its_version_is_passed(data: Path) -> None:
 def test_data_that_is_no_volume_is_left_to_the_image(data: Path) -> None:
     (data / "PG_VERSION").write_text("15\n")
     assert look(data, f"{data}:/elsewhere", "anonymous") == (0, "serves\n")
+
+
+@pytest.mark.parametrize("make", NO_VERSIONS)
+def test_what_is_no_version_is_refused_without_a_word_of_it(
+    data: Path, make: Callable[[Path], None]
+) -> None:
+    make(data / "PG_VERSION")
+    code, said = look(data)
+    assert code == EXIT_REFUSED
+    assert said == (
+        f"{data}/PG_VERSION is no file with a version of PostgreSQL in it, as every server writes one; start without "
+        "`--persist` for an empty database: the old data is put aside, not removed\n"
+    )
+    assert read_refusal(data) == said.strip()
+
+
+def read_in_a_shell(version: Path) -> str:
+    words = ("sh", "-c", postgres_image_check_here.READ_AS_CONTAINER, "sh", str(version))
+    done = subprocess.run(words, capture_output=True, check=True, timeout=30)
+    return done.stdout.decode(errors="replace")
+
+
+@pytest.mark.parametrize("make", NO_VERSIONS)
+def test_what_is_no_version_is_none_to_an_account_of_the_container_either(
+    data: Path, make: Callable[[Path], None]
+) -> None:
+    version = data / "PG_VERSION"
+    make(version)
+    said = read_in_a_shell(version)
+    assert 0 < len(said) <= postgres_image_check_here.VERSION_BYTES
+    with pytest.raises(ValueError, match="not a version"):
+        postgres_image_check_here.parse_version(said.encode())
+
+
+def test_a_version_is_read_by_an_account_of_the_container(data: Path) -> None:
+    version = data / "PG_VERSION"
+    assert read_in_a_shell(version) == ""
+    version.write_text("9.6\n")
+    assert postgres_image_check_here.parse_version(read_in_a_shell(version).encode()) == "9.6"

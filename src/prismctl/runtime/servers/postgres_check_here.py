@@ -11,6 +11,7 @@ import os
 import pwd
 import re
 import signal
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -20,6 +21,9 @@ EXIT_REFUSED = 78
 """What `sysexits` calls a mistake in the configuration: the next try would end the same."""
 NEEDED_BYTES = 24 << 20
 """With less to write to, it starts and dies at the first checkpoint."""
+VERSION_BYTES = 64
+"""More is never read of a file that has a number in it."""
+VERSION = re.compile(rb"[0-9]{1,4}(\.[0-9]{1,4})?")
 
 
 def find_fault(data: Path, user: str, postgres: str) -> str:
@@ -51,12 +55,19 @@ def find_fault(data: Path, user: str, postgres: str) -> str:
 def find_other_version(data: Path, postgres: str) -> str:
     """What to say of data that another major version has made."""
     try:
-        made_by = (data / "PG_VERSION").read_text(encoding="ascii").strip()
+        made_by = read_version(data / "PG_VERSION")
     except FileNotFoundError:
         return ""
     except PermissionError:
         return f"{data}/PG_VERSION cannot be read; `chown -R` its owner on all of {data}"
-    said = subprocess.run((postgres, "--version"), capture_output=True, text=True, check=False)
+    except (OSError, ValueError):
+        return (
+            f"{data}/PG_VERSION is no file with a version of PostgreSQL in it, as every server writes one; start without "
+            "`--persist` for an empty database: the old data is put aside, not removed"
+        )
+    said = subprocess.run(
+        (postgres, "--version"), capture_output=True, text=True, errors="replace", check=False
+    )
     found = re.search(r"\b(\d+)(?:\.\d+|\D|$)", said.stdout)
     if found is None or found[1] == made_by.partition(".")[0]:
         return ""
@@ -65,6 +76,34 @@ def find_other_version(data: Path, postgres: str) -> str:
         f"it; put PostgreSQL {made_by} first on PATH, or start without `--persist` for an empty database: the old data "
         "is put aside, not removed"
     )
+
+
+def read_version(file: Path) -> str:
+    """What stands in a ``PG_VERSION``; whoever can write beside it may have made it anything.
+
+    Raises:
+        OSError: it is not there, is a link, or cannot be read.
+        ValueError: there is no version in it.
+    """
+    # No link leads away from the data, and nothing that is no file is waited for.
+    opened = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISREG(os.fstat(opened).st_mode):
+            raise ValueError("not a file")
+        return parse_version(os.read(opened, VERSION_BYTES))
+    finally:
+        os.close(opened)
+
+
+def parse_version(content: bytes) -> str:
+    """The version that a ``PG_VERSION`` begins with.
+
+    Raises:
+        ValueError: it is none; what it is, is nobody's business.
+    """
+    if not VERSION.fullmatch(content.strip()):
+        raise ValueError("not a version")
+    return content.strip().decode("ascii")
 
 
 def find_refusal(data: Path) -> Path:

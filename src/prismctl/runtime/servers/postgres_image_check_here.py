@@ -10,7 +10,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -22,6 +24,15 @@ ASK_SECONDS = 5.0
 """A client that does not say so soon what it knows of an image is not waited for."""
 VARIABLE_PREFIX = "PRISM_CONTAINER_ENV_"
 USUAL_PLACE = "/var/lib/postgresql/data"
+VERSION_BYTES = 64
+"""More is never read of a file that has a number in it."""
+VERSION = re.compile(rb"[0-9]{1,4}(\.[0-9]{1,4})?")
+READ_AS_CONTAINER = f"""\
+test -e "$1" || test -L "$1" || exit 0
+if test -L "$1" || ! test -f "$1" || ! test -s "$1"; then echo none; exit 0; fi
+exec head -c {VERSION_BYTES} "$1"
+"""
+"""What a shell does for `read_version`: silent where nothing is there, and a word that is no version for what is no file."""
 
 
 class Client:
@@ -45,14 +56,22 @@ class Client:
         return {}
 
     def read_version(self, data: Path) -> str:
-        """Which major version has made a data directory; empty when none has, or nobody can tell."""
+        """Which major version has made a data directory; empty when none has, or nobody can tell.
+
+        Raises:
+            OSError: what should say it is a link, or cannot be opened.
+            ValueError: it says no version.
+        """
         file = data / "PG_VERSION"
         try:
-            return file.read_text(encoding="ascii").strip()
+            return read_version(file)
         except PermissionError:
             # It belongs to an account of the container's, which the client can be.
-            return self._ask("unshare", "cat", str(file)).strip() if self._kind == "podman" else ""
-        except (OSError, ValueError):
+            if self._kind != "podman":
+                return ""
+            content = self._ask("unshare", "sh", "-c", READ_AS_CONTAINER, "sh", str(file))
+            return parse_version(content.encode()) if content else ""
+        except (FileNotFoundError, NotADirectoryError):
             return ""
 
     def _ask(self, *words: str) -> str:
@@ -70,6 +89,34 @@ class Client:
         return done.stdout.decode(errors="replace") if done.returncode == 0 else ""
 
 
+def read_version(file: Path) -> str:
+    """What stands in a ``PG_VERSION``; whoever can write beside it may have made it anything.
+
+    Raises:
+        OSError: it is not there, is a link, or cannot be read.
+        ValueError: there is no version in it.
+    """
+    # No link leads away from the data, and nothing that is no file is waited for.
+    opened = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISREG(os.fstat(opened).st_mode):
+            raise ValueError("not a file")
+        return parse_version(os.read(opened, VERSION_BYTES))
+    finally:
+        os.close(opened)
+
+
+def parse_version(content: bytes) -> str:
+    """The version that a ``PG_VERSION`` begins with.
+
+    Raises:
+        ValueError: it is none; what it is, is nobody's business.
+    """
+    if not VERSION.fullmatch(content.strip()):
+        raise ValueError("not a version")
+    return content.strip().decode("ascii")
+
+
 def find_fault(client: Client, image: str, volumes: list[str]) -> str:
     """Why the image's server could not run on the data, and what to do; empty: nothing is known against it."""
     parts = [volume.split(":") for volume in volumes if ":" in volume]
@@ -83,7 +130,13 @@ def find_fault(client: Client, image: str, volumes: list[str]) -> str:
     data = find_outside(Path(wanted), places)
     if not major or data is None:
         return ""
-    made_by = client.read_version(data)
+    try:
+        made_by = client.read_version(data)
+    except (OSError, ValueError):
+        return (
+            f"{data}/PG_VERSION is no file with a version of PostgreSQL in it, as every server writes one; start without "
+            "`--persist` for an empty database: the old data is put aside, not removed"
+        )
     if not made_by or made_by.partition(".")[0] == major:
         return ""
     return (
