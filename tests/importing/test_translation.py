@@ -16,6 +16,7 @@ from prismctl.domain.importing.names import choose_names
 from prismctl.domain.importing.ports import Mapped, PortError, parse_port
 from prismctl.domain.importing.procfile import is_procfile
 from prismctl.domain.importing.references import Finder
+from prismctl.domain.importing.secret_names import is_secret
 from prismctl.domain.importing.variables import (
     TemplateError,
     evaluate,
@@ -234,6 +235,20 @@ def test_the_processes_of_a_procfile_are_programs_of_this_machine(tmp_path: Path
         assert entry["working_directory"] == "."
         assert entry["env"] == {"SECRET_KEY": "s", "MODE": "dev"}
         assert entry["secrets"] == ["SECRET_KEY"]
+
+
+@pytest.mark.parametrize(
+    ("name", "secret"),
+    [
+        *((name, True) for name in ("SMTP_PASS", "MYSQL_PWD", "db_pass", "AUTH_KEY", "SENTRY_DSN")),
+        *((name, True) for name in ("SIGNING_KEY", "ENCRYPTIONKEY", "DJANGO_SECRET", "PASS_1")),
+        *((name, False) for name in ("PWD", "OLDPWD", "BYPASS", "COMPASS_URL", "AUTH_KEY_FILE")),
+    ],
+)
+def test_short_names_of_secrets_are_known_and_the_shells_directory_is_none(
+    name: str, *, secret: bool
+) -> None:
+    assert is_secret(name) is secret
 
 
 def load_compose(text: str, directory: Path) -> Imported:

@@ -9,7 +9,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _SECRET: Final = re.compile(
-    r"PASSWORD|PASSWD|SECRET|TOKEN|API_?KEY|PRIVATE_?KEY|ACCESS_?KEY|CREDENTIAL", re.IGNORECASE
+    r"PASSWORD|PASSWD|SECRET|TOKEN|CREDENTIAL"
+    r"|(?:API|PRIVATE|ACCESS|AUTH|SIGNING|ENCRYPTION)_?KEY"
+    # Words so short are part of others, and PWD alone is where a shell is.
+    r"|(?!^PWD$)(?:^|_)(?:PASS|PWD|DSN)(?:$|_)",
+    re.IGNORECASE,
 )
 _ADDRESS: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/\s:@]*:([^/\s@]+)@")
 """An address in which somebody logs in."""
