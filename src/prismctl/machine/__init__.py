@@ -20,11 +20,13 @@ from prismctl.machine.programs import (
     is_own_script,
     tools_directory,
 )
+from prismctl.machine.tcp_sockets import find_listeners, is_known
 
 __all__ = [
     "BINARIES_DIRECTORY",
     "Skipped",
     "Tool",
+    "find_listeners",
     "find_program",
     "find_skipped_programs",
     "find_skipped_tools",
@@ -33,6 +35,7 @@ __all__ = [
     "gather_facts",
     "is_address_free",
     "is_answered_by",
+    "is_known",
     "is_own_script",
     "is_port_free",
     "read_available_memory",

@@ -176,8 +176,9 @@ class Agents:
     async def _give_up(self) -> None:
         with contextlib.suppress(PrismError):
             await self.end_now()
-        # Whoever took a port in between shall not be in the way the next time.
+        # Whoever took a port in between shall not be in the way the next time, and what they may have heard is worth nothing.
         self.layout.ports.unlink(missing_ok=True)
+        self.layout.credentials.unlink(missing_ok=True)
 
     async def _connect(self, ports: AgentPorts) -> None:
         await self.close()

@@ -13,6 +13,7 @@ from prismctl.engine.nomad.certificates import CertificateMaker, ensure_certific
 from prismctl.engine.nomad.configuration import (
     CONSUL_KEY,
     DATACENTER,
+    NOMAD_KEY,
     REGION,
     TITLES,
     render_agent_environment,
@@ -28,6 +29,7 @@ from prismctl.engine.nomad.server_port import ServerPort
 from prismctl.errors import RejectedError, UnavailableError
 from prismctl.files.atomic import write_atomically
 from prismctl.files.paths import ensure_private_directory
+from prismctl.machine import find_listeners, is_answered_by, is_known
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -82,7 +84,8 @@ class BringUp:
         )
         spec = render_consul_process(self._tools, self._layout, self._environment())
 
-        async def get_ready() -> None:
+        async def get_ready(process: ProcessId) -> None:
+            await _wait_until_own(process, connection.ports.consul_http, CONSUL_KEY)
             await ask_until_answered(
                 START_SECONDS,
                 lambda: ensure_access(connection.consul, connection.credentials),
@@ -111,8 +114,9 @@ class BringUp:
         port = ServerPort(connection.ports.nomad_rpc, self._layout.certificate)
         with HeadStart(self._layout.nomad_data, port) as head_start:
 
-            async def get_ready() -> None:
+            async def get_ready(process: ProcessId) -> None:
                 await head_start.give()
+                await _wait_until_own(process, connection.ports.nomad_http, NOMAD_KEY)
                 secret = connection.credentials.nomad_management
                 await ask_until_answered(START_SECONDS, lambda: connection.nomad.bootstrap(secret))
                 await ask_until_answered(
@@ -140,7 +144,7 @@ class BringUp:
             )
 
     async def _start(
-        self, spec: ProcessSpec, get_ready: Callable[[], Coroutine[Any, Any, None]]
+        self, spec: ProcessSpec, get_ready: Callable[[ProcessId], Coroutine[Any, Any, None]]
     ) -> ProcessId:
         try:
             process = await self._spawn(spec)
@@ -164,9 +168,9 @@ class BringUp:
         self,
         key: str,
         process: ProcessId,
-        get_ready: Callable[[], Coroutine[Any, Any, None]],
+        get_ready: Callable[[ProcessId], Coroutine[Any, Any, None]],
     ) -> None:
-        ready = asyncio.create_task(get_ready())
+        ready = asyncio.create_task(get_ready(process))
         gone = asyncio.create_task(wait_until_gone(process))
         try:
             await asyncio.wait({ready, gone}, return_when=asyncio.FIRST_COMPLETED)
@@ -188,6 +192,33 @@ class BringUp:
             f"{TITLES[key]} ended while starting: {words}",
             hint=f"`tail {log}` shows all of what it said",
         )
+
+
+async def _wait_until_own(process: ProcessId, port: int, key: str) -> None:
+    """Return once the agent itself listens where its secrets are about to be sent (Linux).
+
+    Raises:
+        PortTakenError: somebody else does.
+        UnavailableError: nobody does in time.
+    """
+    try:
+        async with asyncio.timeout(START_SECONDS):
+            while is_known():
+                # In this order: the agent may begin to listen in between.
+                has_listener = bool(find_listeners(port))
+                if is_answered_by(process.pid, port):
+                    return
+                if has_listener:
+                    raise PortTakenError(
+                        f"{TITLES[key]} could not have port {port}: somebody else listens there",
+                        hint=f"`ss -ltnp sport = :{port}` shows who",
+                    )
+                await asyncio.sleep(PAUSE_SECONDS)
+    except TimeoutError:
+        raise UnavailableError(
+            f"{TITLES[key]} does not listen on port {port}",
+            hint="`prismctl dev logs` shows what it is doing",
+        ) from None
 
 
 def _save(path: Path, configuration: object) -> None:
