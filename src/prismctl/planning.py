@@ -455,14 +455,13 @@ class _Planning:
 
     def _profile(self, project: Project | None) -> Profile | None:
         request = self.request
-        name = request.profile
+        name, directory = request.profile, self.working_directory
         if not name and project is not None and not self._is_chosen and request.running is None:
-            name = project.profile
+            name, directory = project.profile, project.directory
         if not name:
             return None
         from prismctl.files.profiles import load_profile
 
-        directory = self.working_directory
         return self._collect(lambda: load_profile(self.home, name, directory))
 
     def _apply_profile(self, catalog: Catalog, profile: Profile) -> Catalog:

@@ -13,7 +13,7 @@ from prismctl.domain.packaged import PACKAGED
 from prismctl.domain.picking import Picking, command_words, pick_layer
 from prismctl.domain.presets import PRESETS
 from prismctl.domain.problems import Problems
-from prismctl.domain.selection import Addition, find_preset, preset_layer, select_services
+from prismctl.domain.selection import Addition, Layer, find_preset, preset_layer, select_services
 from prismctl.domain.service import ServiceDefinition, ServiceName
 
 if TYPE_CHECKING:
@@ -124,16 +124,18 @@ def test_the_shortest_command_is_told(changes: tuple[ServiceName, ...], command:
     assert " ".join(command_words(picking)) == f"prismctl dev start {command}"
 
 
-def test_a_catalog_of_ones_own_is_told_with_its_file() -> None:
+def test_a_catalog_that_knows_no_preset_is_told_by_what_it_starts_itself() -> None:
     catalog = catalog_of(own("api", default=True), own("tool"), packaged=False)
     picking = pick_layer(catalog)
-    flags = ("--services", "./mine.yaml")
-    told = ("prismctl", "dev", "start", *flags)
-    assert command_words(picking, before=flags) == (*told, "--no-input")
-    assert command_words(picking.toggle(ServiceName("tool")), before=flags) == (
-        *told,
-        "--with-tool",
-    )
+    assert command_words(picking)[3:] == ("--no-input",)
+    assert command_words(picking.toggle(ServiceName("tool")))[3:] == ("--with-tool",)
+
+
+def test_what_started_from_a_profile_is_told_with_it_because_its_settings_count() -> None:
+    profile = Layer("profile team", ("redis",))
+    picking = pick_layer(CATALOG, profile).toggle(NATS)
+    told = command_words(picking, profile=profile, others=("--stack=two",))
+    assert told[3:] == ("--profile=team", "--with-nats", "--stack=two")
 
 
 def test_what_came_along_and_is_chosen_then_for_its_own_sake_is_in_the_command() -> None:

@@ -10,7 +10,7 @@ import pytest
 from prismctl.domain.offering import Catalog
 from prismctl.domain.packaged import PACKAGED
 from prismctl.domain.presets import PRESETS
-from prismctl.domain.selection import default_layer, preset_layer
+from prismctl.domain.selection import Layer, default_layer, preset_layer
 from prismctl.domain.service import ServiceDefinition, ServiceName, ServiceType
 from prismctl.tui.picker.app import Doing, PickerApp
 from prismctl.tui.picker.preview import Preview, ServicePreview
@@ -26,7 +26,8 @@ CATALOG = Catalog(services=PACKAGED, file="services.yaml", is_generated=True)
 POINTS = [default_layer(CATALOG), preset_layer(PRESETS["redis"]), preset_layer(PRESETS["full"])]
 
 
-def preview_of(names: tuple[ServiceName, ...]) -> Preview:
+def preview_of(picked: Picked) -> Preview:
+    names = picked.services
     return Preview(
         engine="Nomad",
         services={
@@ -88,7 +89,18 @@ async def test_space_takes_in_and_enter_decides() -> None:
     assert set(app.return_value.services) == {
         "prism-admin", "pattern-launcher", "memstore", "redis",
     }  # fmt: skip
-    assert " ".join(app.return_value.command) == "prismctl dev start --preset=redis"
+    assert app.return_value.profile == ""
+
+
+async def test_a_profile_that_is_taken_counts_with_its_settings() -> None:
+    points = [*POINTS, Layer("profile team", ("nats",))]
+    app = PickerApp(begin(CATALOG, points), Doing(look=preview_of, save=Saved().save), stack="x")
+    async with app.run_test() as pilot:
+        await pilot.press("p", "p", "p")
+        assert "--profile=team" in text_of(app)
+        await pilot.press("enter")
+    assert app.return_value is not None
+    assert app.return_value.profile == "team"
 
 
 @pytest.mark.parametrize("key", ["q", "escape", "ctrl+c"])
@@ -199,10 +211,10 @@ async def test_the_cursor_stays_in_view_wherever_it_goes_and_however_small_it_ge
 async def test_keys_are_answered_while_a_preview_takes_long() -> None:
     looking, may_end = threading.Event(), threading.Event()
 
-    def look(names: tuple[ServiceName, ...]) -> Preview:
+    def look(picked: Picked) -> Preview:
         looking.set()
         assert may_end.wait(20)
-        return preview_of(names)
+        return preview_of(picked)
 
     app = PickerApp(begin(CATALOG, POINTS), Doing(look=look, save=Saved().save), stack="two")
     async with app.run_test() as pilot:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -11,9 +12,10 @@ from typing import TYPE_CHECKING
 
 from prismctl.cli.estimating import estimate_plan, services_with_data
 from prismctl.cli.stack import find_stack
-from prismctl.cli.starting import guess_engine, plan_request
+from prismctl.cli.starting import StartOptions, guess_engine, plan_request
 from prismctl.cli.stopping import take_down
 from prismctl.client import StackClient, start_daemon
+from prismctl.domain.picking import PROFILE
 from prismctl.domain.presets import PRESETS
 from prismctl.domain.selection import Layer, default_layer, preset_layer
 from prismctl.errors import ConfigError, PrismError
@@ -33,12 +35,12 @@ if TYPE_CHECKING:
     from typing import Self
 
     from prismctl.cli.invocation import Invocation
-    from prismctl.cli.starting import StartOptions
     from prismctl.client import StartingDaemon
     from prismctl.domain.offering import Catalog
     from prismctl.domain.plan import StackPlan
     from prismctl.domain.service import ServiceName
     from prismctl.planning import PlanRequest
+    from prismctl.tui.picker.app import Picked
 
 
 class WarmEngine:
@@ -96,16 +98,14 @@ class WarmEngine:
                     return
 
 
-def is_choice_open(call: Invocation, options: StartOptions) -> bool:
-    """Whether to ask what to start: nobody has said, nothing runs, and somebody looks."""
-    if options.is_choice_of_services or not (call.can_ask and call.is_on_terminal):
-        return False
+def is_choice_open(call: Invocation) -> bool:
+    """Whether to ask what to start, where nobody has said and somebody could be asked: nothing runs, and it can be drawn."""
     if call.is_quiet or call.is_confirmed or os.environ.get("TERM", "dumb") == "dumb":
         return False
     return find_project_file(Path.cwd()) is None and find_stack(call.paths) is None
 
 
-def choose_services(
+def show_picker(
     call: Invocation, options: StartOptions
 ) -> tuple[StartOptions, StartingDaemon | None] | None:
     """Show the picker: the options with what was picked and the daemon that came up meanwhile; ``None``: nothing.
@@ -121,10 +121,11 @@ def choose_services(
         app = PickerApp(
             begin(catalog, list_points(call, catalog)),
             Doing(
-                look=lambda names: look_at(call, options, names, is_warm=warm.is_warm),
+                look=lambda picked: look_at(call, options, picked, is_warm=warm.is_warm),
                 save=lambda name, names: save_picked(call, name, names),
             ),
             stack=call.stack,
+            flags=list_flags(call, options),
             has_colour=call.has_colour,
         )
         picked = app.run()
@@ -133,7 +134,8 @@ def choose_services(
         if picked is None:
             return None
         remember_selection(call.home, picked.services)
-        return replace(options, picked=picked.services), warm.keep()
+        options = replace(options, picked=picked.services, profile=picked.profile)
+        return options, warm.keep()
 
 
 @contextlib.contextmanager
@@ -147,6 +149,22 @@ def _without_no_color() -> Iterator[None]:
             os.environ["NO_COLOR"] = said
 
 
+def list_flags(call: Invocation, options: StartOptions) -> list[str]:
+    """What was typed beside the services, so that the picker's command is the whole one."""
+    defaults = StartOptions()
+    flags = [f"--stack={call.stack}"] if call.stack != "default" else []
+    flags += [f"--engine={options.engine}"] if options.engine else []
+    flags += [f"--runtime={options.runtime}"] if options.runtime else []
+    flags += ["--auto-ports"] if options.has_auto_ports else []
+    flags += ["--persist"] if options.persists else []
+    if options.on_failure != defaults.on_failure:
+        flags.append(f"--on-failure={options.on_failure}")
+    if options.wait_seconds != defaults.wait_seconds:
+        flags.append(f"--wait-timeout={options.wait_seconds:g}")
+    flags += [f"--log-file={shlex.quote(options.log_file)}"] if options.log_file else []
+    return flags
+
+
 def list_points(call: Invocation, catalog: Catalog) -> list[Layer]:
     """Selections to start from: the last one, what the catalog starts by itself, profiles, presets."""
     last = [name for name in recall_selection(call.home) if name in catalog.services]
@@ -156,7 +174,7 @@ def list_points(call: Invocation, catalog: Catalog) -> list[Layer]:
         # A profile with mistakes is told of when it is asked for by name.
         with contextlib.suppress(PrismError):
             profile = load_profile(call.home, name)
-            points.append(Layer(f"profile {name}", profile.services))
+            points.append(Layer(f"{PROFILE}{name}", profile.services))
     points += [preset_layer(preset) for preset in PRESETS.values() if preset.name != "minimal"]
     return points
 
@@ -164,7 +182,7 @@ def list_points(call: Invocation, catalog: Catalog) -> list[Layer]:
 def look_at(
     call: Invocation,
     options: StartOptions,
-    names: tuple[ServiceName, ...],
+    picked: Picked,
     *,
     is_warm: bool = False,
 ) -> Preview:
@@ -173,16 +191,17 @@ def look_at(
     Args:
         call: whose home it is.
         options: what else was typed.
-        names: what is selected.
+        picked: what is selected.
         is_warm: the engine's agents are up, or about to be.
     """
     from prismctl.machine import read_available_memory
 
-    request = replace(plan_request(call, options, running=None, is_trial=True), picked=names)
+    options = replace(options, picked=picked.services, profile=picked.profile)
+    request = plan_request(call, options, running=None, is_trial=True)
     conflicts: list[str] = []
     try:
         try:
-            plan = _plan(call, replace(request, auto_ports=False))
+            plan = _plan(call, request)
         except PortTakenError as error:
             conflicts = [render_conflict(each) for each in error.conflicts]
             plan = _plan(call, replace(request, auto_ports=True))

@@ -45,7 +45,7 @@ from prismctl.present.text import Span, Tone, line
 from prismctl.present.units import render_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
     from prismctl.cli.invocation import Invocation
     from prismctl.client import StartingDaemon
@@ -145,25 +145,13 @@ def plan_for(
     if options.preset == RANDOM:
         call.report([line(f"`--preset=random --seed={options.random_seed}` draws the same again")])
     request = plan_request(call, options, running=running, is_trial=is_trial)
-    plan = make_plan(
+    return make_plan(
         request,
         home=call.home,
         environment=os.environ,
         working_directory=Path.cwd(),
         tell=lambda words: call.report([line(words)]),
     )
-    _tell_moved_ports(call, plan, options.moved)
-    return plan
-
-
-def _tell_moved_ports(call: Invocation, plan: StackPlan, moved: Iterable[PortConflict]) -> None:
-    for conflict in moved:
-        port = next(
-            port for port in plan.service(conflict.service).ports if port.name == conflict.port_name
-        )
-        if port.number != conflict.number:
-            words = f"{conflict.service} gets port {port.number} instead of {conflict.number}"
-            call.report([line(words), ()])
 
 
 def show_plan(call: Invocation, options: StartOptions) -> None:
@@ -223,10 +211,10 @@ def start_stack(call: Invocation, options: StartOptions) -> None:
         began_at = time.time()
     chosen: StartingDaemon | None = None
     if _can_be_asked(call, options):
-        from prismctl.cli.choosing import choose_services, is_choice_open
+        from prismctl.cli.choosing import is_choice_open, show_picker
 
-        if is_choice_open(call, options):
-            picked = choose_services(call, options)
+        if is_choice_open(call):
+            picked = show_picker(call, options)
             if picked is None:
                 call.report([line("nothing was started")])
                 return

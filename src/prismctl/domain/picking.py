@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 CHOSEN = "chosen"
 REQUIRED = "required"
+PROFILE = "profile "
+"""What the origin of a profile's layer begins with."""
 ASK_NOTHING = "--no-input"
 """Starts what the catalog starts by itself, where a start without any flag would have somebody choose."""
 
@@ -120,27 +122,32 @@ def pick_layer(catalog: Catalog, layer: Layer | None = None) -> Picking:
     return Picking(catalog, frozenset(each.name for each in found if each is not None))
 
 
-def command_words(picking: Picking, *, before: Sequence[str] = ()) -> tuple[str, ...]:
+def command_words(
+    picking: Picking, *, profile: Layer | None = None, others: Sequence[str] = ()
+) -> tuple[str, ...]:
     """The shortest ``prismctl dev start`` that selects the same without anybody choosing.
 
     Args:
         picking: what is chosen.
-        before: flags that say which catalog it is, ``--services FILE``.
+        profile: what it started from, where that is a saved one, ``profile NAME``: its settings count as well.
+        others: flags that say something else, and stand behind.
     """
-    candidates = [
-        (f"--preset={preset.name}", preset_layer(preset))
-        for preset in PRESETS.values()
-        if all(picking.catalog.find(word) is not None for word in preset.services)
-    ]
-    if before or not candidates:
-        candidates.append(("", default_layer(picking.catalog)))
-    # From the catalog's own, and from whatever knows all names, there is always a way.
+    if profile is not None:
+        name = profile.origin.removeprefix(PROFILE)
+        candidates = [(f"--profile={name}", profile)]
+    else:
+        candidates = [
+            (f"--preset={preset.name}", preset_layer(preset))
+            for preset in PRESETS.values()
+            if all(picking.catalog.find(word) is not None for word in preset.services)
+        ] or [("", default_layer(picking.catalog))]
+    # From whatever knows all names, there is always a way.
     found = [
         words
         for flag, layer in candidates
         if (words := _words_from(picking, flag, layer)) is not None
     ]
-    return ("prismctl", "dev", "start", *before, *min(found, key=len))
+    return ("prismctl", "dev", "start", *min(found, key=len), *others)
 
 
 def _words_from(picking: Picking, flag: str, layer: Layer) -> tuple[str, ...] | None:

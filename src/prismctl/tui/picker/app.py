@@ -13,7 +13,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.widget import Widget
 
-from prismctl.domain.picking import command_words
+from prismctl.domain.picking import PROFILE, command_words
 from prismctl.present.text import Span, Tone, clean, line
 from prismctl.tui.looks import to_strip
 from prismctl.tui.picker import state as states
@@ -63,14 +63,15 @@ class Picked:
     """What somebody decided on."""
 
     services: tuple[ServiceName, ...]
-    command: tuple[str, ...]
+    profile: str = ""
+    """Whose settings count, where it started from a saved one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doing:
     """What the picker has others do."""
 
-    look: Callable[[tuple[ServiceName, ...]], Preview]
+    look: Callable[[Picked], Preview]
     """Finds out what a selection would be; in a thread, and may take its time."""
     save: Callable[[str, tuple[ServiceName, ...]], str]
     """Saves a profile of that name; says what came of it."""
@@ -208,7 +209,7 @@ class PickerApp(App[Picked]):
         doing: Doing,
         *,
         stack: str,
-        before: Sequence[str] = (),
+        flags: Sequence[str] = (),
         has_colour: bool = True,
     ) -> None:
         # The terminal's own colours, and its own background.
@@ -217,9 +218,9 @@ class PickerApp(App[Picked]):
         self.state = state
         self._doing = doing
         self._stack = stack
-        self._before = tuple(before)
+        self._flags = tuple(flags)
         self._preview: Preview | None = None
-        self._looked_at: tuple[ServiceName, ...] | None = None
+        self._looked_at: Picked | None = None
         self._is_looking = False
         self._is_explained = False
         self._asks_for = ""
@@ -228,7 +229,15 @@ class PickerApp(App[Picked]):
     @property
     def command(self) -> tuple[str, ...]:
         """What would have to be typed to start the same."""
-        return command_words(self.state.picking, before=self._before)
+        state = self.state
+        return command_words(state.picking, profile=state.profile, others=self._flags)
+
+    @property
+    def picked(self) -> Picked:
+        """What is chosen now."""
+        profile = self.state.profile
+        name = profile.origin.removeprefix(PROFILE) if profile is not None else ""
+        return Picked(tuple(self.state.picking.selected), name)
 
     def compose(self) -> ComposeResult:
         """The screen's parts."""
@@ -272,7 +281,7 @@ class PickerApp(App[Picked]):
 
     def action_start(self) -> None:
         """Decide."""
-        self.exit(Picked(tuple(self.state.picking.selected), self.command))
+        self.exit(self.picked)
 
     def action_leave(self) -> None:
         """Start nothing."""
@@ -360,7 +369,7 @@ class PickerApp(App[Picked]):
 
     def _show(self) -> None:
         state = self.state
-        wanted = tuple(state.picking.selected)
+        wanted = self.picked
         preview = self._preview if self._looked_at == wanted else None
         self.query_one(ServiceList).show(state, self._preview)
         pane = self.query_one("#preview", LinesView)
@@ -374,20 +383,20 @@ class PickerApp(App[Picked]):
             self._is_looking = True
             self.run_worker(lambda: self._look(wanted), thread=True, exit_on_error=True)
 
-    def _look(self, wanted: tuple[ServiceName, ...]) -> None:
+    def _look(self, wanted: Picked) -> None:
         preview = self._doing.look(wanted)
         self.call_from_thread(self._take_preview, wanted, preview)
 
-    def _take_preview(self, wanted: tuple[ServiceName, ...], preview: Preview) -> None:
+    def _take_preview(self, wanted: Picked, preview: Preview) -> None:
         self._is_looking = False
         self._looked_at, self._preview = wanted, preview
         self._show()
 
     def _title(self) -> Line:
         where = f"stack {self._stack}" if self._stack != "default" else ""
-        found = f"find: {clean(self.state.words)}" if self.state.words else ""
+        found = f"find: {self.state.words}" if self.state.words else ""
         rest = " · ".join(each for each in (self.state.origin, where, found) if each)
-        return line(Span("Prism Stack Builder", Tone.STRONG), "   ", Span(rest, Tone.MUTED))
+        return line(Span("Prism Stack Builder", Tone.STRONG), "   ", Span(clean(rest), Tone.MUTED))
 
     def _foot(self) -> list[Line]:
         message = self.state.message

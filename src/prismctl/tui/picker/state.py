@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from prismctl.domain.picking import REQUIRED, Picking, pick_layer
+from prismctl.domain.picking import PROFILE, REQUIRED, Picking, pick_layer
 from prismctl.domain.service import ServiceType
 from prismctl.tui.picker.rows import Row, list_rows
 
@@ -43,6 +43,12 @@ class PickerState:
     def origin(self) -> str:
         """What the selection started from."""
         return self.points[self.point].origin if self.points else ""
+
+    @property
+    def profile(self) -> Layer | None:
+        """The profile that it started from, if it is one."""
+        layer = self.points[self.point] if self.points else None
+        return layer if layer is not None and layer.origin.startswith(PROFILE) else None
 
 
 def begin(catalog: Catalog, points: Sequence[Layer]) -> PickerState:
