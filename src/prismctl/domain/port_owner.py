@@ -6,6 +6,7 @@ container.
 
 from __future__ import annotations
 
+import shlex
 from typing import NamedTuple
 
 
@@ -42,14 +43,23 @@ def describe_owner(owner: StackOwner) -> str:
     return f"{words} of the home {owner.home}" if owner.home else f"{words} of another home"
 
 
-def stop_command(owner: StackOwner) -> str:
-    """What is typed to stop the stack; without its home's path, what is to be added is said in words."""
-    stack = f" --stack {owner.stack}" if owner.stack else ""
-    if owner.is_other_home:
-        if owner.home:
-            return f"`PRISM_HOME={owner.home} prismctl dev stop{stack}`"
-        return f"`prismctl dev stop{stack}` with its PRISM_HOME"
-    return f"`prismctl dev stop{stack}`"
+def stop_command(owner: StackOwner, *, mark: str = "`") -> str:
+    """What is typed to stop the stack; without its home's path, what is to be added is said in words.
+
+    Args:
+        owner: whose words are of another process's making, and are quoted for the shell.
+        mark: what stands on both sides of the command.
+    """
+    command = (
+        f"prismctl dev stop --stack {shlex.quote(owner.stack)}"
+        if owner.stack
+        else "prismctl dev stop"
+    )
+    if not owner.is_other_home:
+        return f"{mark}{command}{mark}"
+    if owner.home:
+        return f"{mark}PRISM_HOME={shlex.quote(owner.home)} {command}{mark}"
+    return f"{mark}{command}{mark} with its PRISM_HOME"
 
 
 def describe_container(owner: ContainerOwner) -> str:
@@ -57,9 +67,10 @@ def describe_container(owner: ContainerOwner) -> str:
     return f"container {owner.name}" if owner.name else f"a container ({owner.tool})"
 
 
-def end_container_command(owner: ContainerOwner) -> str:
-    """What is typed to end the container, or to find it."""
-    return f"`{owner.tool} stop {owner.name}`" if owner.name else f"`{owner.tool} ps`"
+def end_container_command(owner: ContainerOwner, *, mark: str = "`") -> str:
+    """What is typed to end the container, or to find it, with a mark on both sides."""
+    what = f"stop {shlex.quote(owner.name)}" if owner.name else "ps"
+    return f"{mark}{owner.tool} {what}{mark}"
 
 
 def advise_on_container(owner: ContainerOwner) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, NewType
@@ -25,6 +26,11 @@ SHORT_NAMES: Final = {
     "keyvalue": ServiceName("keyvalue-runner"),
 }
 """Accepted wherever a service is named; also the names of their Nomad groups."""
+
+
+def is_name(text: str) -> bool:
+    """Whether a service or a stack can be called this: what is read from outside is one only then."""
+    return re.fullmatch(NAME_PATTERN, text) is not None
 
 
 def full_name(word: str, services: Collection[str]) -> ServiceName:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from prismctl.domain.service import is_name
+
 if TYPE_CHECKING:
     from prismctl.domain.addressing import PortHolder
     from prismctl.files.paths import Home
@@ -14,13 +16,17 @@ def recognize_stack(holder: PortHolder | None, home: Home) -> PortHolder | None:
     owner = holder.owner if holder is not None else None
     if holder is None or owner is None:
         return holder
-    names = [owner.stack] if owner.stack and "/" not in owner.stack else []
+    # The mark is what a process says of itself: `..` is no stack, though its keeper's id can be made up as well.
+    names = [owner.stack] if is_name(owner.stack) else []
     try:
-        names += sorted(entry.name for entry in home.stacks.iterdir() if entry.is_dir())
+        names += sorted(
+            entry.name for entry in home.stacks.iterdir() if is_name(entry.name) and entry.is_dir()
+        )
     except OSError:
         # A home without stacks has none that could be the owner.
         names = []
     name = next((name for name in names if home.stack(name).keeper_id == owner.keeper), None)
     if name is None:
-        return holder._replace(owner=owner._replace(is_other_home=True))
+        stack = owner.stack if is_name(owner.stack) else ""
+        return holder._replace(owner=owner._replace(stack=stack, is_other_home=True))
     return holder._replace(owner=owner._replace(stack=name, is_other_home=False))

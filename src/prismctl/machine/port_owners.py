@@ -3,6 +3,9 @@
 A service carries its keeper's mark in its environment, as everything does that it started. What has the port of a
 container carries none: conmon names the container on its command line, the proxies of Docker and of rootless Podman
 do not, and the tool is asked.
+
+All of this is what a process says of itself, and ends in commands that people are told to type: a name that could not
+be one is as good as none.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from prismctl.domain.port_owner import ContainerOwner, StackOwner
+from prismctl.domain.service import is_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +28,8 @@ _KEEPER: Final = "PRISM_KEEPER"
 _PODMAN_PROXIES: Final = frozenset({"rootlessport", "rootlesskit", "pasta", "slirp4netns"})
 _OWN_NAME: Final = re.compile(r"(prism-[0-9a-f]{16})-(.+)")
 """What the containers of stacks are called: the keeper's id, then the instance."""
+_CONTAINER_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+"""What Podman and Docker let a container be called."""
 _ASKING_SECONDS: Final = 3.0
 """How long a tool may take to say which container has a port; without an answer the process is shown as it is."""
 
@@ -54,8 +60,8 @@ def find_owners(pid: int, number: int) -> Owners:
         if marks.get(_KEEPER):
             owner = StackOwner(
                 marks[_KEEPER],
-                stack=marks.get("PRISM_STACK", ""),
-                service=marks.get("PRISM_SERVICE", ""),
+                stack=_name_or_nothing(marks.get("PRISM_STACK", "")),
+                service=_name_or_nothing(marks.get("PRISM_SERVICE", "")),
             )
             return Owners(_find_home(owner, line))
     return Owners()
@@ -64,7 +70,7 @@ def find_owners(pid: int, number: int) -> Owners:
 def owner_of_container(container: ContainerOwner) -> StackOwner | None:
     """The stack of a container, by the container's name; ``None`` for somebody else's."""
     own = _OWN_NAME.fullmatch(container.name)
-    return StackOwner(own[1], service=own[2]) if own else None
+    return StackOwner(own[1], service=_name_or_nothing(own[2])) if own else None
 
 
 def find_container(words: Sequence[str], number: int) -> ContainerOwner | None:
@@ -72,7 +78,7 @@ def find_container(words: Sequence[str], number: int) -> ContainerOwner | None:
     program = Path(words[0]).name if words else ""
     if program == "conmon":
         name = next((name for flag, name in pairwise(words) if flag == "-n"), "")
-        return ContainerOwner("podman", name)
+        return ContainerOwner("podman", name if _CONTAINER_NAME.fullmatch(name) else "")
     if program == "docker-proxy":
         return ContainerOwner("docker", _ask_tool("docker", number))
     if program.removesuffix(".avx2") in _PODMAN_PROXIES:
@@ -107,6 +113,10 @@ def find_publisher(listing: str, number: int) -> str:
     return ""
 
 
+def _name_or_nothing(text: str) -> str:
+    return text if is_name(text) else ""
+
+
 def _read_environment(process: psutil.Process) -> dict[str, str]:
     import psutil
 
@@ -129,5 +139,9 @@ def _find_home(owner: StackOwner, line: Sequence[psutil.Process]) -> StackOwner:
         if options.get("--id") == owner.keeper and "--lock" in options:
             directory = Path(options["--lock"]).parent
             home = str(directory.parent.parent)
-            return owner._replace(stack=owner.stack or directory.name, home=home)
+            return owner._replace(
+                stack=owner.stack or _name_or_nothing(directory.name),
+                # One that no terminal can show, nobody can type either.
+                home=home if home.isprintable() else "",
+            )
     return owner

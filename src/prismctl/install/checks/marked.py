@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from prismctl.domain.problems import shorten
+from prismctl.domain.service import is_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -45,7 +46,7 @@ def find_marked(home: Home, stacks: Mapping[str, str]) -> dict[int, MarkedProces
             continue
         stack = stacks.get(mark, "")
         name = environment.get(STACK_VARIABLE, "")
-        if not stack and _can_be_name(name) and home.stack(name).keeper_id == mark:
+        if not stack and is_name(name) and home.stack(name).keeper_id == mark:
             stack = name
         found[pid] = MarkedProcess(pid, stack, _read_command(pid))
     return found
@@ -59,10 +60,6 @@ def find_own_line() -> set[int]:
 def find_marked_ancestor(pid: int, marked: Mapping[int, MarkedProcess]) -> MarkedProcess | None:
     """The process itself or the nearest one above it that carries a mark; ``None``: there is none."""
     return next((marked[each] for each in (pid, *_ancestors(pid)) if each in marked), None)
-
-
-def _can_be_name(text: str) -> bool:
-    return bool(text) and "/" not in text and text not in {".", ".."}
 
 
 def _ancestors(pid: int) -> Iterator[int]:

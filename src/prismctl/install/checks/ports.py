@@ -179,11 +179,11 @@ def describe_holder(holder: PortHolder | None) -> str:
 def _ending(facts: PortFacts) -> str:
     holder = facts.holder
     if holder is not None and holder.owner is not None:
-        return stop_command(holder.owner).replace("`", "")
+        return stop_command(holder.owner, mark="")
     if facts.is_other_home:
         return "prismctl dev stop (with the PRISM_HOME it was started with)"
     if holder is not None and holder.container is not None:
-        return end_container_command(holder.container).replace("`", "")
+        return end_container_command(holder.container, mark="")
     if facts.unit:
         return f"systemctl stop {facts.unit}"
     if holder is not None and holder.pid is not None:
