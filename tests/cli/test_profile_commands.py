@@ -61,6 +61,26 @@ def test_a_selection_is_saved_with_all_that_a_start_with_the_same_flags_has(
     assert [each["name"] for each in shown["starts"]] == list(profile.services)
 
 
+def test_a_random_selection_is_saved_as_a_start_with_the_same_seed_has_it(
+    prismctl: Any, home: Home
+) -> None:
+    for seed in range(8):
+        name = f"random-{seed}"
+        save(prismctl, name, "--preset", "random", "--seed", str(seed))
+        shown = prismctl(
+            "dev",
+            "config",
+            "explain",
+            "services",
+            "--preset=random",
+            f"--seed={seed}",
+            "-o",
+            "json",
+        )
+        assert shown.code == 0, shown.err
+        assert ", ".join(load_profile(home, name).services) == shown.document["outcome"]
+
+
 def test_the_list_has_services_description_and_last_use(prismctl: Any, home: Home) -> None:
     save(prismctl, "mine", "--with", "redis", "--description", "orders & payments", "--persist")
     save(prismctl, "other", "--preset", "minimal")
@@ -164,6 +184,7 @@ def test_services_of_a_catalog_of_its_own_are_saved_and_the_catalog_is_named(
         (["mine", "--with", "rdeis"], "unknown service `rdeis`; did you mean `redis`?"),
         (["mine", "--preset", "mesaging"], "unknown preset `mesaging`; did you mean `messaging`?"),
         (["mine", "--profile", "nope"], "unknown profile `nope`; none is saved"),
+        (["mine", "--preset", "full", "--seed", "7"], "`--seed` says nothing without"),
         (["Mine", "--with", "redis"], "profile name `Mine` is impossible"),
         (["mine.yaml", "--with", "redis"], "it would name a file"),
         (

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from click.core import ParameterSource
 
@@ -38,18 +39,21 @@ SELECTION_FLAGS: Final = (
 class SelectionCommand(StartCommand):
     """A command with the very flags that `start` has for a selection.
 
-    Its callback is given what was typed of them as ``typed``, by the names of `SELECTION_FLAGS`.
+    Its callback is given what was typed of them as ``typed``, by the names that `start` has for them.
     """
+
+    flags: ClassVar[tuple[str, ...]] = SELECTION_FLAGS
+    """Those that it has; a command that can do with fewer names them."""
 
     def __init__(self, *arguments: Any, **attributes: Any) -> None:
         super().__init__(*arguments, **attributes)
-        flags = [each for each in start.params if each.name in SELECTION_FLAGS]
+        flags = [each for each in start.params if each.name in self.flags]
         self.params = [*flags, *self.params]
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the callback with what was typed in one piece."""
         typed = {}
-        for name in SELECTION_FLAGS:
+        for name in self.flags:
             value = ctx.params.pop(name, None)
             if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
                 typed[name] = value
@@ -61,9 +65,22 @@ def request_selection(call: Invocation, typed: Mapping[str, Any]) -> PlanRequest
     """What was typed, to be looked at; nothing is written, and the ports of the stack that runs are not in its way."""
     from prismctl.cli.stack import find_stack
     from prismctl.cli.starting import read_applied_plan
-    from prismctl.planning import PlanRequest
 
     running = read_applied_plan(find_stack(call.paths))
+    return replace(
+        request_services(call, typed),
+        held_by_us=frozenset(
+            port.number
+            for service in (running.services if running else ())
+            for port in service.ports
+        ),
+    )
+
+
+def request_services(call: Invocation, typed: Mapping[str, Any]) -> PlanRequest:
+    """What was typed, where only the services matter, and no port; nothing is written."""
+    from prismctl.planning import PlanRequest
+
     seed = typed.get("seed")
     catalog_file = typed.get("catalog_file")
     return PlanRequest(
@@ -79,11 +96,6 @@ def request_selection(call: Invocation, typed: Mapping[str, Any]) -> PlanRequest
         on_failure=typed.get("on_failure", ""),
         wait_seconds=typed.get("wait_timeout"),
         stack=call.stack,
-        held_by_us=frozenset(
-            port.number
-            for service in (running.services if running else ())
-            for port in service.ports
-        ),
         random_seed=int.from_bytes(os.urandom(4)) if seed is None else int(seed),
         is_trial=True,
     )

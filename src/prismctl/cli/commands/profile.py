@@ -8,23 +8,29 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from prismctl.cli.command import Command, Entry, Group, option
-from prismctl.cli.commands.start import StartCommand, start
 from prismctl.cli.completion import complete_profiles
+from prismctl.cli.selecting import SelectionCommand, request_services
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from prismctl.cli.invocation import Invocation
 
-_FLAGS = ("preset", "profile", "with_services", "without_services", "catalog_file", "persist")
-"""Those of `start` that a profile can hold, by the names that it has for them."""
 _WHAT = "What to save"
 
 
-class _SaveCommand(StartCommand):
-    """A command with those flags of `start`, the very same ones, before its own."""
+class _SaveCommand(SelectionCommand):
+    """Has the flags of `start` for what a profile can hold."""
 
-    def __init__(self, *arguments: Any, **attributes: Any) -> None:
-        super().__init__(*arguments, **attributes)
-        self.params = [*(each for each in start.params if each.name in _FLAGS), *self.params]
+    flags = (
+        "preset",
+        "seed",
+        "profile",
+        "with_services",
+        "without_services",
+        "catalog_file",
+        "persist",
+    )
 
 
 profile = Group(
@@ -76,34 +82,20 @@ def save(
     call: Invocation,
     *,
     name: str,
-    preset: str | None,
-    profile: str | None,
-    with_services: tuple[str, ...],
-    without_services: tuple[str, ...],
-    catalog_file: str | None,
-    persist: bool,
+    typed: Mapping[str, Any],
     from_running: bool,
     description: str | None,
 ) -> None:
     """Hand what was typed on."""
     from prismctl.cli.profile_saving import Typed, save_profile
-    from prismctl.planning import PlanRequest
 
-    typed = Typed(
+    said = Typed(
         name=name,
         description=description,
         is_from_running=from_running,
-        request=PlanRequest(
-            preset=preset or "",
-            profile=profile or "",
-            with_services=with_services,
-            without_services=without_services,
-            services_file=Path(catalog_file) if catalog_file else None,
-            persist=True if persist else None,
-            is_trial=True,
-        ),
+        request=request_services(call, typed),
     )
-    save_profile(call, typed)
+    save_profile(call, said)
 
 
 @click.command(

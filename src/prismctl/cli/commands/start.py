@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
@@ -17,9 +17,12 @@ from prismctl.cli.completion import (
     complete_services,
 )
 from prismctl.cli.numbers import SECONDS, SEED
+from prismctl.domain.presets import RANDOM
 from prismctl.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from click.shell_completion import CompletionItem
 
     from prismctl.cli.invocation import Invocation
@@ -29,11 +32,18 @@ _HOW = "How"
 
 
 class StartCommand(Command):
-    """Understands ``--with-NAME`` and ``--without-NAME`` for whatever the catalog names."""
+    """Understands ``--with-NAME`` and ``--without-NAME`` for whatever the catalog names, and when a seed says something."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Split the names off, then parse as usual."""
-        return super().parse_args(ctx, split_service_options(args))
+        """Split the names off, then parse as usual.
+
+        Raises:
+            ConfigError: ``--with-redis=false`` and the like, or a seed of nothing that is drawn.
+        """
+        rest = super().parse_args(ctx, split_service_options(args))
+        if not ctx.resilient_parsing:
+            _check_seed(ctx.params)
+        return rest
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """The options, and ``--with-NAME`` for each service of the catalog."""
@@ -65,6 +75,12 @@ def split_service_options(args: list[str]) -> list[str]:
         else:
             words.append(word)
     return words
+
+
+def _check_seed(params: Mapping[str, Any]) -> None:
+    if params.get("seed") is not None and params["preset"] != RANDOM:
+        problem = Problem(message="`--seed` says nothing without `--preset=random`")
+        raise ConfigError((problem,), hint="leave it out, or add `--preset=random`")
 
 
 def _value_error(flag: str, text: str) -> ConfigError:
@@ -217,9 +233,6 @@ def start(
         raise _stray_word_error(ctx, words[0])
     from prismctl.cli.starting import StartOptions, show_plan, start_stack
 
-    if seed is not None and preset != "random":
-        problem = Problem(message="`--seed` says nothing without `--preset=random`")
-        raise ConfigError((problem,), hint="leave it out, or add `--preset=random`")
     if log_file is not None and not Path(log_file).absolute().parent.is_dir():
         problem = Problem(message=f"--log-file: {Path(log_file).parent} is not a directory")
         raise ConfigError((problem,), hint=f"`mkdir -p {Path(log_file).parent}` makes it")
