@@ -9,6 +9,7 @@ import pytest
 
 from prismctl.files.catalog import load_catalog
 from prismctl.files.project import load_project
+from prismctl.files.yaml import parse_document
 from tests.desk import ended_with, read_to_end, words
 
 if TYPE_CHECKING:
@@ -203,6 +204,87 @@ def test_a_compose_file_beside_it_is_named_or_with_yes_imported(
     assert load_project(Path.cwd()) == project
     compose.write_text(COMPOSE.replace("cache", "other"))
     assert prismctl("dev", "catalog", "import", "compose.yaml", "--into", "prism.yaml").code == 2
+
+
+WITH_FILES = """\
+services:
+  web:
+    image: example/web
+    env_file: app.env
+    environment:
+      OWN_TOKEN: from-the-compose-file
+      DB_PASS: ${DB_PASS}
+      LITERAL: $${DB_PASS}
+"""
+APP_ENV = "MODE=dev\nSMTP_PASS=hush\nDATABASE_URL=postgres://app:hush@elsewhere/x\nOWN_TOKEN=hush\n"
+WITHHELD = {
+    "MODE": "dev",
+    "SMTP_PASS": "${SMTP_PASS}",
+    "DATABASE_URL": "${DATABASE_URL}",
+    "OWN_TOKEN": "from-the-compose-file",
+    "DB_PASS": "${DB_PASS}",
+    "LITERAL": "$${DB_PASS}",
+}
+
+
+@pytest.fixture
+def with_files(compose: Path) -> Path:
+    compose.write_text(WITH_FILES)
+    for name, text in (("app.env", APP_ENV), (".env", "DB_PASS=hush{}\n")):
+        Path(name).write_text(text)
+        Path(name).chmod(0o600)
+    return compose
+
+
+def entry_of(file: str) -> dict[str, Any]:
+    tree = parse_document(Path(file).read_text(), Path(file)).tree
+    assert isinstance(tree, dict)
+    (entry,) = tree["services"]
+    return dict(entry)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("dev", "init", "--project", "--yes"),
+        ("dev", "catalog", "import", "compose.yaml", "--into", "prism.yaml"),
+    ],
+)
+def test_secrets_of_files_of_variables_do_not_come_into_a_project_file(
+    prismctl: Any, with_files: Path, command: tuple[str, ...]
+) -> None:
+    del with_files
+    answer = prismctl(*command)
+    assert answer.code == 0, answer.err
+    entry = entry_of("prism.yaml")
+    assert entry["env"] == WITHHELD
+    assert sorted(entry["secrets"]) == ["DATABASE_URL", "DB_PASS", "OWN_TOKEN", "SMTP_PASS"]
+    assert "hush" not in Path("prism.yaml").read_text() + answer.out + answer.err
+    told = " ".join(answer.err.split())
+    assert "its value stays in `app.env`, `${SMTP_PASS}` reads it from your shell" in told
+    assert "`set -a; . ./app.env; set +a` puts it there" in told
+    assert "its value stays in `.env`, `${DB_PASS}` reads it from your shell" in told
+    assert Path("prism.yaml").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_catalog_with_secrets_of_files_of_variables_is_for_nobody_else(
+    prismctl: Any, with_files: Path
+) -> None:
+    prismctl("dev", "catalog", "import", str(with_files), "--into", "own.yaml")
+    assert entry_of("own.yaml")["env"]["SMTP_PASS"] == "hush"
+    assert Path("own.yaml").stat().st_mode & 0o777 == 0o600
+
+
+def test_secrets_beside_a_procfile_do_not_come_into_a_project_file(
+    prismctl: Any, home: Home
+) -> None:
+    del home
+    Path("Procfile").write_text("web: ./bin/web\n")
+    Path(".env").write_text("SMTP_PASS=hush\nMODE=dev\n")
+    answer = prismctl("dev", "init", "--project", "--yes")
+    assert answer.code == 0, answer.err
+    assert entry_of("prism.yaml")["env"] == {"SMTP_PASS": "${SMTP_PASS}", "MODE": "dev"}
+    assert "`set -a; . ./.env; set +a` puts it there" in " ".join(answer.err.split())
 
 
 @pytest.mark.parametrize(("key", "code"), [("y", 0), ("n", 0), ("q", 1)])

@@ -108,13 +108,27 @@ def test_a_file_that_was_changed_meanwhile_is_left_alone(tmp_path: Path) -> None
     target = target_of(tmp_path, BASE)
     target.path.write_text("core: true\n")
     with pytest.raises(PrismError, match="changed meanwhile"):
-        save_change(Home(tmp_path / "home"), target, "services: []\n")
+        save_change(Home(tmp_path / "home"), target, "services: []\n", entries=[])
     assert target.path.read_text() == "core: true\n"
 
 
 def test_the_mode_of_a_file_stays(tmp_path: Path) -> None:
     target = target_of(tmp_path, BASE)
     target.path.chmod(0o640)
-    save_change(Home(tmp_path / "home"), target, f"{BASE}# more\n")
+    save_change(
+        Home(tmp_path / "home"), target, f"{BASE}# more\n", entries=[{"secrets": ["TOKEN"]}]
+    )
     assert target.path.stat().st_mode & 0o777 == 0o640
     assert [each.name for each in tmp_path.iterdir()] == ["services.yaml"]
+
+
+@pytest.mark.parametrize(("secrets", "mode"), [(["TOKEN"], 0o600), ([], 0o644)])
+def test_a_new_file_with_secrets_is_for_nobody_else(
+    secrets: list[str], mode: int, tmp_path: Path
+) -> None:
+    home = Home(tmp_path / "home")
+    target = open_target(home, tmp_path / "new.yaml")
+    entry = {**ENTRY, "env": {"TOKEN": "hush"}, "secrets": secrets}
+    changed = change_text(target, [entry], origin="compose.yaml")
+    save_change(home, target, changed, entries=[entry])
+    assert target.path.stat().st_mode & 0o777 == mode

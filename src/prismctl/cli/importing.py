@@ -54,13 +54,13 @@ def import_services(call: Invocation, file: Path, *, into: Path | None, is_trial
         click.exceptions.Exit: somebody decided not to go on.
     """
     target = open_target(call.home, into)
-    imported = load_foreign(file, catalog_directory=target.path.parent)
+    imported = load_foreign(file, catalog_directory=target.path.parent, is_shared=target.is_project)
     actions = _settle_names(call, imported, target, is_trial=is_trial)
     taken = [each.entry for each in imported.services if actions[each.name] != KEPT]
     changed = change_text(target, taken, origin=imported.file)
     check_change(call.home, target, changed)
     if not is_trial and taken:
-        save_change(call.home, target, changed)
+        save_change(call.home, target, changed, entries=taken)
     document = render_import(
         imported, actions, into=target.shown, is_written=bool(taken) and not is_trial
     )

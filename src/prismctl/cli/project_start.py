@@ -14,7 +14,7 @@ from prismctl.domain.packaged import PACKAGED
 from prismctl.domain.project_text import render_project
 from prismctl.errors import ConfigError, ExitCode, PartialError, Problem
 from prismctl.files.atomic import write_atomically
-from prismctl.files.catalog_change import Target, check_change
+from prismctl.files.catalog_change import Target, check_change, choose_mode
 from prismctl.files.foreign import find_foreign_files, load_foreign
 from prismctl.files.paths import PROJECT_FILE_NAME
 from prismctl.files.project import name_stack
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from prismctl.domain.importing.imported import Imported
 
 SCHEMA_VERSION: Final = 1
-_MODE: Final = 0o644
 _IMPORT: Final = (
     Choice("y", "write its services into prism.yaml"),
     Choice("n", "leave it"),
@@ -63,7 +62,8 @@ def begin_project(call: Invocation, directory: Path, *, is_trial: bool = False) 
     target = Target(path=file.resolve(), text="", is_new=True, is_home=False, known=frozenset())
     check_change(call.home, target, text)
     if not is_trial:
-        write_atomically(file.resolve(), text, mode=_MODE)
+        entries = [each.entry for each in imported.services] if imported is not None else []
+        write_atomically(file.resolve(), text, mode=choose_mode(entries))
     _tell(call, file, text, imported, binaries, is_trial=is_trial)
 
 
@@ -118,7 +118,7 @@ def _offer_import(
         return None
     if not (call.is_confirmed or (call.can_ask and not is_trial)):
         return None
-    imported = load_foreign(found[0], catalog_directory=place)
+    imported = load_foreign(found[0], catalog_directory=place, is_shared=True)
     if call.is_confirmed:
         return imported
     services = count_of(len(imported.services), "service")

@@ -13,7 +13,7 @@ from prismctl.files.paths import PROJECT_FILE_NAME
 from prismctl.files.text import name_for_people, read_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from prismctl.files.paths import Home
@@ -162,8 +162,21 @@ def check_change(home: Home, target: Target, changed: str) -> None:
         ) from error
 
 
-def save_change(home: Home, target: Target, changed: str) -> None:
-    """Write the file whole.
+def choose_mode(entries: Iterable[Mapping[str, Any]]) -> int:
+    """Who may read a new file with these entries: nobody else, where one of them has secrets."""
+    return _PRIVATE if any(entry.get("secrets") for entry in entries) else _USUAL
+
+
+def save_change(
+    home: Home, target: Target, changed: str, *, entries: Iterable[Mapping[str, Any]]
+) -> None:
+    """Write the file whole; one that is there keeps its mode.
+
+    Args:
+        home: whose catalog it may be.
+        target: the file as it was found.
+        changed: its text.
+        entries: what was put into it.
 
     Raises:
         PrismError: somebody has changed it since it was read, or it cannot be written; it is as it was.
@@ -183,7 +196,7 @@ def save_change(home: Home, target: Target, changed: str) -> None:
             f"{target.shown} was changed meanwhile; nothing was written",
             hint="do it again: what stands there now is taken into account then",
         )
-    mode = _PRIVATE if target.is_home else _USUAL
+    mode = _PRIVATE if target.is_home else choose_mode(entries)
     if target.path.exists():
         mode = target.path.stat().st_mode & 0o777
     write_atomically(target.path, changed, mode=mode)

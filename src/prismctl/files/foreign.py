@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from prismctl.domain.importing.reading import Around
-from prismctl.domain.importing.variables import resolve_dotenv
+from prismctl.domain.importing.variables import DOTENV, resolve_dotenv
 from prismctl.errors import ConfigError, Problem
 from prismctl.files.text import name_for_people, read_text
 
@@ -23,7 +23,6 @@ COMPOSE_NAMES: Final = (
 )
 """What compose looks for, in its order."""
 PROCFILE_NAMES: Final = ("Procfile", "Procfile.dev")
-_DOTENV: Final = ".env"
 _HAS_COMMAND: Final = re.compile(r"^[\w-]+:\s*[\w./-]+ \S", re.MULTILINE)
 """Any mapping of words looks like a Procfile; one with a program and its arguments is hardly anything else."""
 _ONLY_COMPOSE: Final = frozenset({"image", "build", "extends"})
@@ -37,12 +36,13 @@ def find_foreign_files(directory: Path) -> list[Path]:
     return [*compose[:1], *procfiles[:1]]
 
 
-def load_foreign(path: Path, *, catalog_directory: Path) -> Imported:
+def load_foreign(path: Path, *, catalog_directory: Path, is_shared: bool = False) -> Imported:
     """What a file of another tool comes to; which tool's it is, is seen by what is in it.
 
     Args:
         path: of the file.
         catalog_directory: what paths of the catalog it goes into are relative to.
+        is_shared: whether that is in a repository: secrets of files of variables beside the other file stay there.
 
     Raises:
         ConfigError: the other tool would refuse it; everything, each with its place.
@@ -52,12 +52,13 @@ def load_foreign(path: Path, *, catalog_directory: Path) -> Imported:
 
     text = read_text(path)
     directory = path.absolute().parent
-    variables = directory / _DOTENV
+    variables = directory / DOTENV
     around = Around(
         project=directory.name,
         catalog_directory=str(catalog_directory.absolute()),
         variables=resolve_dotenv(read_text(variables)) if variables.is_file() else {},
         read_text=_read_if_there,
+        is_shared=is_shared,
     )
     if is_procfile(text):
         from prismctl.domain.importing.procfile import translate_procfile

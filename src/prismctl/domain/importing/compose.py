@@ -10,7 +10,12 @@ from prismctl.domain.importing.imported import Imported, ImportedService, Source
 from prismctl.domain.importing.names import choose_names
 from prismctl.domain.importing.neighbours import connect
 from prismctl.domain.importing.reading import Around, Reading
-from prismctl.domain.importing.secret_names import describe_secret, find_secrets
+from prismctl.domain.importing.secret_names import (
+    describe_secret,
+    describe_withheld,
+    find_secrets,
+    is_given_away,
+)
 from prismctl.domain.importing.unsupported import TOP_LEVEL
 from prismctl.domain.interpolation import find_services
 from prismctl.domain.packaged import PACKAGED
@@ -119,7 +124,12 @@ def _read_services(
 def _settle_secrets(reading: Reading, draft: Draft) -> None:
     draft.secrets = find_secrets(draft.env)
     for key in draft.secrets:
-        words = describe_secret(key, draft.env[key])
+        file = draft.env_files.get(key, "")
+        if file and reading.around.is_shared and is_given_away(key, draft.env[key]):
+            draft.env[key] = f"${{{key}}}"
+            words = describe_withheld(key, file)
+        else:
+            words = describe_secret(key, draft.env[key])
         if words:
             reading.changed_at(
                 draft.env_places[key], draft.source_name, f"environment {key}", words

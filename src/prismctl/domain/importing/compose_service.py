@@ -149,6 +149,7 @@ class ComposeService:
     def _environment(self, value: object, where: Path) -> None:
         for key, given, path in self._pairs(value, where):
             self._set(key, given, path, where)
+            self.draft.env_files.pop(key, None)
 
     def _pairs(self, value: object, where: Path) -> Iterator[tuple[str, str | None, Path]]:
         """Keys with their values, ``None`` for one that is passed through from the shell."""
@@ -201,6 +202,7 @@ class ComposeService:
         variables, strange = parse_dotenv(text)
         for key, given in variables.items():
             self._set(key, given, path, path)
+            self.draft.env_files[key] = name
         self.reading.changed(
             path,
             "env_file",

@@ -44,6 +44,8 @@ class Draft:
     env: dict[str, str] = field(default_factory=dict)
     env_places: dict[str, Place] = field(default_factory=dict)
     """Where the file says each of them."""
+    env_files: dict[str, str] = field(default_factory=dict)
+    """The file of variables that each of them comes from, where it is one."""
     secrets: list[str] = field(default_factory=list)
     volumes: list[str] = field(default_factory=list)
     named_volumes: dict[str, Place] = field(default_factory=dict)

@@ -17,8 +17,8 @@ from prismctl.domain.importing.imported import (
 )
 from prismctl.domain.importing.names import choose_names
 from prismctl.domain.importing.paths import write_path
-from prismctl.domain.importing.secret_names import find_secrets
-from prismctl.domain.importing.variables import escape
+from prismctl.domain.importing.secret_names import describe_withheld, find_secrets, is_given_away
+from prismctl.domain.importing.variables import DOTENV, escape
 from prismctl.domain.problems import Place, Problems, shorten
 from prismctl.domain.shape import VARIABLE_PATTERN
 
@@ -73,13 +73,19 @@ def translate_procfile(text: str, file: str, directory: str, around: Around) -> 
     remarks: list[Remark] = []
     if env:
         words = "what it says now is written into `env`; later changes are not seen"
-        remarks.append(_remark("", ".env", words, Place(file)))
+        remarks.append(_remark("", DOTENV, words, Place(file)))
+    secrets = find_secrets(env)
+    for key in secrets if around.is_shared else ():
+        if is_given_away(key, env[key]):
+            env[key] = f"${{{key}}}"
+            words = describe_withheld(key, DOTENV)
+            remarks.append(_remark("", f"environment {key}", words, Place(file)))
     services = []
     for index, (name, (command, place)) in enumerate(lines.items()):
         draft = Draft(source_name=name, name=names[name], place=place, env=dict(env))
         draft.command = _split(command, directory, around.catalog_directory)
         draft.working_directory = write_path(directory, around.catalog_directory)
-        draft.secrets = find_secrets(env)
+        draft.secrets = secrets
         if re.search(r"\$(PORT\b|\{PORT\b)", command):
             draft.ports = [DraftPort(FIRST_PORT + _STEP * index)]
         draft.one_shot = name in _ONE_SHOTS

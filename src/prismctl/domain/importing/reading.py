@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from prismctl.domain.document import Path, Report
 from prismctl.domain.importing.imported import Remark, RemarkKind
-from prismctl.domain.importing.variables import TemplateError, evaluate, translate
+from prismctl.domain.importing.secret_names import describe_withheld, find_secrets
+from prismctl.domain.importing.variables import DOTENV, TemplateError, evaluate, translate
 from prismctl.domain.shape import describe
 
 if TYPE_CHECKING:
@@ -24,9 +26,11 @@ class Around(NamedTuple):
     catalog_directory: str
     """Absolute: what paths of the catalog are relative to."""
     variables: Mapping[str, str]
-    """What ``.env`` says."""
+    """What `DOTENV` says."""
     read_text: Callable[[str], str | None]
     """The text of a file by its absolute path; ``None``: there is none."""
+    is_shared: bool = False
+    """Whether what comes of it is for everybody: secrets of files of variables stay in these then."""
 
 
 class Reading:
@@ -127,13 +131,22 @@ class Reading:
 
     def translated(self, written: str, path: Path, *, subject: str = "") -> str:
         """A text with its variables as the catalog writes them."""
+        variables = self.around.variables
+        withheld = find_secrets(variables) if self.around.is_shared else []
         try:
-            text, losses = translate(written, self.around.variables)
+            text, losses = translate(
+                written, {key: variables[key] for key in variables if key not in withheld}
+            )
         except TemplateError as error:
             self.problem(path, str(error))
             return ""
         for loss in losses:
             self.left_out(path, subject or _subject(path), loss)
+        for key in withheld:
+            # Empty would be another value than the one that is withheld; without it, a start asks for it.
+            text, count = re.subn(rf"(?<!\$)\$\{{{key}:-\}}", f"${{{key}}}", text)
+            if count:
+                self.changed(path, subject or _subject(path), describe_withheld(key, DOTENV))
         return text
 
     def evaluated(self, value: object, path: Path) -> str | None:

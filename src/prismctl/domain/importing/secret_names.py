@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ _SECRET: Final = re.compile(
 )
 _ADDRESS: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/\s:@]*:([^/\s@]+)@")
 """An address in which somebody logs in."""
+_REFERENCE: Final = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*(?::-)?\}")
+"""What gives nothing away."""
 _PATHS: Final = ("_FILE", "_PATH")
 
 
@@ -28,6 +31,25 @@ def is_secret(key: str) -> bool:
 def find_secrets(env: Mapping[str, str]) -> list[str]:
     """The variables that hold a secret, or an address with a password in it."""
     return [key for key, value in env.items() if is_secret(key) or _ADDRESS.search(value)]
+
+
+def is_given_away(key: str, value: str) -> bool:
+    """Whether somebody who sees what a variable is set to knows a secret."""
+    words = [value] if is_secret(key) else _ADDRESS.findall(value)
+    return any(word and not _REFERENCE.fullmatch(word) for word in words)
+
+
+def describe_withheld(key: str, file: str) -> str:
+    """That a secret stays in the file of variables it is in, and how a start gets it.
+
+    >>> describe_withheld("TOKEN", ".env")
+    'its value stays in `.env`, `${TOKEN}` reads it from your shell; `set -a; . ./.env; set +a` puts it there'
+    """
+    place = file if file.startswith(("/", "./", "../")) else f"./{file}"
+    return (
+        f"its value stays in `{file}`, `${{{key}}}` reads it from your shell; "
+        f"`set -a; . {shlex.quote(place)}; set +a` puts it there"
+    )
 
 
 def describe_secret(key: str, value: str) -> str:
