@@ -27,6 +27,7 @@ from prismctl.domain.resolve import PlanOptions, resolve_plan
 from prismctl.domain.selection import (
     Addition,
     Layer,
+    find_needing,
     find_preset,
     preset_layer,
     select_services,
@@ -628,7 +629,7 @@ def _running_layer(running: StackPlan, catalog: Catalog) -> Layer:
     chosen: list[ServiceName] = [
         service.name
         for service in running.services
-        if not service.source.startswith("needed by ") and service.name in catalog.services
+        if not find_needing(service.source) and service.name in catalog.services
     ]
     return Layer(running.origin, chosen)
 

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 from prismctl.domain.dependencies import close_over
 from prismctl.domain.presets import PRESETS
 from prismctl.domain.problems import Problems
-from prismctl.domain.selection import Addition, default_layer, preset_layer, select_services
+from prismctl.domain.selection import (
+    REQUIRED,
+    Addition,
+    default_layer,
+    needed_by,
+    preset_layer,
+    select_services,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -18,7 +25,6 @@ if TYPE_CHECKING:
     from prismctl.domain.service import ServiceName
 
 CHOSEN = "chosen"
-REQUIRED = "required"
 PROFILE = "profile "
 """What the origin of a profile's layer begins with."""
 ASK_NOTHING = "--no-input"
@@ -41,15 +47,15 @@ class Picking:
         """All that would run, in the catalog's order, with why: `REQUIRED`, `CHOSEN` or ``needed by NAME``."""
         required = {name for name, each in self.catalog.services.items() if each.required}
         wanted = [name for name in self.catalog.services if name in required | self.chosen]
-        needed_by = close_over(wanted, self._requires())
+        closure = close_over(wanted, self._requires())
         return {
             name: REQUIRED
             if name in required
             else CHOSEN
             if name in self.chosen
-            else f"needed by {needed_by[name]}"
+            else needed_by(closure[name] or "")
             for name in self.catalog.services
-            if name in needed_by
+            if name in closure
         }
 
     def toggle(self, name: ServiceName) -> Picking:

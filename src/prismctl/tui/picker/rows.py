@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from prismctl.domain.picking import CHOSEN, REQUIRED
+from prismctl.domain.picking import CHOSEN
+from prismctl.domain.selection import REQUIRED
 from prismctl.present.text import Line, Span, Tone, clean, line, pad, width_of
 from prismctl.tui.picker.preview import TITLES
 

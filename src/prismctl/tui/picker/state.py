@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from prismctl.domain.picking import PROFILE, REQUIRED, Picking, pick_layer
+from prismctl.domain.picking import PROFILE, Picking, pick_layer
+from prismctl.domain.selection import REQUIRED
 from prismctl.domain.service import ServiceType
 from prismctl.tui.picker.rows import Row, list_rows
 
