@@ -32,7 +32,7 @@ def test_a_service_of_a_stack_is_known_by_its_marks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home = Home(tmp_path)
-    home.stack("u1").ensure()
+    home.stack("u1").directory.mkdir(parents=True)
     for name, value in (
         ("PRISM_KEEPER", home.stack("u1").keeper_id),
         ("PRISM_STACK", "u1"),
@@ -121,7 +121,7 @@ def test_a_container_that_is_called_like_shell_code_is_not_named() -> None:
 @pytest.mark.parametrize("name", ["..", ".", "u1;id", "u1\n", "../run/u1"])
 def test_no_process_is_taken_for_a_stack_that_cannot_be_one(tmp_path: Path, name: str) -> None:
     home = Home(tmp_path)
-    home.stack("u1").ensure()
+    home.stack("u1").directory.mkdir(parents=True)
     (home.stacks / name.replace("/", "")).mkdir(exist_ok=True)
     holder = PortHolder(pid=7, owner=StackOwner(home.stack(name).keeper_id, name, "a"))
     seen = recognize_stack(holder, home)

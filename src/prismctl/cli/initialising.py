@@ -15,7 +15,7 @@ from prismctl.cli.interrupts import Terminated, interruption_error
 from prismctl.cli.loop import run_in_loop
 from prismctl.cli.telling_steps import run_and_tell, show_steps
 from prismctl.cli.trial import trial_step
-from prismctl.install.closing import refuse_open
+from prismctl.files.closing import refuse_open
 from prismctl.install.home_lock import holding_home
 from prismctl.install.init_steps import init_steps, prepare_home
 from prismctl.install.manifest import read_manifest, rolled_back

@@ -230,12 +230,15 @@ class StackPaths:
     def ensure(self) -> None:
         """Create the directories, closed to others, and settle where the sockets are.
 
+        A home that was made with the rights of a umask, by whoever, is closed too.
+
         Raises:
             PrismError: home cannot be written, or a shared place is somebody else's.
         """
         home, stacks = self.directory.parent.parent, self.directory.parent
         try:
             home.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _close_home(home)
             own = (self.directory, self.logs, self.data, self.environments, self.agents)
             for directory in (stacks, *own):
                 directory.mkdir(mode=0o700, exist_ok=True)
@@ -253,6 +256,17 @@ class StackPaths:
                 f"cannot write {error.filename or self.directory}: {error.strerror}",
                 hint=describe_way_out(error, stacks),
             ) from error
+
+
+def _close_home(home: Path) -> None:
+    """Take others' permissions off a home of ours; a place that others need is left to `doctor`, which tells why."""
+    if not home.stat().st_mode & 0o077:
+        return
+    # Rarely needed.
+    from prismctl.files.closing import close_to_others, find_obstacle
+
+    if not find_obstacle(home):
+        close_to_others(home)
 
 
 def find_home(environment: Mapping[str, str] = os.environ) -> Home:

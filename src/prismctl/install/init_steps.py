@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from prismctl.domain.presets import PRESET_NAMES
 from prismctl.errors import PrismError, UnavailableError
 from prismctl.files.catalog import ensure_catalog, load_catalog
+from prismctl.files.closing import OTHERS, close_to_others
 from prismctl.files.text import name_for_people
-from prismctl.install.closing import OTHERS, close_to_others
 from prismctl.install.installation import carry_out, clear_workspace
 from prismctl.install.kafka import ensure_kafka
 from prismctl.install.manifest import read_manifest, write_manifest

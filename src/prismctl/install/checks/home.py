@@ -7,9 +7,9 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from prismctl.files.closing import OTHERS, WAY_OUT, find_obstacle
 from prismctl.files.text import name_for_people
 from prismctl.install.checks.finding import Finding, Repair, RepairKind, State
-from prismctl.install.closing import OTHERS, WAY_OUT, find_obstacle
 
 if TYPE_CHECKING:
     from prismctl.files.paths import StackPaths

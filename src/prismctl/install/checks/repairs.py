@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from prismctl.errors import PrismError
+from prismctl.files.closing import close_to_others
 from prismctl.files.text import name_for_people
 from prismctl.install.checks.finding import RepairKind
-from prismctl.install.closing import close_to_others
 from prismctl.install.placing import settle
 
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from prismctl.errors import PrismError
+from prismctl.files.closing import holds_more
 from prismctl.install.cleaning.by_manifest import add_by_manifest
 from prismctl.install.cleaning.by_name import plan_by_name
-from prismctl.install.closing import holds_more
 from prismctl.install.manifest import Manifest, read_manifest
 
 if TYPE_CHECKING:

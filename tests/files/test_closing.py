@@ -6,14 +6,15 @@ from pathlib import Path
 import pytest
 
 from prismctl.errors import PrismError
-from prismctl.install.checks.home import DirectoryFacts, judge_directory
-from prismctl.install.closing import (
+from prismctl.files.closing import (
     WAY_OUT,
     close_to_others,
     find_obstacle,
     holds_more,
     refuse_open,
 )
+from prismctl.files.paths import Home
+from prismctl.install.checks.home import DirectoryFacts, judge_directory
 
 STRANGER = 65534
 
@@ -26,6 +27,13 @@ def made(path: Path, mode: int) -> Path:
 
 def mode_of(path: Path) -> int:
     return path.stat().st_mode & 0o7777
+
+
+def begin_stack(home: Path) -> None:
+    paths = Home(home).stack("u1")
+    paths.ensure()
+    if paths.socket_directory != paths.directory:
+        paths.socket_directory.rmdir()
 
 
 def test_a_directory_of_ours_is_closed(tmp_path: Path) -> None:
@@ -106,3 +114,35 @@ def test_a_home_that_cannot_be_closed_has_no_repair_and_a_fix_that_harms_nobody(
     assert found.repair is None
     assert found.fix == WAY_OUT
     assert "everybody shares it" in found.detail
+
+
+@pytest.mark.parametrize("mode", [0o775, 0o755, 0o710])
+def test_a_home_that_was_made_open_to_others_is_closed_by_the_next_start(
+    tmp_path: Path, mode: int
+) -> None:
+    home = made(tmp_path / "prism", mode)
+    begin_stack(home)
+    assert mode_of(home) == 0o700
+
+
+def test_a_start_under_a_weak_umask_leaves_nothing_open(tmp_path: Path) -> None:
+    before = os.umask(0o002)
+    try:
+        home = made(tmp_path / "prism", 0o775)
+        begin_stack(home)
+    finally:
+        os.umask(before)
+    directories = [home, *(each for each in home.rglob("*") if each.is_dir())]
+    assert {mode_of(each) for each in directories} == {0o700}
+
+
+def test_a_start_leaves_a_place_that_others_need_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared = made(tmp_path / "shared", 0o1777)
+    begin_stack(shared)
+    assert mode_of(shared) == 0o1777
+    person = made(tmp_path / "person", 0o755)
+    monkeypatch.setenv("HOME", str(person))
+    begin_stack(person)
+    assert mode_of(person) == 0o755
