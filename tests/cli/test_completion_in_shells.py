@@ -204,13 +204,76 @@ def test_what_was_installed_can_be_taken_away(shells: Shells, shell: str) -> Non
     assert f"completion for {shell} is not installed" in nothing.stderr
 
 
-def test_the_line_of_another_home_gives_way(shells: Shells) -> None:
+def test_the_home_of_a_trial_is_not_read_for_ever(shells: Shells) -> None:
+    shells.environment["PRISM_HOME"] = str(shells.directory / "demo")
     shells.install("zsh")
-    shells.environment["PRISM_HOME"] = str(shells.directory / "other")
-    shells.install("zsh")
+    script = shells.directory / ".local/share/prismctl/completion.zsh"
+    assert script.is_file()
+    assert "demo" not in (shells.directory / ".zshrc").read_text(encoding="utf-8")
+
+
+def put_in_home(shells: Shells) -> Path:
+    """Completion for zsh as an earlier version put it, which is returned."""
+    former = shells.home.directory / "completion" / "prismctl.zsh"
+    former.parent.mkdir()
+    former.write_text("# old\n", encoding="utf-8")
+    line = f'[ -r "{former}" ] && . "{former}"  # prismctl completion\n'
+    (shells.directory / ".zshrc").write_text(f"# mine\n{line}", encoding="utf-8")
+    return former
+
+
+def test_the_script_that_was_in_home_gives_way_with_its_line(shells: Shells) -> None:
+    former = put_in_home(shells)
+    assert f"removed {former}" in shells.install("zsh")
     text = (shells.directory / ".zshrc").read_text(encoding="utf-8")
     assert text.count("# prismctl completion") == 1
-    assert str(shells.directory / "other") in text
+    assert str(former) not in text
+    assert not former.parent.exists()
+
+
+def test_the_script_that_was_in_home_is_taken_away_with_its_line(shells: Shells) -> None:
+    former = put_in_home(shells)
+    shells.run("prismctl", "completion", "uninstall", "zsh", "--dry-run")
+    assert former.exists()
+    done = shells.run("prismctl", "completion", "uninstall", "zsh")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (shells.directory / ".zshrc").read_text(encoding="utf-8") == "# mine\n"
+    assert not former.parent.exists()
+
+
+def test_no_path_makes_a_start_file_run_something_else(shells: Shells) -> None:
+    """Each shell is asked to read the line, with a directory in it that would be code."""
+    data = shells.directory / """it's $(touch ran) `touch ran` "; touch ran #"""
+    shells.environment["XDG_DATA_HOME"] = str(data)
+    shells.install("zsh")
+    (data / "prismctl" / "completion.zsh").write_text("echo was read\n", encoding="utf-8")
+    for shell in filter(shutil.which, ("sh", "bash", "zsh")):
+        done = shells.run(shell, "-c", f". {shells.directory}/.zshrc")
+        assert (done.stdout, done.stderr) == ("was read\n", "")
+    assert not (shells.directory / "ran").exists()
+
+
+def test_a_path_of_two_lines_is_refused_before_anything_is_written(shells: Shells) -> None:
+    shells.environment["XDG_DATA_HOME"] = f"{shells.directory}/a\ntouch ran"
+    before = contents(shells.directory)
+    done = shells.run("prismctl", "completion", "install", "zsh")
+    assert done.returncode == 1
+    assert "has a line break in it" in done.stderr
+    assert "hint: point XDG_DATA_HOME at another directory" in done.stderr
+    assert contents(shells.directory) == before
+
+
+def test_completion_before_the_first_start_leaves_no_home_open_to_others(shells: Shells) -> None:
+    home = shells.directory / "first"
+    shells.environment["PRISM_HOME"] = str(home)
+    before = os.umask(0o002)
+    try:
+        shells.install("zsh")
+    finally:
+        os.umask(before)
+    assert not home.exists()
+    script = shells.directory / ".local/share/prismctl/completion.zsh"
+    assert (script.parent.stat().st_mode & 0o777, script.stat().st_mode & 0o022) == (0o700, 0)
 
 
 def test_a_start_file_that_is_a_link_stays_one(shells: Shells) -> None:

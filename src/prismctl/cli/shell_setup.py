@@ -6,6 +6,8 @@ else in it stays as it is, to the byte.
 
 from __future__ import annotations
 
+import contextlib
+import shlex
 import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -33,6 +35,8 @@ class Places(NamedTuple):
     script: Path
     start_file: Path | None
     """What has to read the script; ``None`` where the shell finds it by itself."""
+    former_script: Path | None = None
+    """Where the script was put once, and is taken away from."""
 
 
 class Change(NamedTuple):
@@ -60,16 +64,17 @@ def find_places(
         shell: ``bash``, ``zsh`` or ``fish``.
         environment: of whoever asks; the shells' own variables are obeyed.
         user: their home directory.
-        home: prismctl's own.
+        home: prismctl's own, where nothing is put: a shell would go on reading a script of one that was for a trial.
         looks_itself: whether bash reads files of its completion package; else that is looked for.
     """
     if shell == "fish":
-        configuration = Path(environment.get("XDG_CONFIG_HOME") or user / ".config")
+        configuration = _find_base(environment, "XDG_CONFIG_HOME", user / ".config")
         return Places(configuration / "fish" / "completions" / f"{_PROGRAM}.fish", None)
+    data = _find_base(environment, "XDG_DATA_HOME", user / ".local" / "share")
     if shell == "zsh":
         start_file = Path(environment.get("ZDOTDIR") or user) / ".zshrc"
-        return Places(home / "completion" / f"{_PROGRAM}.zsh", start_file)
-    data = Path(environment.get("XDG_DATA_HOME") or user / ".local" / "share")
+        former = home / "completion" / f"{_PROGRAM}.zsh"
+        return Places(data / _PROGRAM / "completion.zsh", start_file, former)
     if looks_itself is None:
         looks_itself = any(Path(path).exists() for path in _BASH_COMPLETION)
     script = data / "bash-completion" / "completions" / _PROGRAM
@@ -80,8 +85,10 @@ def add_completion(places: Places, script: str, *, is_trial: bool) -> list[Chang
     """Have the shell find the script; what is there already is left alone.
 
     Raises:
-        PrismError: a file cannot be read or written.
+        PrismError: a file cannot be read or written, or its path cannot stand in a line of a start file.
     """
+    # Refused before anything is written.
+    wanted = _reading_line(places.script) if places.start_file is not None else ""
     changes = []
     if _read(places.script) == script:
         changes.append(Change(places.script))
@@ -90,9 +97,8 @@ def add_completion(places: Places, script: str, *, is_trial: bool) -> list[Chang
         if not is_trial:
             _write(places.script, script)
     if places.start_file is not None:
-        wanted = f'[ -r "{places.script}" ] && . "{places.script}"  {MARK}'
         changes.append(_put_line(places.start_file, wanted, is_trial=is_trial))
-    return changes
+    return changes + _remove_former(places, is_trial=is_trial)
 
 
 def remove_completion(places: Places, *, is_trial: bool) -> list[Change]:
@@ -101,14 +107,8 @@ def remove_completion(places: Places, *, is_trial: bool) -> list[Change]:
     Raises:
         PrismError: a file cannot be read, written or removed.
     """
-    changes = []
-    if places.script.exists():
-        changes.append(Change(places.script, "remove", "removed"))
-        if not is_trial:
-            try:
-                places.script.unlink()
-            except OSError as error:
-                raise _failure("remove", places.script, error) from error
+    changes = _remove_script(places.script, is_trial=is_trial)
+    changes += _remove_former(places, is_trial=is_trial)
     start_file = places.start_file
     before = _read(start_file) if start_file is not None else None
     if start_file is not None and before is not None:
@@ -120,8 +120,53 @@ def remove_completion(places: Places, *, is_trial: bool) -> list[Change]:
     return changes
 
 
+def _find_base(environment: Mapping[str, str], variable: str, default: Path) -> Path:
+    """A base directory as the XDG specification has it: a relative one does not count."""
+    chosen = Path(environment.get(variable) or default)
+    return chosen if chosen.is_absolute() else default
+
+
+def _reading_line(script: Path) -> str:
+    """What a start file needs to read the script.
+
+    Raises:
+        PrismError: the path has a line break in it.
+    """
+    path = str(script)
+    if path.splitlines() != [path]:
+        raise PrismError(
+            f"the path {path!r} has a line break in it: no start file can name it in one line",
+            hint="point XDG_DATA_HOME at another directory",
+        )
+    quoted = shlex.quote(path)
+    return f"[ -r {quoted} ] && . {quoted}  {MARK}"
+
+
+def _remove_script(script: Path, *, is_trial: bool) -> list[Change]:
+    if not script.exists():
+        return []
+    if not is_trial:
+        try:
+            script.unlink()
+        except OSError as error:
+            raise _failure("remove", script, error) from error
+    return [Change(script, "remove", "removed")]
+
+
+def _remove_former(places: Places, *, is_trial: bool) -> list[Change]:
+    """Take away the script of an earlier version, with its directory."""
+    if places.former_script is None:
+        return []
+    changes = _remove_script(places.former_script, is_trial=is_trial)
+    if changes and not is_trial:
+        # Kept where something else is in it.
+        with contextlib.suppress(OSError):
+            places.former_script.parent.rmdir()
+    return changes
+
+
 def _put_line(start_file: Path, wanted: str, *, is_trial: bool) -> Change:
-    """The one line that reads the script: an old one, of another home, gives way to it."""
+    """The one line that reads the script: an old one, of another place, gives way to it."""
     before = _read(start_file) or ""
     if [each for each in before.splitlines() if each.endswith(MARK)] == [wanted]:
         return Change(start_file)
@@ -151,7 +196,8 @@ def _write(path: Path, text: str) -> None:
     """Whole or not at all; a link is followed, and the mode of what is there stays."""
     place = path.resolve()
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
+        # A shell runs what is there: not even under a weak umask may others put something into it.
+        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         mode = stat.S_IMODE(place.stat().st_mode) if place.exists() else _MODE
     except OSError as error:
         raise _failure("write", path, error) from error
