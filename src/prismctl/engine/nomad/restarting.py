@@ -58,10 +58,15 @@ async def _restart_instance(
         run = watch.runs.run(key)
         return run is not None and (before is None or run.process != before.process)
 
+    service = applied.service(key)
+    group = group_of(applied.plan, service, key.replica)
     with watch.restarting(key):
         await _ask_for_new_run(key, applied, nomad, jobs, watch)
         watch.request_listing()
-        return await watch.wait_for(is_new, RESTART_SECONDS)
+        has_begun = await watch.wait_for(is_new, RESTART_SECONDS)
+        # Nomad may have been at a try of its own when it was asked.
+        await watch.count_anew(group, service.name)
+        return has_begun
 
 
 async def _ask_for_new_run(
@@ -77,12 +82,12 @@ async def _ask_for_new_run(
     # Who asks for another try gets one, even while Nomad is still at its own.
     watch.forget_refusal(key)
     if newest is not None and not newest.is_terminal:
+        await watch.count_anew(group, service.name, more=1)
         await ask_until_answered(
             RESTART_SECONDS,
             lambda: nomad.restart_task(newest.id, service.name),
             pause_seconds=REFUSED_PAUSE_SECONDS,
         )
-        watch.count_asked_restart(newest.id)
     elif newest is not None and newest.status == "failed":
         await nomad.place_again(group.job)
     elif service.one_shot:

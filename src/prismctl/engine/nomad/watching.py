@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from prismctl.domain.plan import ServicePlan
+    from prismctl.domain.service import ServiceName
     from prismctl.engine.interface import Reporter
     from prismctl.engine.nomad.agents import Agents
+    from prismctl.engine.nomad.decode import GroupId
     from prismctl.engine.nomad.processes import ProcessId
     from prismctl.engine.nomad.readiness import ReadinessRelay
     from prismctl.engine.nomad.roster import Roster
@@ -59,7 +61,7 @@ class InstanceWatch:
         self._restarting: dict[InstanceKey, ProcessId] = {}
         """Runs that end because somebody asked for others."""
         self._asked_restarts: Counter[str] = Counter()
-        """By allocation: Nomad counts them like those after a crash."""
+        """By allocation: those up to the last one that was asked for, which Nomad counts like those after a crash."""
         self.placements = Placements()
         """What Nomad says."""
         self.runs = RunWatch(self._paths.environments, self._changed.set)
@@ -138,9 +140,19 @@ class InstanceWatch:
         finally:
             self._restarting.pop(key, None)
 
-    def count_asked_restart(self, allocation: str) -> None:
-        """Take note that Nomad restarts a task because it was told to."""
-        self._asked_restarts[allocation] += 1
+    async def count_anew(self, group: GroupId, service: ServiceName, *, more: int = 0) -> None:
+        """Count no restart of a task that Nomad has done up to now, nor so many more that it is about to do.
+
+        Raises:
+            UnavailableError: Nomad does not answer.
+            HttpRejectedError: it refused.
+        """
+        await self.list()
+        newest = self.placements.newest(group)
+        task = newest.tasks.get(service) if newest is not None else None
+        if newest is not None and task is not None:
+            known = self._asked_restarts[newest.id]
+            self._asked_restarts[newest.id] = max(known, task.restarts + more)
 
     def report_all_stopped(self) -> None:
         """Say that nothing is left, and forget it."""
