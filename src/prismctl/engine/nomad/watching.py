@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 RETRY_SECONDS: Final = 0.25
 """Until Nomad is asked again when it did not answer; its death itself is noticed at once."""
+UNHEARD_SECONDS: Final = 1.0
+"""Nomad tells of an end within tenths of a second; one that was missed is asked for."""
 _ENDED: Final = frozenset({Phase.STOPPED, Phase.COMPLETED, Phase.FAILED})
 
 
@@ -182,18 +184,26 @@ class InstanceWatch:
             self._changed.clear()
             if self._is_listing_due:
                 self._is_listing_due = False
-                # Unanswered, the death of Nomad is noticed elsewhere, and what is known stays.
-                with contextlib.suppress(UnavailableError, RejectedError):
+                try:
                     await self.list()
-            self._report_present()
+                except (UnavailableError, RejectedError):
+                    # The death of Nomad is noticed elsewhere; meanwhile, what is known stays.
+                    self._list_again(RETRY_SECONDS)
+            if self._report_present():
+                self._list_again(UNHEARD_SECONDS)
             self._report_leaving()
             async with self._observed:
                 self._observed.notify_all()
 
-    def _report_present(self) -> None:
+    def _list_again(self, seconds: float) -> None:
+        asyncio.get_running_loop().call_later(seconds, self.request_listing)
+
+    def _report_present(self) -> bool:
+        """Whether a process is gone of which Nomad has not said yet how it ended."""
         applied = self._roster.applied
+        is_unheard = False
         if applied is None:
-            return
+            return is_unheard
         for group, key in applied.groups.items():
             seen = fold_instance(
                 key,
@@ -210,6 +220,8 @@ class InstanceWatch:
             if self._is_restarting(key) and seen.phase is not Phase.FAILED:
                 seen = replace(seen, phase=Phase.STOPPING, message="")
             self._report(seen)
+            is_unheard = is_unheard or (seen.phase is Phase.RUNNING and seen.pid is None)
+        return is_unheard
 
     def _is_restarting(self, key: InstanceKey) -> bool:
         run, ending = self.runs.run(key), self._restarting.get(key)
