@@ -23,7 +23,7 @@ def open_picker(home: Path, *flags: str) -> pexpect.spawn[str]:
     """A picker on a terminal of 30 lines, as it has just been asked for."""
     environment = {**os.environ, "PRISM_HOME": str(home), "TERM": "xterm-256color"}
     environment.pop("CI", None)
-    return pexpect.spawn(
+    picker = pexpect.spawn(
         str(PRISMCTL),
         ["dev", "start", "--auto-ports", *flags],
         env=environment,
@@ -31,6 +31,9 @@ def open_picker(home: Path, *flags: str) -> pexpect.spawn[str]:
         dimensions=(30, 110),
         timeout=60,
     )
+    # It waits before it sends, for the sake of programs that are not ready yet.
+    picker.delaybeforesend = None
+    return picker
 
 
 def write_many(home: Path) -> None:

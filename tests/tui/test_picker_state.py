@@ -149,7 +149,7 @@ def test_rows_say_what_is_in_and_why() -> None:
     state = states.toggle(at(opened(catalog=catalog), "api"))
     told = Preview(services={REDIS: ServicePreview("native", ports=(6380,))})
     lines = {
-        row.service: plain(row_line(row, state.picking, told, 16)).rstrip()
+        row.service: plain(row_line(row, catalog, state.picking.selected, told, 16)).rstrip()
         for row in state.rows
         if row.service
     }

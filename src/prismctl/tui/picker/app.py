@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from textual.strip import Strip
     from textual.widgets import Input
 
+    from prismctl.domain.picking import Picking
     from prismctl.domain.service import ServiceName
     from prismctl.present.text import Line
     from prismctl.tui.picker.preview import Preview
@@ -112,12 +113,16 @@ class ServiceList(ScrollView, can_focus=True):
         self._has_colour = has_colour
         self._state: PickerState | None = None
         self._preview: Preview | None = None
+        self._selected: dict[ServiceName, str] = {}
         self._names = 0
 
     def show(self, state: PickerState, preview: Preview | None) -> None:
         """Show what is chosen and known now."""
         if self._state is None:
             self._names = name_width(state.picking.catalog)
+        if self._state is None or state.picking is not self._state.picking:
+            # Worked out once a change, not once a line.
+            self._selected = state.picking.selected
         self._state, self._preview = state, preview
         self._follow_cursor()
 
@@ -155,7 +160,7 @@ class ServiceList(ScrollView, can_focus=True):
             words = line(Span("  nothing fits", Tone.MUTED)) if is_nothing_found else ()
             return to_strip(words, width, has_colour=self._has_colour)
         row = state.rows[index]
-        spans = row_line(row, state.picking, self._preview, self._names)
+        spans = row_line(row, state.picking.catalog, self._selected, self._preview, self._names)
         is_here = index == state.cursor and row.service is not None
         return to_strip(spans, width, has_colour=self._has_colour, is_under_cursor=is_here)
 
@@ -219,6 +224,9 @@ class PickerApp(App[Picked]):
         self._doing = doing
         self._stack = stack
         self._flags = tuple(flags)
+        self._worked_out: Picking | None = None
+        self._picked = Picked(())
+        self._command: tuple[str, ...] = ()
         self._preview: Preview | None = None
         self._looked_at: Picked | None = None
         self._is_looking = False
@@ -229,15 +237,25 @@ class PickerApp(App[Picked]):
     @property
     def command(self) -> tuple[str, ...]:
         """What would have to be typed to start the same."""
-        state = self.state
-        return command_words(state.picking, profile=state.profile, others=self._flags)
+        self._work_out()
+        return self._command
 
     @property
     def picked(self) -> Picked:
         """What is chosen now."""
-        profile = self.state.profile
+        self._work_out()
+        return self._picked
+
+    def _work_out(self) -> None:
+        """What follows from what is chosen, once a change: moving the cursor changes none of it."""
+        state = self.state
+        if self._worked_out is state.picking:
+            return
+        profile = state.profile
         name = profile.origin.removeprefix(PROFILE) if profile is not None else ""
-        return Picked(tuple(self.state.picking.selected), name)
+        self._picked = Picked(tuple(state.picking.selected), name)
+        self._command = command_words(state.picking, profile=profile, others=self._flags)
+        self._worked_out = state.picking
 
     def compose(self) -> ComposeResult:
         """The screen's parts."""

@@ -11,8 +11,9 @@ from prismctl.present.text import Line, Span, Tone, clean, line, pad, width_of
 from prismctl.tui.picker.preview import TITLES
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from prismctl.domain.offering import Catalog
-    from prismctl.domain.picking import Picking
     from prismctl.domain.service import ServiceDefinition, ServiceName, ServiceType
     from prismctl.tui.picker.preview import Preview
 
@@ -82,12 +83,18 @@ def name_width(catalog: Catalog) -> int:
     return min(longest, _LONGEST_NAME)
 
 
-def row_line(row: Row, picking: Picking, preview: Preview | None, names: int) -> Line:
+def row_line(
+    row: Row,
+    catalog: Catalog,
+    selected: Mapping[ServiceName, str],
+    preview: Preview | None,
+    names: int,
+) -> Line:
     """One row: a heading's title, or mark, name, port, what runs it, and why it is in."""
     if row.service is None:
         return line(Span(TITLES[row.group], Tone.MUTED))
-    definition = picking.catalog.services[row.service]
-    why = picking.selected.get(row.service)
+    definition = catalog.services[row.service]
+    why = selected.get(row.service)
     name = Span(pad(clean(row.service), names), Tone.PLAIN if why is None else Tone.STRONG)
     told = preview.services.get(row.service) if preview is not None else None
     ports = told.ports if told is not None else _ports_of(definition)
