@@ -230,6 +230,16 @@ async def test_keys_are_answered_while_a_preview_takes_long() -> None:
         assert "about 2.6-3.4 s" in text_of(app)
 
 
+async def test_a_preview_that_comes_while_the_picker_is_left_is_let_go() -> None:
+    app = make_app()
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        await app.query("#foot").remove()
+        app.post_message(app.Looked(app.picked, preview_of(app.picked)))
+        await pilot.pause()
+        assert app.is_running
+
+
 async def test_a_service_with_strange_words_draws_no_escape() -> None:
     strange = ServiceDefinition(
         name=ServiceName("odd"), command=("true",), description="\x1b[31mred\x07 \u202eevil"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shlex
+import signal
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from prismctl.domain.plan import StackPlan
     from prismctl.domain.service import ServiceName
     from prismctl.planning import PlanRequest
-    from prismctl.tui.picker.app import Picked
+    from prismctl.tui.picker.app import Picked, PickerApp
 
 
 class WarmEngine:
@@ -128,7 +129,7 @@ def show_picker(
             flags=list_flags(call, options),
             has_colour=call.has_colour,
         )
-        picked = app.run()
+        picked = run_picker(app)
         if app.return_code:
             raise PrismError("the picker ended unexpectedly")
         if picked is None:
@@ -136,6 +137,19 @@ def show_picker(
         remember_selection(call.home, picked.services)
         options = replace(options, picked=picked.services, profile=picked.profile)
         return options, warm.keep()
+
+
+def run_picker(app: PickerApp) -> Picked | None:
+    """Run it; a signal that ended it is heard by whoever hears signals here, once the terminal is given back."""
+    heard = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        picked = app.run()
+    finally:
+        for number, handler in heard.items():
+            signal.signal(number, handler)
+    if app.ended_by:
+        os.kill(os.getpid(), app.ended_by)
+    return picked
 
 
 @contextlib.contextmanager

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Final
 
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
     from prismctl.tui.picker.preview import Preview
     from prismctl.tui.picker.state import PickerState
 
+ENDING: Final = (signal.SIGINT, signal.SIGTERM)
+"""Signals that end the picker as `q` does, so that the terminal is given back in order."""
 WIDE: Final = 100
 """Columns from which the preview stands beside the list."""
 LIST_LINES: Final = 14
@@ -168,6 +172,14 @@ class ServiceList(ScrollView, can_focus=True):
 class PickerApp(App[Picked]):
     """Lets somebody choose; ends with what was picked, or with nothing."""
 
+    class Looked(Message):
+        """It is known what a selection would be."""
+
+        def __init__(self, picked: Picked, preview: Preview) -> None:
+            super().__init__()
+            self.picked = picked
+            self.preview = preview
+
     ENABLE_COMMAND_PALETTE = False
     CSS = """
     Screen { layout: vertical; background: ansi_default; color: ansi_default; }
@@ -224,6 +236,8 @@ class PickerApp(App[Picked]):
         self._doing = doing
         self._stack = stack
         self._flags = tuple(flags)
+        self.ended_by = 0
+        """The signal that ended it, if one did."""
         self._worked_out: Picking | None = None
         self._picked = Picked(())
         self._command: tuple[str, ...] = ()
@@ -267,6 +281,8 @@ class PickerApp(App[Picked]):
 
     def on_mount(self) -> None:
         """Begin."""
+        for number in ENDING:
+            asyncio.get_running_loop().add_signal_handler(number, self._leave_for, number)
         self.app_resume_signal.subscribe(self, lambda _: self._draw_anew())
         self.query_one(ServiceList).focus()
         self._arrange(self.size)
@@ -303,6 +319,10 @@ class PickerApp(App[Picked]):
 
     def action_leave(self) -> None:
         """Start nothing."""
+        self.exit(None)
+
+    def _leave_for(self, number: int) -> None:
+        self.ended_by = number
         self.exit(None)
 
     def action_copy(self) -> None:
@@ -402,13 +422,16 @@ class PickerApp(App[Picked]):
             self.run_worker(lambda: self._look(wanted), thread=True, exit_on_error=True)
 
     def _look(self, wanted: Picked) -> None:
-        preview = self._doing.look(wanted)
-        self.call_from_thread(self._take_preview, wanted, preview)
+        # Nobody waits for whether it is heard: the picker may have been left meanwhile.
+        self.post_message(self.Looked(wanted, self._doing.look(wanted)))
 
-    def _take_preview(self, wanted: Picked, preview: Preview) -> None:
+    def on_picker_app_looked(self, message: Looked) -> None:
+        """Show what was found out."""
         self._is_looking = False
-        self._looked_at, self._preview = wanted, preview
-        self._show()
+        self._looked_at, self._preview = message.picked, message.preview
+        # While the picker is being left its parts are gone one by one.
+        if self.query("#foot"):
+            self._show()
 
     def _title(self) -> Line:
         where = f"stack {self._stack}" if self._stack != "default" else ""
