@@ -39,7 +39,7 @@ setup: $(STAMP) ## .venv/bin/prismctl is there
 
 .PHONY: dev
 dev: setup
-	$(BIN)/prismctl dev start --preset=minimal --no-dashboard
+	$(BIN)/prismctl dev start --preset=minimal --no-dashboard --no-input
 
 .PHONY: check
 check: setup
