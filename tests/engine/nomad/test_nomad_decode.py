@@ -120,7 +120,7 @@ def test_the_end_of_a_run_that_was_asked_for_is_no_exit_of_the_service() -> None
 def test_restarts_that_were_asked_for_are_not_counted_as_crashes() -> None:
     task = make_task(end(3), Restarts=5, State="dead", Failed=True)
     given_up = make_allocation(ClientStatus="failed", TaskStates=task)
-    _, message = fold(given_up, asked_restarts={given_up["ID"]: 2})
+    _, message = fold(given_up, asked_restarts={given_up["ID"]: 2}.__getitem__)
     assert message == "gave up after 3 restarts: exited with code 3"
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 _NANOSECONDS: Final = 1_000_000_000
-_RESTART_ASKED: Final = "Restart Signaled"
+RESTART_ASKED: Final = "Restart Signaled"
 """The event right before the end of a run that was asked to make way for another."""
 
 
@@ -59,7 +59,7 @@ class TaskState:
     def last_end(self) -> TaskEvent | None:
         """How the latest run that ended did; ``None`` where it was asked to make way for another."""
         ends = [place for place, event in enumerate(self.events) if event.type == "Terminated"]
-        if not ends or (ends[-1] and self.events[ends[-1] - 1].type == _RESTART_ASKED):
+        if not ends or (ends[-1] and self.events[ends[-1] - 1].type == RESTART_ASKED):
             return None
         return self.events[ends[-1]]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from prismctl.domain.observation import (
     InstanceKey,
@@ -15,7 +15,7 @@ from prismctl.domain.observation import (
 from prismctl.runtime.refusal import EXIT_REFUSED
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from prismctl.domain.needs import Need
     from prismctl.domain.plan import Port, ServicePlan
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 _TROUBLE = ("Driver Failure", "Setup Failure", "Failed Validation", "Artifact Download Failed")
 """Events that say why a task never became a process."""
-_NONE_ASKED: Final[Mapping[str, int]] = {}
 
 
 def fold_instance(
@@ -39,15 +38,15 @@ def fold_instance(
     refusal: str = "",
     hopeless: Collection[tuple[ServiceName, Need]] = (),
     is_refused: bool = False,
-    asked_restarts: Mapping[str, int] = _NONE_ASKED,
+    asked_restarts: Callable[[str], int] = lambda _: 0,
 ) -> InstanceObservation:
     """One instance as it is now.
 
     ``allocations`` are those of its group; ``refusal`` says why the scheduler found no place; ``hopeless`` is
     what is needed of services and can never be; ``is_refused``: its guard wrote down why it is not started;
-    ``asked_restarts`` counts by allocation what was no crash.
+    ``asked_restarts`` says of an allocation how many of its restarts were no crash.
     """
-    allocations = [_without_asked(item, asked_restarts.get(item.id, 0)) for item in allocations]
+    allocations = [_without_asked(item, asked_restarts(item.id)) for item in allocations]
     allocation = choose_allocation(allocations)
     task = allocation.tasks.get(service.name) if allocation else None
     if run is not None and is_run_alive:

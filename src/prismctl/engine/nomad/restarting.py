@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING, Final
 
-from prismctl.engine.nomad.agent_http import ask_until_answered
+from prismctl.engine.nomad.agent_http import HttpRejectedError
 from prismctl.engine.nomad.job import group_of, instance_keys
+from prismctl.errors import UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -58,15 +60,10 @@ async def _restart_instance(
         run = watch.runs.run(key)
         return run is not None and (before is None or run.process != before.process)
 
-    service = applied.service(key)
-    group = group_of(applied.plan, service, key.replica)
     with watch.restarting(key):
         await _ask_for_new_run(key, applied, nomad, jobs, watch)
         watch.request_listing()
-        has_begun = await watch.wait_for(is_new, RESTART_SECONDS)
-        # Nomad may have been at a try of its own when it was asked.
-        await watch.count_anew(group, service.name)
-        return has_begun
+        return await watch.wait_for(is_new, RESTART_SECONDS)
 
 
 async def _ask_for_new_run(
@@ -78,18 +75,22 @@ async def _ask_for_new_run(
 ) -> None:
     service = applied.service(key)
     group = group_of(applied.plan, service, key.replica)
-    newest = watch.placements.newest(group)
     # Who asks for another try gets one, even while Nomad is still at its own.
     watch.forget_refusal(key)
-    if newest is not None and not newest.is_terminal:
-        await watch.count_anew(group, service.name, more=1)
-        await ask_until_answered(
-            RESTART_SECONDS,
-            lambda: nomad.restart_task(newest.id, service.name),
-            pause_seconds=REFUSED_PAUSE_SECONDS,
-        )
-    elif newest is not None and newest.status == "failed":
+    deadline = asyncio.get_running_loop().time() + RESTART_SECONDS
+    while (newest := watch.placements.newest(group)) is not None and not newest.is_terminal:
+        watch.asked_restarts.ask(newest, service.name, time.time())
+        try:
+            return await nomad.restart_task(newest.id, service.name)
+        except (UnavailableError, HttpRejectedError):
+            if asyncio.get_running_loop().time() >= deadline:
+                raise
+        # A bounded poll: between two runs it refuses, and until it gives up it does not say when the next one is.
+        await asyncio.sleep(REFUSED_PAUSE_SECONDS)
+        await watch.list()
+    if newest is not None and newest.status == "failed":
         await nomad.place_again(group.job)
     elif service.one_shot:
         await nomad.purge_job(group.job)
         await jobs.submit(applied)
+    return None

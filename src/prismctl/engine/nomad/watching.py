@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from prismctl.domain.observation import InstanceKey, InstanceObservation, Phase
 from prismctl.engine.nomad.applied import remove_files
+from prismctl.engine.nomad.asked_restarts import AskedRestarts
 from prismctl.engine.nomad.observe import fold_instance
 from prismctl.engine.nomad.placements import Placements
 from prismctl.engine.nomad.run_watch import RunWatch
@@ -22,10 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from prismctl.domain.plan import ServicePlan
-    from prismctl.domain.service import ServiceName
     from prismctl.engine.interface import Reporter
     from prismctl.engine.nomad.agents import Agents
-    from prismctl.engine.nomad.decode import GroupId
     from prismctl.engine.nomad.processes import ProcessId
     from prismctl.engine.nomad.readiness import ReadinessRelay
     from prismctl.engine.nomad.roster import Roster
@@ -62,8 +60,8 @@ class InstanceWatch:
         self._is_ending = False
         self._restarting: dict[InstanceKey, ProcessId] = {}
         """Runs that end because somebody asked for others."""
-        self._asked_restarts: Counter[str] = Counter()
-        """By allocation: those up to the last one that was asked for, which Nomad counts like those after a crash."""
+        self.asked_restarts = AskedRestarts()
+        """Those that are not the services' own doing."""
         self.placements = Placements()
         """What Nomad says."""
         self.runs = RunWatch(self._paths.environments, self._changed.set)
@@ -99,6 +97,7 @@ class InstanceWatch:
         """
         nomad = self._agents.nomad
         await self.placements.refresh(nomad)
+        self.asked_restarts.take(self.placements.allocations)
         self.logs.carry(self.placements.allocations, self._roster.find)
         applied = self._roster.applied
         await self.placements.refresh_refusals(nomad, applied.groups if applied else ())
@@ -141,20 +140,6 @@ class InstanceWatch:
             yield
         finally:
             self._restarting.pop(key, None)
-
-    async def count_anew(self, group: GroupId, service: ServiceName, *, more: int = 0) -> None:
-        """Count no restart of a task that Nomad has done up to now, nor so many more that it is about to do.
-
-        Raises:
-            UnavailableError: Nomad does not answer.
-            HttpRejectedError: it refused.
-        """
-        await self.list()
-        newest = self.placements.newest(group)
-        task = newest.tasks.get(service) if newest is not None else None
-        if newest is not None and task is not None:
-            known = self._asked_restarts[newest.id]
-            self._asked_restarts[newest.id] = max(known, task.restarts + more)
 
     def report_all_stopped(self) -> None:
         """Say that nothing is left, and forget it."""
@@ -215,7 +200,7 @@ class InstanceWatch:
                 refusal=self.placements.refusal(group),
                 hopeless=self._relay.hopeless,
                 is_refused=self._is_refused(key, applied.service(key)),
-                asked_restarts=self._asked_restarts,
+                asked_restarts=self.asked_restarts.of,
             )
             if self._is_restarting(key) and seen.phase is not Phase.FAILED:
                 seen = replace(seen, phase=Phase.STOPPING, message="")
