@@ -1,0 +1,122 @@
+"""Loads every file that has a say: project, settings, catalog, profile; their mistakes are told together."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+from prismctl.domain.problems import shorten
+from prismctl.errors import ConfigError
+from prismctl.files.catalog import load_catalog
+from prismctl.files.project import find_stack_name, load_project
+from prismctl.files.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from prismctl.domain.offering import Catalog
+    from prismctl.domain.problems import Problems
+    from prismctl.domain.service import StackName
+    from prismctl.files.profiles import Profile
+    from prismctl.files.project import Project
+    from prismctl.planning.request import Inquiry
+
+_Loaded = TypeVar("_Loaded")
+
+
+class Files(NamedTuple):
+    """What the files say that count where somebody stands."""
+
+    project: Project | None
+    settings: Settings
+    catalog: Catalog
+    """Without what the profile changes."""
+    profile: Profile | None
+    """The one that has a say, the project's own included."""
+    directory: Path
+    """Of the project, else where somebody stands."""
+
+
+def load_files(inquiry: Inquiry, problems: Problems, *, locates: bool = False) -> Files:
+    """Load them all.
+
+    Args:
+        inquiry: what is asked for, and where.
+        problems: gets the mistakes of all files but the catalog, which nothing can go on without.
+        locates: a catalog that nobody has edited is read as well, so that each value knows its line.
+
+    Raises:
+        ConfigError: the catalog has mistakes; with those of all others.
+        PrismError: a file cannot be read, or home not be written.
+    """
+    project = _collect(lambda: load_project(inquiry.working_directory), problems)
+    settings = _collect(lambda: load_settings(inquiry.home), problems) or Settings()
+    catalog = _collect(lambda: _load_catalog(inquiry, project, locates=locates), problems)
+    profile = _load_profile(inquiry, project, problems)
+    if catalog is None:
+        problems.raise_if_any()
+        raise AssertionError("a catalog that could not be loaded has problems")
+    directory = project.directory if project else inquiry.working_directory
+    return Files(project, settings, catalog, profile, directory)
+
+
+def apply_profile(files: Files, problems: Problems) -> Catalog:
+    """The catalog with what the profile changes; without it, where the profile has mistakes."""
+    profile = files.profile
+    if profile is None:
+        return files.catalog
+    from prismctl.files.profiles import apply_profile as apply
+
+    return _collect(lambda: apply(files.catalog, profile), problems) or files.catalog
+
+
+def find_stack(inquiry: Inquiry, problems: Problems) -> StackName:
+    """The stack that is meant, by flag, environment or project."""
+    name = find_stack_name(inquiry.request.stack, inquiry.environment, inquiry.working_directory)
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,62}", name):
+        problems.add(
+            f"stack name `{shorten(name)}` is impossible: lower case letters, digits and `-`"
+        )
+    return name
+
+
+def _load_catalog(inquiry: Inquiry, project: Project | None, *, locates: bool) -> Catalog:
+    request = inquiry.request
+    if request.services_file is not None:
+        path = inquiry.working_directory / request.services_file
+        return load_catalog(inquiry.home, path, locates=locates)
+    catalog = load_catalog(
+        inquiry.home,
+        project.catalog if project else None,
+        creates=not request.is_trial,
+        locates=locates,
+    )
+    if project is not None and project.has_services and project.document is not None:
+        from prismctl.domain.catalog import read_catalog
+
+        return read_catalog(project.document, base=catalog)
+    return catalog
+
+
+def _load_profile(inquiry: Inquiry, project: Project | None, problems: Problems) -> Profile | None:
+    request = inquiry.request
+    name, directory = request.profile, inquiry.working_directory
+    # A project's own profile is for who says nothing, and for a stack that does not run yet.
+    if not name and project is not None and not request.names_selection and request.running is None:
+        name, directory = project.profile, project.directory
+    if not name:
+        return None
+    from prismctl.files.profiles import load_profile
+
+    return _collect(lambda: load_profile(inquiry.home, name, directory), problems)
+
+
+def _collect(load: Callable[[], _Loaded], problems: Problems) -> _Loaded | None:
+    """What was loaded; ``None``, once its problems are noted."""
+    try:
+        return load()
+    except ConfigError as error:
+        problems.found += error.problems
+        problems.add_hint(error.hint)
+        return None

@@ -1,0 +1,137 @@
+"""Makes the plan: what was decided, resolved on this machine, with every port a number."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from prismctl.domain.problems import Problems
+from prismctl.domain.resolve import PlanOptions, resolve_plan
+from prismctl.domain.service import DEFAULT_STACK, Runtime
+from prismctl.files.passwords import Passwords
+from prismctl.files.settings import ENGINES, RUNTIMES
+from prismctl.planning.continuing import continue_plan, ports_of_running
+from prismctl.planning.deciding import settle
+from prismctl.planning.request import Inquiry
+from prismctl.planning.taken_ports import PortTakenError, can_have, describe_who_has, name_holders
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from prismctl.domain.offering import Catalog
+    from prismctl.domain.plan import StackPlan
+    from prismctl.files.paths import Home
+    from prismctl.planning.deciding import Decision
+    from prismctl.planning.request import PlanRequest
+
+
+def make_plan(
+    request: PlanRequest,
+    *,
+    home: Home,
+    environment: Mapping[str, str],
+    working_directory: Path,
+    tell: Callable[[str], None] = lambda _: None,
+) -> StackPlan:
+    """Decide what shall run, completely.
+
+    Args:
+        request: what was asked for.
+        home: of the user; gets a catalog if it has none.
+        environment: of the one who asks.
+        working_directory: absolute; where a project file is looked for, and relative paths start.
+        tell: hears of what takes seconds, before it does.
+
+    Raises:
+        ConfigError: flags or files say something impossible; all of it at once.
+        MissingToolError: programs that are needed are not installed; all of them at once.
+        PortTakenError: ports are held by somebody else; all of them at once.
+        PrismError: a file cannot be read, or home not be written.
+    """
+    problems = Problems()
+    inquiry = Inquiry(request, home, environment, working_directory, tell)
+    decision = settle(inquiry, problems)
+    held = {*request.held_by_us, *ports_of_running(request.running).values()}
+    resolution = resolve_plan(
+        decision.selection,
+        decision.catalog,
+        decision.facts,
+        _options(inquiry, decision, problems),
+        is_free=lambda number: number in held or can_have(number, decision.stack, inquiry),
+        who_has=lambda number: describe_who_has(number, home),
+        problems=problems,
+    )
+    _check_volumes(resolution.plan, decision.catalog, home, problems)
+    if resolution.conflicts:
+        raise PortTakenError(name_holders(resolution.conflicts, home))
+    project, profile = decision.project, decision.profile
+    # An empty file gives the stack its name, and says nothing about what runs in it.
+    project_file = str(project.file) if project is not None and project.document is not None else ""
+    profile_file = str(profile.file) if profile is not None else ""
+    plan = replace(resolution.plan, project=project_file, profile=profile_file)
+    return continue_plan(plan, request)
+
+
+def _options(inquiry: Inquiry, decision: Decision, problems: Problems) -> PlanOptions:
+    request = inquiry.request
+    stack = inquiry.home.stack(decision.stack)
+    chosen = {key: setting.value for key, setting in decision.preferences.items()}
+    patterns = decision.directory / "patterns"
+    return PlanOptions(
+        stack=decision.stack,
+        data_directory=str(stack.data),
+        environment=inquiry.environment,
+        # What is no engine is a problem already.
+        engine=chosen["engine"] if chosen["engine"] in ENGINES else "auto",
+        runtime=_find_runtime(chosen["runtime"]),
+        replaces_taken_ports=chosen["auto_ports"] or decision.stack != DEFAULT_STACK,
+        replaceable_ports=request.replaceable_ports,
+        current_ports=ports_of_running(request.running),
+        persist=chosen["persist"],
+        replicas=_count_replicas(request, decision.catalog, problems),
+        patterns_directory=str(patterns) if patterns.is_dir() else "",
+        password_of=Passwords(stack, saves=not request.is_trial).find,
+    )
+
+
+def _find_runtime(word: str) -> Runtime | None:
+    """The one that is preferred; ``None``: decided by what is there."""
+    return Runtime(word) if word in RUNTIMES and word != "auto" else None
+
+
+def _count_replicas(request: PlanRequest, catalog: Catalog, problems: Problems) -> dict[str, int]:
+    """How many instances there shall be, where that is not what the catalog says."""
+    running = request.running
+    replicas: dict[str, int] = (
+        {service.name: service.replicas for service in running.services} if running else {}
+    )
+    for word, count in request.replicas.items():
+        definition = catalog.find(word)
+        if definition is None:
+            problems.add_unknown("service", word, catalog.known_words)
+        else:
+            replicas[definition.name] = count
+    return replicas
+
+
+def _check_volumes(plan: StackPlan, catalog: Catalog, home: Home, problems: Problems) -> None:
+    """What a container is to see has to be there: Docker would make a directory that belongs to root.
+
+    Raises:
+        ConfigError: something is not there; with all problems so far.
+    """
+    ours = home.stack(plan.stack).data
+    for service in plan.services:
+        if service.runtime is not Runtime.CONTAINER:
+            continue
+        for index, volume in enumerate(service.volumes):
+            host = Path(volume.partition(":")[0]).expanduser()
+            if host.is_absolute() and not host.is_relative_to(ours) and not host.exists():
+                problems.add(
+                    f"{service.name}: there is no {host} to be a volume",
+                    catalog.place(service.name, "volumes", index),
+                    hint=f"`mkdir -p {shlex.quote(str(host))}` makes an empty one",
+                )
+    problems.raise_if_any()

@@ -1,0 +1,70 @@
+"""What is asked for: the words of one call, and where they were said."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from prismctl.domain.plan import StackPlan
+    from prismctl.files.paths import Home
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanRequest:
+    """What somebody typed or picked; empty means that they said nothing about it."""
+
+    preset: str = ""
+    profile: str = ""
+    picked: tuple[str, ...] | None = None
+    """What was chosen in the picker; ``None``: there was none."""
+    with_services: tuple[str, ...] = ()
+    without_services: tuple[str, ...] = ()
+    services_file: Path | None = None
+    """A catalog for this one call."""
+    engine: str = ""
+    runtime: str = ""
+    auto_ports: bool | None = None
+    replaceable_ports: frozenset[tuple[str, str]] = frozenset()
+    """By service and port name: these are replaced where they are taken, whatever ``auto_ports`` says."""
+    persist: bool | None = None
+    on_failure: str = ""
+    wait_seconds: float | None = None
+    """Both are the caller's to keep to; they are here to be settled with the rest."""
+    stack: str = ""
+    replicas: Mapping[str, int] = field(default_factory=dict)
+    """By full or short name."""
+    held_by_us: frozenset[int] = frozenset()
+    """Ports that the running stack has; they are not in its own way."""
+    running: StackPlan | None = None
+    """The plan that runs. Its ports are ours and are kept; where nothing above it names services, so are they."""
+    refreshes: bool = False
+    """Decide services that run anew as well, because the catalog was edited."""
+    random_seed: int | None = None
+    """Draws the same random preset again."""
+    reserves_ports: bool = False
+    """Keep other starts from choosing the same ports as long as this process lives."""
+    is_trial: bool = False
+    """Nothing is written, not even the catalog of a home that has none."""
+
+    @property
+    def names_selection(self) -> bool:
+        """Whether somebody said on the spot what shall run, rather than what to add to it or take from it."""
+        return bool(self.profile or self.preset or self.picked is not None)
+
+
+class Inquiry(NamedTuple):
+    """A request with where it was made: all that the steps of planning have in common."""
+
+    request: PlanRequest
+    home: Home
+    """Of the user."""
+    environment: Mapping[str, str]
+    """Of the one who asks."""
+    working_directory: Path
+    """Absolute; where a project file is looked for, and relative paths start."""
+    tell: Callable[[str], None] = lambda _: None
+    """Hears of what takes seconds, before it does."""

@@ -1,0 +1,97 @@
+"""Ports that a plan cannot have: whether one can be had, who has it, and the refusal that names them all."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, ClassVar
+
+from prismctl.domain.addressing import describe_holder
+from prismctl.domain.port_owner import advise_on_container, stop_command
+from prismctl.errors import PrismError, Problem
+from prismctl.files.stack_owners import recognize_stack
+from prismctl.machine import is_port_free, reserve_port, who_holds
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from prismctl.domain.addressing import PortConflict
+    from prismctl.domain.service import StackName
+    from prismctl.files.paths import Home
+    from prismctl.planning.request import Inquiry
+
+
+class PortTakenError(PrismError):
+    """Ports of the plan are held by somebody else."""
+
+    code: ClassVar[str] = "port-taken"
+
+    def __init__(self, conflicts: Sequence[PortConflict]) -> None:
+        self.conflicts = tuple(conflicts)
+        """Never empty; with the holders, as far as they can be seen."""
+        self.problems = tuple(Problem(message=render_conflict(each)) for each in self.conflicts)
+        """The same in words, one each."""
+        count = len(self.conflicts)
+        what = "it" if count == 1 else "them"
+        super().__init__(
+            self.problems[0].message if count == 1 else f"{count} ports are in use",
+            hint=f"{_way_out(self.conflicts) or f'end {what}'}, or start with --auto-ports",
+        )
+
+
+def render_conflict(conflict: PortConflict) -> str:
+    """A taken port in one line: which, whose, and who has it."""
+    holder = conflict.holder
+    port = f"port {conflict.number} ({conflict.service})"
+    if holder is not None and holder.on_behalf_of:
+        since = f", since {_clock(holder.since)}" if holder.since is not None else ""
+        return f"{port} belongs to {holder.on_behalf_of} (PID {holder.pid}{since})"
+    parts = []
+    if holder is not None:
+        parts += [f"PID {holder.pid}"] if holder.pid is not None else ["another process"]
+        parts += [holder.command] if holder.command else []
+        parts += [f"user {holder.user}"] if holder.user else []
+        parts += [f"since {_clock(holder.since)}"] if holder.since is not None else []
+    who = ", ".join(parts) or "another process"
+    return f"{port} is in use by {who}"
+
+
+def can_have(number: int, stack: StackName, inquiry: Inquiry) -> bool:
+    """Whether a service of the stack could listen there, and no other start is about to."""
+    if not is_port_free(number):
+        return False
+    if not inquiry.request.reserves_ports or inquiry.request.is_trial:
+        return True
+    return reserve_port(number, str(inquiry.home.stack(stack).directory))
+
+
+def describe_who_has(number: int, home: Home) -> str:
+    """Who has a port that a start cannot have, in words."""
+    if is_port_free(number):
+        return "another start has chosen it"
+    return describe_holder(recognize_stack(who_holds(number), home))
+
+
+def name_holders(conflicts: Sequence[PortConflict], home: Home) -> list[PortConflict]:
+    """The conflicts with who has the ports, as far as that can be seen."""
+    return [
+        each._replace(holder=recognize_stack(who_holds(each.number), home)) for each in conflicts
+    ]
+
+
+def _way_out(conflicts: Sequence[PortConflict]) -> str:
+    """How those who have the ports are ended by those who started them; empty where that is not known of all."""
+    commands = []
+    for conflict in conflicts:
+        holder = conflict.holder
+        if holder is not None and holder.owner is not None:
+            commands.append(f"{stop_command(holder.owner)} stops it")
+        elif holder is not None and holder.container is not None:
+            commands.append(advise_on_container(holder.container))
+        else:
+            return ""
+    return ", ".join(dict.fromkeys(commands))
+
+
+def _clock(moment: float) -> str:
+    is_recent = time.time() - moment < 24 * 3600
+    return time.strftime("%H:%M" if is_recent else "%Y-%m-%d %H:%M", time.localtime(moment))
