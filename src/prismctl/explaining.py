@@ -23,7 +23,7 @@ from prismctl.domain.service_settings import (
     related_keys,
 )
 from prismctl.errors import ConfigError, MissingToolError, Problem
-from prismctl.planning import PortTakenError, decide, make_plan
+from prismctl.planning import decide, foresee_plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -306,28 +306,20 @@ def explain_selection(
         PrismError: a file cannot be read.
     """
     request = replace(request, is_trial=True)
-
-    def plan(asked: PlanRequest) -> StackPlan:
-        return make_plan(
-            asked, home=home, environment=environment, working_directory=working_directory
-        )
-
     explanation = Explanation(
         decision=decide(
             request, home=home, environment=environment, working_directory=working_directory
         ),
     )
-    holders: dict[tuple[str, int], str] = {}
     try:
-        try:
-            made = plan(request)
-        except PortTakenError as error:
-            holders = {
-                (each.service, each.number): describe_holder(each.holder) or "another process"
-                for each in error.conflicts
-            }
-            made = plan(replace(request, auto_ports=True))
+        plan, conflicts = foresee_plan(
+            request, home=home, environment=environment, working_directory=working_directory
+        )
     except MissingToolError as error:
         obstacle = "; ".join(map(str, error.problems)) or error.message
-        return replace(explanation, obstacle=obstacle, holders=holders)
-    return replace(explanation, plan=made, holders=holders)
+        return replace(explanation, obstacle=obstacle)
+    holders: dict[tuple[str, int], str] = {
+        (each.service, each.number): describe_holder(each.holder) or "another process"
+        for each in conflicts
+    }
+    return replace(explanation, plan=plan, holders=holders)

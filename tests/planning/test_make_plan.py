@@ -15,7 +15,13 @@ from prismctl.domain.service import Runtime, ServiceName
 from prismctl.errors import ConfigError, MissingToolError
 from prismctl.files.paths import Home
 from prismctl.machine import programs
-from prismctl.planning import PlanRequest, PortTakenError, make_plan, render_conflict
+from prismctl.planning import (
+    PlanRequest,
+    PortTakenError,
+    foresee_plan,
+    make_plan,
+    render_conflict,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -356,13 +362,50 @@ def test_a_taken_port_names_its_holder(desk: Desk) -> None:
         assert raised.value.hint == "end it, or start with --auto-ports"
         assert raised.value.conflicts[0].holder is not None
 
-        ours = desk.plan(services_file=file, auto_ports=False, held_by_us=frozenset({port}))
-        assert ours.service("web").ports[0].number == port
-        moved = desk.plan(services_file=file, auto_ports=True).service("web").ports[0]
+        elsewhere = desk.plan(services_file=file, auto_ports=True)
+        moved = elsewhere.service("web").ports[0]
         assert moved.is_dynamic
-        second = desk.plan(services_file=file, auto_ports=False, stack="second")
+        web = replace(elsewhere.service("web"), ports=(replace(moved, number=port),))
+        running = replace(elsewhere, services=(web,))
+        ours = desk.plan(services_file=file, auto_ports=False, held_by=running)
+        assert ours.service("web").ports[0].number == port
+        second = desk.plan(services_file=file, auto_ports=None, stack="second")
         assert second.service("web").ports[0].is_dynamic
     assert desk.plan(services_file=file, auto_ports=False).service("web").ports[0].number == port
+
+
+def test_who_only_looks_is_shown_the_plan_and_the_ports_that_are_taken(desk: Desk) -> None:
+    desk.program("web")
+    with listener() as (port, pid):
+        file = desk.write(
+            "mine.yaml",
+            f"core: false\nservices: [{{name: web, command: web, default: true, port: {port}}}]",
+        )
+        plan, conflicts = foresee_plan(
+            PlanRequest(services_file=file),
+            home=desk.home,
+            environment=desk.environment,
+            working_directory=desk.project,
+        )
+    assert [(each.number, each.service) for each in conflicts] == [(port, "web")]
+    assert conflicts[0].holder is not None
+    assert conflicts[0].holder.pid == pid
+    (moved,) = plan.service("web").ports
+    assert moved.number != port
+    assert moved.wanted == port
+    assert moved.taken_by.startswith(f"PID {pid}, ")
+    assert not desk.home.directory.exists()
+
+
+def test_whoever_wants_no_other_ports_gets_none_in_a_second_stack_either(desk: Desk) -> None:
+    desk.program("web")
+    with listener() as (port, _):
+        file = desk.write(
+            "mine.yaml",
+            f"core: false\nservices: [{{name: web, command: web, default: true, port: {port}}}]",
+        )
+        with pytest.raises(PortTakenError):
+            desk.plan(services_file=file, auto_ports=False, stack="second")
 
 
 def test_a_service_can_be_given_another_port_alone(desk: Desk) -> None:

@@ -24,7 +24,7 @@ from prismctl.files.catalog import load_catalog
 from prismctl.files.last_selection import recall_selection, remember_selection
 from prismctl.files.paths import find_project_file
 from prismctl.files.profiles import list_profiles, load_profile
-from prismctl.planning import PortTakenError, make_plan, render_conflict
+from prismctl.planning import foresee_plan, render_conflict
 from prismctl.present.estimate import startup_words
 from prismctl.present.wording import engine_title
 from prismctl.tui.picker.preview import Preview, ServicePreview
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from prismctl.domain.offering import Catalog
     from prismctl.domain.plan import StackPlan
     from prismctl.domain.service import ServiceName
-    from prismctl.planning import PlanRequest
     from prismctl.tui.picker.app import Picked, PickerApp
 
 
@@ -211,19 +210,17 @@ def look_at(
     from prismctl.machine import read_available_memory
 
     options = replace(options, picked=picked.services, profile=picked.profile)
-    request = plan_request(call, options, running=None, is_trial=True)
-    conflicts: list[str] = []
     try:
-        try:
-            plan = _plan(call, request)
-        except PortTakenError as error:
-            conflicts = [render_conflict(each) for each in error.conflicts]
-            plan = _plan(call, replace(request, auto_ports=True))
+        plan, conflicts = foresee_plan(
+            plan_request(call, options, is_trial=True),
+            home=call.home,
+            environment=os.environ,
+            working_directory=Path.cwd(),
+        )
     except ConfigError as error:
-        problems = [each.message for each in error.problems]
-        return Preview(services={}, conflicts=conflicts, problems=problems)
+        return Preview(services={}, problems=[each.message for each in error.problems])
     except PrismError as error:
-        return Preview(services={}, conflicts=conflicts, problems=[error.message])
+        return Preview(services={}, problems=[error.message])
     free, _ = read_available_memory()
     estimate = estimate_plan(
         call.home,
@@ -234,20 +231,11 @@ def look_at(
     return Preview(
         engine=engine_title(plan.engine.value),
         services=_services_of(plan),
-        conflicts=conflicts,
+        conflicts=[render_conflict(each) for each in conflicts],
         images=plan.missing_images,
         startup=startup_words(estimate, missing_images=len(plan.missing_images)),
         memory_bytes=estimate.memory_bytes,
         free_bytes=free,
-    )
-
-
-def _plan(call: Invocation, request: PlanRequest) -> StackPlan:
-    return make_plan(
-        request,
-        home=call.home,
-        environment=os.environ,
-        working_directory=Path.cwd(),
     )
 
 

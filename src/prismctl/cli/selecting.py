@@ -67,14 +67,7 @@ def request_selection(call: Invocation, typed: Mapping[str, Any]) -> PlanRequest
     from prismctl.cli.starting import read_applied_plan
 
     running = read_applied_plan(find_stack(call.paths))
-    return replace(
-        request_services(call, typed),
-        held_by_us=frozenset(
-            port.number
-            for service in (running.services if running else ())
-            for port in service.ports
-        ),
-    )
+    return replace(request_services(call, typed), held_by=running)
 
 
 def request_services(call: Invocation, typed: Mapping[str, Any]) -> PlanRequest:

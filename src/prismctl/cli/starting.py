@@ -108,14 +108,15 @@ class StartOptions:
 
 
 def plan_request(
-    call: Invocation, options: StartOptions, *, running: StackPlan | None, is_trial: bool = False
+    call: Invocation,
+    options: StartOptions,
+    *,
+    held_by: StackPlan | None = None,
+    is_trial: bool = False,
 ) -> PlanRequest:
     """What was typed, to be decided; the ports of the stack that runs are not in its way."""
     from prismctl.planning import PlanRequest
 
-    ports = (
-        (port.number for service in running.services for port in service.ports) if running else ()
-    )
     return PlanRequest(
         preset=options.preset or "",
         picked=options.picked,
@@ -129,7 +130,7 @@ def plan_request(
         persist=True if options.persists else None,
         replaceable_ports=frozenset((each.service, each.port_name) for each in options.moved),
         stack=call.stack,
-        held_by_us=frozenset(ports),
+        held_by=held_by,
         reserves_ports=True,
         is_trial=is_trial,
         random_seed=options.random_seed,
@@ -137,14 +138,14 @@ def plan_request(
 
 
 def plan_for(
-    call: Invocation, options: StartOptions, *, running: StackPlan | None, is_trial: bool = False
+    call: Invocation, options: StartOptions, *, held_by: StackPlan | None, is_trial: bool = False
 ) -> StackPlan:
-    """What was typed, decided."""
+    """What was typed, decided; the ports of the stack that runs are not in its way."""
     from prismctl.planning import make_plan
 
     if options.preset == RANDOM:
         call.report([line(f"`--preset=random --seed={options.random_seed}` draws the same again")])
-    request = plan_request(call, options, running=running, is_trial=is_trial)
+    request = plan_request(call, options, held_by=held_by, is_trial=is_trial)
     return make_plan(
         request,
         home=call.home,
@@ -163,7 +164,7 @@ def show_plan(call: Invocation, options: StartOptions) -> None:
 
     client = find_stack(call.paths)
     running = read_applied_plan(client)
-    plan = plan_for(call, options, running=running, is_trial=True)
+    plan = plan_for(call, options, held_by=running, is_trial=True)
     # What a change takes depends on what of it runs already: nobody has measured that.
     estimate = (
         estimate_plan(call.home, plan, with_data=services_with_data(call.paths, plan))
@@ -293,7 +294,7 @@ def _change(
     applied = read_applied_plan(client)
     plan = applied
     if plan is None or options.is_choice:
-        plan = plan_for(call, options, running=applied)
+        plan = plan_for(call, options, held_by=applied)
         warn_of_shortages(call, plan, running=applied)
     is_same = applied is not None and not compare_plans(applied, plan)
     state = client.status()["state"]
@@ -393,7 +394,7 @@ def _plan_and_apply(
     """A daemon that has nothing to look after in the end is not left behind."""
     client = StackClient(call.paths)
     try:
-        plan = plan_for(call, options, running=None)
+        plan = plan_for(call, options, held_by=None)
         warn_of_shortages(call, plan)
         check()
         with choose_narrator(call, began_at=began_at) as narrator:

@@ -1,23 +1,26 @@
 """From what somebody typed to a plan: loads the files, looks at the machine, and lets the domain decide.
 
-The one place where files and machine meet. Front ends ask `make_plan` for the plan itself, `decide` for why it would be
-so, `choose_services` for the services alone; none of them changes anything but a home that has no catalog yet.
+The one place where files and machine meet. Front ends ask `make_plan` for the plan itself, `foresee_plan` for a look at
+it, `decide` for why it would be so, `choose_services` for the services alone; none of them changes anything but a home
+that has no catalog yet.
 """
 
 from __future__ import annotations
 
 from prismctl.planning.deciding import Chosen, Decision, choose_services, decide
-from prismctl.planning.making import make_plan
+from prismctl.planning.making import Foreseen, foresee_plan, make_plan
 from prismctl.planning.request import PlanRequest
 from prismctl.planning.taken_ports import PortTakenError, render_conflict
 
 __all__ = [
     "Chosen",
     "Decision",
+    "Foreseen",
     "PlanRequest",
     "PortTakenError",
     "choose_services",
     "decide",
+    "foresee_plan",
     "make_plan",
     "render_conflict",
 ]

@@ -5,11 +5,11 @@ from __future__ import annotations
 import shlex
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from prismctl.domain.problems import Problems
 from prismctl.domain.resolve import PlanOptions, resolve_plan
-from prismctl.domain.service import DEFAULT_STACK, Runtime
+from prismctl.domain.service import Runtime
 from prismctl.files.passwords import Passwords
 from prismctl.files.settings import ENGINES, RUNTIMES
 from prismctl.planning.continuing import continue_plan, ports_of_running
@@ -20,11 +20,22 @@ from prismctl.planning.taken_ports import PortTakenError, can_have, describe_who
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from prismctl.domain.addressing import PortConflict
     from prismctl.domain.offering import Catalog
     from prismctl.domain.plan import StackPlan
+    from prismctl.domain.resolve import Resolution
     from prismctl.files.paths import Home
     from prismctl.planning.deciding import Decision
     from prismctl.planning.request import PlanRequest
+
+
+class Foreseen(NamedTuple):
+    """What would run here now, and what would have to be asked first."""
+
+    plan: StackPlan
+    """With other ports for those that are taken."""
+    conflicts: tuple[PortConflict, ...]
+    """The ports that are taken, with who has them."""
 
 
 def make_plan(
@@ -53,25 +64,79 @@ def make_plan(
     problems = Problems()
     inquiry = Inquiry(request, home, environment, working_directory, tell)
     decision = settle(inquiry, problems)
-    held = {*request.held_by_us, *ports_of_running(request.running).values()}
+    resolution = _resolve(inquiry, decision, _options(inquiry, decision, problems), problems)
+    if resolution.conflicts:
+        raise PortTakenError(name_holders(resolution.conflicts, home))
+    return _conclude(resolution.plan, decision, request)
+
+
+def foresee_plan(
+    request: PlanRequest,
+    *,
+    home: Home,
+    environment: Mapping[str, str],
+    working_directory: Path,
+) -> Foreseen:
+    """The same for who only wants to see it: writes nothing, and a taken port is told, not refused.
+
+    Args:
+        request: what was asked for.
+        home: of the user.
+        environment: of the one who asks.
+        working_directory: absolute; where a project file is looked for, and relative paths start.
+
+    Raises:
+        ConfigError: flags or files say something impossible; all of it at once.
+        MissingToolError: programs that are needed are not installed; all of them at once.
+        PrismError: a file cannot be read.
+    """
+    request = replace(request, is_trial=True)
+    problems = Problems()
+    inquiry = Inquiry(request, home, environment, working_directory)
+    decision = settle(inquiry, problems)
+    options = _options(inquiry, decision, problems)
+    resolution = _resolve(inquiry, decision, options, problems)
+    conflicts = name_holders(resolution.conflicts, home)
+    if conflicts:
+        options = replace(options, replaces_taken_ports=True)
+        resolution = _resolve(inquiry, decision, options, problems)
+    return Foreseen(_conclude(resolution.plan, decision, request), tuple(conflicts))
+
+
+def _resolve(
+    inquiry: Inquiry, decision: Decision, options: PlanOptions, problems: Problems
+) -> Resolution:
+    """The plan on this machine.
+
+    Raises:
+        ConfigError: something is impossible; all of it.
+        MissingToolError: programs that are needed are not installed.
+    """
+    request, home = inquiry.request, inquiry.home
+    held = {
+        *ports_of_running(request.held_by).values(),
+        *ports_of_running(request.running).values(),
+    }
     resolution = resolve_plan(
         decision.selection,
         decision.catalog,
         decision.facts,
-        _options(inquiry, decision, problems),
+        options,
         is_free=lambda number: number in held or can_have(number, decision.stack, inquiry),
         who_has=lambda number: describe_who_has(number, home),
         problems=problems,
     )
     _check_volumes(resolution.plan, decision.catalog, home, problems)
-    if resolution.conflicts:
-        raise PortTakenError(name_holders(resolution.conflicts, home))
+    return resolution
+
+
+def _conclude(plan: StackPlan, decision: Decision, request: PlanRequest) -> StackPlan:
+    """The plan with the files that it came from, continuing what runs."""
     project, profile = decision.project, decision.profile
     # An empty file gives the stack its name, and says nothing about what runs in it.
     project_file = str(project.file) if project is not None and project.document is not None else ""
     profile_file = str(profile.file) if profile is not None else ""
-    plan = replace(resolution.plan, project=project_file, profile=profile_file)
-    return continue_plan(plan, request)
+    return continue_plan(replace(plan, project=project_file, profile=profile_file), request)
 
 
 def _options(inquiry: Inquiry, decision: Decision, problems: Problems) -> PlanOptions:
@@ -86,7 +151,7 @@ def _options(inquiry: Inquiry, decision: Decision, problems: Problems) -> PlanOp
         # What is no engine is a problem already.
         engine=chosen["engine"] if chosen["engine"] in ENGINES else "auto",
         runtime=_find_runtime(chosen["runtime"]),
-        replaces_taken_ports=chosen["auto_ports"] or decision.stack != DEFAULT_STACK,
+        replaces_taken_ports=chosen["auto_ports"],
         replaceable_ports=request.replaceable_ports,
         current_ports=ports_of_running(request.running),
         persist=chosen["persist"],

@@ -37,10 +37,10 @@ class PlanRequest:
     stack: str = ""
     replicas: Mapping[str, int] = field(default_factory=dict)
     """By full or short name."""
-    held_by_us: frozenset[int] = frozenset()
-    """Ports that the running stack has; they are not in its own way."""
+    held_by: StackPlan | None = None
+    """The stack that runs: the ports that it holds are not in its own way. Nothing else of it has a say."""
     running: StackPlan | None = None
-    """The plan that runs. Its ports are ours and are kept; where nothing above it names services, so are they."""
+    """The plan that is to be changed. Its ports are kept; where nothing above it names services, so are they."""
     refreshes: bool = False
     """Decide services that run anew as well, because the catalog was edited."""
     random_seed: int | None = None
