@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from prismctl.daemon.http import Answer, HttpServer, Request, RequestError, Stream, listen
+from prismctl.daemon.http import Answer, Request, RequestError, Stream
+from prismctl.daemon.http_server import HttpServer
+from prismctl.daemon.unix_socket import listen
 from prismctl.errors import MissingToolError, RejectedError, UnavailableError
 
 if TYPE_CHECKING:

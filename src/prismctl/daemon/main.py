@@ -24,7 +24,7 @@ from prismctl.files.paths import Home
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from prismctl.daemon.http import HttpServer
+    from prismctl.daemon.http_server import HttpServer
     from prismctl.files.paths import StackPaths
 
 USAGE: Final = (
@@ -188,12 +188,12 @@ def _describe_holder(paths: StackPaths) -> str:
 
 
 async def _run(paths: StackPaths, arguments: Arguments, ready: ReadyPipe) -> None:
-    from prismctl.daemon.http import listen
+    from prismctl.daemon.unix_socket import is_own_user, listen
 
     # Requests wait in the socket's queue while the rest is imported.
     listening = listen(paths.daemon_socket)
     from prismctl.daemon.api import Api
-    from prismctl.daemon.http import HttpServer
+    from prismctl.daemon.http_server import HttpServer
     from prismctl.daemon.stack import Stack
 
     loop = asyncio.get_running_loop()
@@ -201,7 +201,12 @@ async def _run(paths: StackPaths, arguments: Arguments, ready: ReadyPipe) -> Non
     leaving = asyncio.Event()
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, leaving.set)
-    server = HttpServer(Api(stack).handle, on_connect=stack.client_came, on_end=stack.client_went)
+    server = HttpServer(
+        Api(stack).handle,
+        admits=is_own_user,
+        on_connect=stack.client_came,
+        on_end=stack.client_went,
+    )
     stack.stop_listening = lambda: _stop_listening(server, paths)
     try:
         await stack.open(arguments.keeper_fd, is_resumed=arguments.is_resumed)
