@@ -31,6 +31,7 @@ DEV_ENTRIES = {
     "events": Entry(
         f"{_COMMANDS}.events:events", "Show what happened to the stack.", "Looking closer"
     ),
+    "stats": Entry(f"{_COMMANDS}.stats:stats", "Show what starts took.", "Looking closer"),
     "env": Entry(
         f"{_COMMANDS}.env:env", "Print endpoints and credentials for a shell.", "Looking closer"
     ),

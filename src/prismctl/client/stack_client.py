@@ -67,6 +67,13 @@ class StackClient:
         except NotFoundError:
             return None
 
+    def start_report(self) -> dict[str, Any] | None:
+        """What the start of the running stack took; ``None`` when it is not up, or not all of it came up."""
+        try:
+            return self._ask("GET", "/v1/start")
+        except NotFoundError:
+            return None
+
     def events(self, after: int = 0, *, follow: bool = False) -> Iterator[dict[str, Any]]:
         """Events with a higher sequence, then (with ``follow``) each as it happens."""
         return self._stream("GET", f"/v1/events?after={after}&follow={int(follow)}")

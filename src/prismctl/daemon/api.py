@@ -19,6 +19,7 @@ from prismctl.domain.endpoints import render_endpoints
 from prismctl.domain.events import event_to_json
 from prismctl.domain.plan import EngineName, FailurePolicy, plan_from_json, plan_to_json
 from prismctl.domain.snapshot import render_status
+from prismctl.domain.start_report import render_report
 from prismctl.errors import RejectedError
 from prismctl.files.logs import LogFollower, find_logs, line_to_json
 
@@ -46,6 +47,7 @@ class Api:
             ("GET", "/v1/status"): self._status,
             ("GET", "/v1/status/watch"): self._watch_status,
             ("GET", "/v1/plan"): self._plan,
+            ("GET", "/v1/start"): self._start,
             ("GET", "/v1/events"): self._events,
             ("GET", "/v1/logs"): self._logs,
             ("GET", "/v1/environment"): self._environment,
@@ -109,6 +111,14 @@ class Api:
         if plan is None:
             raise RequestError(404, "no plan has been applied")
         return Answer(document=plan_to_json(plan))
+
+    async def _start(self, _: Request) -> Answer:
+        report = await self._stack.starts.report()
+        if report is None:
+            raise RequestError(
+                404, "there is no start to report on: it is not up yet, or not all of it came up"
+            )
+        return Answer(document=render_report(report))
 
     async def _events(self, request: Request) -> Stream:
         after = _number(request, "after") or 0

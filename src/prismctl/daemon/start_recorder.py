@@ -6,7 +6,8 @@ import asyncio
 import sys
 from typing import TYPE_CHECKING, Final
 
-from prismctl.domain.past_starts import describe_start
+from prismctl.domain.past_starts import awaited_of, describe_start
+from prismctl.domain.start_report import report_start
 from prismctl.errors import PrismError
 from prismctl.files.paths import Home
 
@@ -16,14 +17,18 @@ if TYPE_CHECKING:
     from prismctl.daemon.event_log import EventLog
     from prismctl.daemon.monitor import Monitor
     from prismctl.daemon.usage_watch import UsageWatch
+    from prismctl.domain.past_starts import PastStart
     from prismctl.domain.plan import StackPlan
     from prismctl.domain.snapshot import StackSnapshot
+    from prismctl.domain.start_report import StartReport
     from prismctl.files.paths import StackPaths
 
 WRITE_DELAY_SECONDS: Final = 0.5
 """Whoever waited for the stack gets the word first, and the machine to themselves."""
 MEMORY_SECONDS: Final = 180.0
 """After this long services use what they usually do; a stop before that has the last word."""
+CONSIDERED: Final = 200
+"""So many of the newest starts are looked at for a report."""
 FINISH_SECONDS: Final = 1.5
 """How long a stop waits for the disk at most."""
 
@@ -85,11 +90,36 @@ class StartRecorder:
         self._waiting.append(write)
         self._begin_writing()
 
+    async def report(self) -> StartReport | None:
+        """What the start of all that runs took, beside those before it; ``None``: it is not up, or never came up whole.
+
+        Raises:
+            HistoryError: the history cannot be read.
+        """
+        await self._write_now()
+        plan, started_at = self._monitor.plan, self._monitor.refresh().started_at
+        if plan is None or started_at is None:
+            return None
+
+        def read() -> tuple[PastStart, ...]:
+            from prismctl.files.history import load_starts
+
+            return load_starts(self._home, most=CONSIDERED)
+
+        past = await asyncio.to_thread(read)
+        name = (self._stack, started_at)
+        start = next((each for each in past if (each.stack, each.started_at) == name), None)
+        awaited = {str(service.name): awaited_of(service) for service in plan.services}
+        return report_start(start, past, awaited) if start is not None else None
+
     async def finish(self) -> None:
         """Return once all is written, or the disk takes too long for it."""
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
+        await self._write_now()
+
+    async def _write_now(self) -> None:
         self._begin_writing()
         if self._writing is not None:
             await asyncio.wait([self._writing], timeout=FINISH_SECONDS)
