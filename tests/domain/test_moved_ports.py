@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from prismctl.domain.addressing import PortHolder, assign_ports, describe_holder
+from prismctl.domain.addressing import assign_ports
 from prismctl.domain.moved_ports import describe_move, warn_of_fixed_ports
 from prismctl.domain.plan import (
     EngineName,
@@ -139,15 +139,3 @@ def test_a_moved_port_is_not_silent_in_any_form_of_the_plan() -> None:
     (port,) = document["services"][0]["ports"]
     assert (port["port"], port["wanted"], port["taken_by"]) == (21899, 18711, "PID 7, python3")
     assert document["warnings"][0].startswith("a listens on a fixed port")
-
-
-@pytest.mark.parametrize(
-    ("holder", "words"),
-    [
-        (None, ""),
-        (PortHolder(pid=7, command="python3", user="ana"), "PID 7, python3"),
-        (PortHolder(user="ana"), "another process, user ana"),
-    ],
-)
-def test_a_holder_in_a_few_words(holder: PortHolder | None, words: str) -> None:
-    assert describe_holder(holder) == words

@@ -8,6 +8,7 @@ number that is free now cannot be taken by somebody's browser a moment later.
 from __future__ import annotations
 
 from dataclasses import replace
+from time import localtime, strftime
 from typing import TYPE_CHECKING, Final, NamedTuple
 from zlib import crc32
 
@@ -47,15 +48,40 @@ class PortHolder(NamedTuple):
         return describe_container(self.container) if self.container is not None else ""
 
 
-def describe_holder(holder: PortHolder | None) -> str:
-    """Who has a port, in words: ``PID 811, postgres -D /data``, ``redis of stack u1``; empty where nobody can be seen."""
+def describe_holder(holder: PortHolder | None, *, now: float | None = None) -> str:
+    """Who has a port, in words; empty where nobody can be seen.
+
+    In few words: ``PID 811, postgres -D /data``, ``redis of stack u1``. With all that is known:
+    ``PID 811, postgres -D /data, user ana, since 10:24``, ``redis of stack u1 (PID 811, since 10:24)``.
+
+    Args:
+        holder: who it is, as far as that could be seen.
+        now: when it is told, in seconds since the epoch; without it, few words do.
+    """
     if holder is None:
         return ""
+    process = f"PID {holder.pid}" if holder.pid is not None else ""
+    user = f"user {holder.user}" if holder.user else ""
+    since = ""
+    if now is not None and holder.since is not None:
+        since = f"since {_clock(holder.since, now)}"
     if holder.on_behalf_of:
-        return holder.on_behalf_of
-    who = f"PID {holder.pid}" if holder.pid is not None else "another process"
-    parts = [who, holder.command or (f"user {holder.user}" if holder.user else "")]
+        details = _list_of(process, since) if now is not None else ""
+        return f"{holder.on_behalf_of} ({details})" if details else holder.on_behalf_of
+    process = process or "another process"
+    if now is None:
+        return _list_of(process, holder.command or user)
+    return _list_of(process, holder.command, user, since)
+
+
+def _list_of(*parts: str) -> str:
     return ", ".join(part for part in parts if part)
+
+
+def _clock(moment: float, now: float) -> str:
+    """The time of day; for what is longer ago, the day as well."""
+    is_recent = now - moment < 24 * 3600
+    return strftime("%H:%M" if is_recent else "%Y-%m-%d %H:%M", localtime(moment))
 
 
 class PortConflict(NamedTuple):

@@ -41,18 +41,9 @@ class PortTakenError(PrismError):
 def render_conflict(conflict: PortConflict) -> str:
     """A taken port in one line: which, whose, and who has it."""
     holder = conflict.holder
-    port = f"port {conflict.number} ({conflict.service})"
-    if holder is not None and holder.on_behalf_of:
-        since = f", since {_clock(holder.since)}" if holder.since is not None else ""
-        return f"{port} belongs to {holder.on_behalf_of} (PID {holder.pid}{since})"
-    parts = []
-    if holder is not None:
-        parts += [f"PID {holder.pid}"] if holder.pid is not None else ["another process"]
-        parts += [holder.command] if holder.command else []
-        parts += [f"user {holder.user}"] if holder.user else []
-        parts += [f"since {_clock(holder.since)}"] if holder.since is not None else []
-    who = ", ".join(parts) or "another process"
-    return f"{port} is in use by {who}"
+    who = describe_holder(holder, now=time.time()) or "another process"
+    verb = "belongs to" if holder is not None and holder.on_behalf_of else "is in use by"
+    return f"port {conflict.number} ({conflict.service}) {verb} {who}"
 
 
 def can_have(number: int, stack: StackName, inquiry: Inquiry) -> bool:
@@ -90,8 +81,3 @@ def _way_out(conflicts: Sequence[PortConflict]) -> str:
         else:
             return ""
     return ", ".join(dict.fromkeys(commands))
-
-
-def _clock(moment: float) -> str:
-    is_recent = time.time() - moment < 24 * 3600
-    return time.strftime("%H:%M" if is_recent else "%Y-%m-%d %H:%M", time.localtime(moment))

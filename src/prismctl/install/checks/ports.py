@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from prismctl.domain.addressing import describe_holder
 from prismctl.domain.port_owner import end_container_command, stop_command
 from prismctl.domain.presets import PRESETS
 from prismctl.files.stack_owners import recognize_stack
@@ -151,7 +153,8 @@ def judge_ports(facts: Sequence[PortFacts]) -> tuple[Finding, ...]:
 
 def _judge_held(facts: PortFacts) -> Finding:
     name, title = f"port-{facts.number}", f"port {facts.number}"
-    detail = f"{', '.join(facts.services)}: held by {describe_holder(facts.holder)}"
+    who = describe_holder(facts.holder, now=time.time()) or "somebody who cannot be seen"
+    detail = f"{', '.join(facts.services)}: held by {who}"
     if facts.is_replaced:
         detail += "; a start takes another one"
         return Finding(name=name, title=title, state=State.FINE, detail=detail)
@@ -162,18 +165,6 @@ def _judge_held(facts: PortFacts) -> Finding:
         detail=detail,
         fix=f"{_ending(facts)}, or start with --auto-ports",
     )
-
-
-def describe_holder(holder: PortHolder | None) -> str:
-    """Who has a port, as far as it can be seen."""
-    if holder is None:
-        return "somebody who cannot be seen"
-    if holder.on_behalf_of:
-        return f"{holder.on_behalf_of} (PID {holder.pid})"
-    parts = [f"PID {holder.pid}"] if holder.pid is not None else ["another process"]
-    parts += [holder.command] if holder.command else []
-    parts += [f"user {holder.user}"] if holder.user else []
-    return ", ".join(parts)
 
 
 def _ending(facts: PortFacts) -> str:
