@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from prismctl.cli.narrators import tell_done
 from prismctl.cli.stack import option_of
+from prismctl.domain.snapshot import GOOD_STATES
 from prismctl.errors import DeadlineError, PartialError, PrismError
 from prismctl.present.data import start_lines
 from prismctl.present.excerpt import READ_LINES
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from prismctl.client import StackClient
     from prismctl.domain.estimate import Estimate
 
-_GOOD = frozenset({"healthy", "completed"})
 _WIDEST_CARD: Final = 100
 
 
@@ -205,7 +205,9 @@ def deadline_error(
 
 def find_culprits(services: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """The services that are not up though all they need is; those for which most wait come first."""
-    pending = {service["name"]: service for service in services if service["state"] not in _GOOD}
+    pending = {
+        service["name"]: service for service in services if service["state"] not in GOOD_STATES
+    }
     dependencies = {service["name"]: service.get("depends_on") or [] for service in services}
     free = [
         service
@@ -231,7 +233,7 @@ def show_cards(call: Invocation, status: dict[str, Any], names: Sequence[str]) -
         waiting = [
             other
             for other in waiting_for(dependencies, name)
-            if services[other]["state"] not in _GOOD
+            if services[other]["state"] not in GOOD_STATES
         ]
         card = failure_card(
             service,

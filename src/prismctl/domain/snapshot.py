@@ -42,12 +42,16 @@ class ServiceState(StrEnum):
     @property
     def is_settled(self) -> bool:
         """Nothing more is to be waited for: it is up, done, or will not come."""
-        return self in {ServiceState.HEALTHY, ServiceState.COMPLETED, ServiceState.FAILED}
+        return self.is_good or self is ServiceState.FAILED
 
     @property
     def is_good(self) -> bool:
         """What depends on it can go on."""
-        return self in {ServiceState.HEALTHY, ServiceState.COMPLETED}
+        return self in GOOD_STATES
+
+
+GOOD_STATES: Final = frozenset({ServiceState.HEALTHY, ServiceState.COMPLETED})
+"""Those in which all is well: what depends on the service can go on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from prismctl.domain.observation import is_about_hopeless
+from prismctl.domain.snapshot import GOOD_STATES
 from prismctl.present.progress import waiting_for
 from prismctl.present.reason import explain_all
 from prismctl.present.units import count_of
@@ -12,7 +13,6 @@ from prismctl.present.units import count_of
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-_GOOD: Final = frozenset({"healthy", "completed"})
 _LOST: Final = frozenset({"waiting", "failed"})
 """States of a service that was not started because of another."""
 
@@ -41,7 +41,7 @@ def describe_partial(
     pending = [
         service
         for service in services
-        if service["state"] not in _GOOD and service["name"] not in failed
+        if service["state"] not in GOOD_STATES and service["name"] not in failed
     ]
     left_out = [
         service["name"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from prismctl.domain.observation import ComponentState
+from prismctl.domain.snapshot import GOOD_STATES, ServiceState
 from prismctl.present.text import Line, Span, Tone, clean, clip_line, line, pad, pad_left, width_of
 from prismctl.present.units import list_of, render_duration
 from prismctl.present.wording import component_title, symbol_of, tone_of
@@ -12,8 +14,8 @@ from prismctl.present.wording import component_title, symbol_of, tone_of
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-_GOOD: Final = frozenset({"ready", "healthy", "completed"})
-_SETTLED: Final = _GOOD | {"failed"}
+_GOOD: Final = GOOD_STATES | {ComponentState.READY}
+_SETTLED: Final = _GOOD | {ServiceState.FAILED}
 _DURATION_WIDTH: Final = 6
 
 _STATES: Final = {

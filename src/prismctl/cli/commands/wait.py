@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from prismctl.cli.invocation import Invocation
 
-_GOOD = frozenset({"healthy", "completed"})
-
 
 @click.command(
     cls=Command,
@@ -76,6 +74,8 @@ def _is_over(call: Invocation, status: dict[str, Any], words: Sequence[str]) -> 
     Raises:
         PrismError: one of the services failed or is none of the stack's, or the stack is going down.
     """
+    from prismctl.domain.snapshot import GOOD_STATES
+
     names = _resolve(call, status, words)
     wanted = [service for service in status["services"] if not names or service["name"] in names]
     failed = [service["name"] for service in wanted if service["state"] == "failed"]
@@ -90,7 +90,7 @@ def _is_over(call: Invocation, status: dict[str, Any], words: Sequence[str]) -> 
         )
     if status["state"] in {"stopping", "stopped"}:
         raise PrismError(f"stack `{call.stack}` is {status['state']}")
-    if not wanted or any(service["state"] not in _GOOD for service in wanted):
+    if not wanted or any(service["state"] not in GOOD_STATES for service in wanted):
         return False
     if call.is_json:
         call.write_json(status)
