@@ -89,7 +89,7 @@ def test_a_stopped_stack_says_how_to_start_it() -> None:
 def test_figures_nobody_measures_take_no_column() -> None:
     header = plain(status_lines(document(service("redis")), width=80)[2])
     assert "REQ/S" not in header
-    measured = document(service("redis", requests_per_second=120.0, p95_ms=0.1))
+    measured = document(service("redis", requests_per_second=120.0, latency_p95_seconds=0.0001))
     assert "REQ/S" in plain(status_lines(measured, width=100)[2])
 
 

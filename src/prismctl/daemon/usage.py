@@ -97,14 +97,14 @@ class UsageSampler:
         self._sampled_at = now
         return samples
 
-    def _percent(self, members: list[ProcessFacts], elapsed: float) -> float:
-        if not elapsed:
-            return 0.0
+    def _percent(self, members: list[ProcessFacts], elapsed: float) -> float | None:
+        if not elapsed or not any((each.pid, each.started) in self._ticks for each in members):
+            return None
         used = sum(
             each.cpu_seconds - self._ticks.get((each.pid, each.started), each.cpu_seconds)
             for each in members
         )
-        return max(0.0, 100.0 * used / elapsed)
+        return round(max(0.0, 100.0 * used / elapsed), 1)
 
     def _find_orphans(
         self, processes: dict[int, ProcessFacts], mains: set[int], keeper_pid: int
@@ -140,4 +140,4 @@ def _describe_hold(inner: ProcessFacts | None, unpause: str) -> str:
 
 
 def _sample_dead(key: InstanceKey, death: str) -> UsageSample:
-    return UsageSample(key=key, at=time.time(), memory_bytes=0, cpu_percent=0.0, death=death)
+    return UsageSample(key=key, at=time.time(), memory_bytes=None, cpu_percent=None, death=death)

@@ -16,6 +16,7 @@ from prismctl.domain.observation import (
     describe_hopeless,
     is_about_hopeless,
 )
+from prismctl.domain.rates import NO_TRAFFIC, Traffic
 from prismctl.domain.service import Runtime
 from prismctl.domain.snapshot import (
     InstanceSnapshot,
@@ -183,8 +184,15 @@ def _fold_service(service: ServicePlan, moment: _Moment) -> ServiceSnapshot:
         depends_on=service.depends_on,
         last_error=last_error,
         healthy_after_seconds=history.healthy_after_seconds.get(service.name),
+        traffic=_fold_traffic(world.traffic.get(service.name, NO_TRAFFIC), counted),
         source=service.source,
     )
+
+
+def _fold_traffic(traffic: Traffic, instances: tuple[InstanceSnapshot, ...]) -> Traffic:
+    """The figures, as long as somebody is there whom they are about."""
+    is_alive = any(instance.pid is not None for instance in instances)
+    return traffic if is_alive else Traffic(unit=traffic.unit)
 
 
 def _combine(
@@ -224,8 +232,8 @@ def _fold_instance(service: ServicePlan, key: InstanceKey, moment: _Moment) -> I
         started_at=observation.started_at,
         restarts=observation.restarts,
         ports=observation.ports or service.ports,
-        memory_bytes=usage.memory_bytes if usage and is_alive else 0,
-        cpu_percent=usage.cpu_percent if usage and is_alive else 0.0,
+        memory_bytes=usage.memory_bytes if usage and is_alive else None,
+        cpu_percent=usage.cpu_percent if usage and is_alive else None,
     )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from prismctl.domain.plan import Port
+    from prismctl.domain.rates import Traffic
     from prismctl.domain.service import ServiceName
 
 _HOPELESS: Final = " can never be ready"
@@ -123,10 +124,11 @@ class UsageSample:
     """What one instance with all its children uses."""
 
     key: InstanceKey
-    at: float
-    memory_bytes: int
-    cpu_percent: float
-    """Of one core, since the sample before."""
+    at: float = field(compare=False)
+    memory_bytes: int | None
+    """``None``: it could not be measured."""
+    cpu_percent: float | None
+    """Of one core, since the sample before; ``None`` where there is none of the same process."""
     is_suspended: bool = False
     """Its main process is stopped by a signal (SIGSTOP, a debugger)."""
     hold: str = ""
@@ -187,5 +189,7 @@ class WorldView:
     suspended_components: set[str] = field(default_factory=set)
     """Those whose process was held when it was last looked at; an engine cannot see that of its own agents."""
     usage: dict[InstanceKey, UsageSample] = field(default_factory=dict)
+    traffic: dict[ServiceName, Traffic] = field(default_factory=dict)
+    """What goes through the services that tell it."""
     healthy_since: dict[InstanceKey, float] = field(default_factory=dict)
     """When the present run of an instance first answered."""

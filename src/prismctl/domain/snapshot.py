@@ -7,8 +7,11 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
+from prismctl.domain.rates import NO_TRAFFIC
+
 if TYPE_CHECKING:
     from prismctl.domain.plan import Port
+    from prismctl.domain.rates import Traffic
     from prismctl.domain.service import ServiceName, StackName
 
 SCHEMA_VERSION: Final = 1
@@ -65,8 +68,9 @@ class InstanceSnapshot:
     started_at: float | None = None
     restarts: int = 0
     ports: tuple[Port, ...] = ()
-    memory_bytes: int = 0
-    cpu_percent: float = 0.0
+    memory_bytes: int | None = None
+    """``None``, like every figure that could not be measured."""
+    cpu_percent: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +95,7 @@ class ServiceSnapshot:
     healthy_after_seconds: float | None = None
     """From the plan being handed over to the first healthy moment."""
     source: str = ""
+    traffic: Traffic = NO_TRAFFIC
 
     @property
     def replicas_healthy(self) -> int:
@@ -98,14 +103,16 @@ class ServiceSnapshot:
         return sum(instance.state.is_good for instance in self.instances)
 
     @property
-    def memory_bytes(self) -> int:
-        """Of all instances, children included."""
-        return sum(instance.memory_bytes for instance in self.instances)
+    def memory_bytes(self) -> int | None:
+        """Of all instances that it is known of, children included."""
+        known = [each.memory_bytes for each in self.instances if each.memory_bytes is not None]
+        return sum(known) if known else None
 
     @property
-    def cpu_percent(self) -> float:
-        """Of one core, all instances, children included."""
-        return sum(instance.cpu_percent for instance in self.instances)
+    def cpu_percent(self) -> float | None:
+        """Of one core, all instances that it is known of, children included."""
+        known = [each.cpu_percent for each in self.instances if each.cpu_percent is not None]
+        return sum(known) if known else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,9 +141,10 @@ class StackSnapshot:
     """What somebody should know: what was swept, what was restarted, how old stale parts are."""
 
     @property
-    def memory_bytes(self) -> int:
-        """Of all services."""
-        return sum(service.memory_bytes for service in self.services)
+    def memory_bytes(self) -> int | None:
+        """Of all services that it is known of."""
+        known = [each.memory_bytes for each in self.services if each.memory_bytes is not None]
+        return sum(known) if known else None
 
     def service(self, name: str) -> ServiceSnapshot:
         """The service of that name.
@@ -204,7 +212,7 @@ def _render_service(service: ServiceSnapshot, now: float) -> dict[str, Any]:
                 "restarts": instance.restarts,
                 "uptime_seconds": _uptime(instance, now),
                 "memory_bytes": instance.memory_bytes,
-                "cpu_percent": round(instance.cpu_percent, 1),
+                "cpu_percent": _rounded(instance.cpu_percent, 1),
                 "ports": _render_ports(instance.ports),
             }
             for instance in service.instances
@@ -215,8 +223,12 @@ def _render_service(service: ServiceSnapshot, now: float) -> dict[str, Any]:
         "healthy_after_seconds": _rounded(service.healthy_after_seconds),
         "restarts": service.restarts,
         "memory_bytes": service.memory_bytes,
-        "cpu_percent": round(service.cpu_percent, 1),
-        "requests_per_second": None,
+        "cpu_percent": _rounded(service.cpu_percent, 1),
+        "requests_per_second": _rounded(service.traffic.requests_per_second, 2),
+        "errors_per_second": _rounded(service.traffic.errors_per_second, 2),
+        "latency_p95_seconds": _rounded(service.traffic.latency_p95_seconds, 7),
+        "requests_total": service.traffic.requests_total,
+        "requests_unit": service.traffic.unit,
         "depends_on": list(service.depends_on),
         "last_error": service.last_error,
     }
@@ -234,5 +246,5 @@ def _age(since: float | None, now: float) -> float | None:
     return None if since is None else round(max(0.0, now - since), 1)
 
 
-def _rounded(seconds: float | None) -> float | None:
-    return None if seconds is None else round(seconds, 3)
+def _rounded(figure: float | None, digits: int = 3) -> float | None:
+    return None if figure is None else round(figure, digits)

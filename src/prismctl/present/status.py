@@ -22,7 +22,9 @@ from prismctl.present.units import (
     UNKNOWN,
     render_bytes,
     render_duration,
+    render_latency,
     render_percent,
+    render_rate,
 )
 from prismctl.present.wording import component_title, engine_title, symbol_of, tone_of
 
@@ -127,8 +129,12 @@ def _columns(services: list[dict[str, Any]]) -> list[_Column]:
         _Column("STATE", 9, [_state_cell(service) for service in services]),
         _Column("RUNTIME", 3, [clean(str(service.get("runtime") or "")) for service in services]),
         _Column("PORT", 8, [_port_cell(service) for service in services]),
-        _Column("REQ/S", 5, [_number(service.get("requests_per_second")) for service in services]),
-        _Column("P95", 4, [_milliseconds(service.get("p95_ms")) for service in services]),
+        _Column(
+            "REQ/S", 5, [render_rate(service.get("requests_per_second")) for service in services]
+        ),
+        _Column(
+            "P95", 4, [render_latency(service.get("latency_p95_seconds")) for service in services]
+        ),
         _Column("MEM", 6, [_usage(service, "memory_bytes", render_bytes) for service in services]),
         _Column("CPU", 5, [_usage(service, "cpu_percent", render_percent) for service in services]),
         _Column("RESTARTS", 7, [str(service.get("restarts") or 0) for service in services]),
@@ -172,14 +178,6 @@ def _port_cell(service: dict[str, Any]) -> str:
 
 def _usage(service: dict[str, Any], key: str, render: Any) -> str:
     return str(render(service.get(key))) if service.get("pid") is not None else UNKNOWN
-
-
-def _number(value: float | None) -> str:
-    return UNKNOWN if value is None else f"{value:.0f}"
-
-
-def _milliseconds(value: float | None) -> str:
-    return UNKNOWN if value is None else f"{value:.1f} ms"
 
 
 def _note_of(service: dict[str, Any]) -> str:

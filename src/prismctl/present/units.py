@@ -54,6 +54,29 @@ def render_percent(value: float | None) -> str:
     return UNKNOWN if value is None else f"{value:.0f} %"
 
 
+def render_rate(value: float | None) -> str:
+    """How many a second: ``0.3``, ``45``, ``12 000``; nought only where nothing came."""
+    if value is None:
+        return UNKNOWN
+    if value and round(value, 1) < _TENTHS_BELOW:
+        return f"{max(value, 0.1):.1f}"
+    return f"{value:,.0f}".replace(",", " ")
+
+
+def render_latency(seconds: float | None) -> str:
+    """How long one request takes: ``0.02 ms``, ``1.2 ms``, ``45 ms``, ``1.3 s``."""
+    if seconds is None:
+        return UNKNOWN
+    milliseconds = 1000 * max(0.0, seconds)
+    if round(milliseconds, 2) < 0.1:  # noqa: PLR2004 - below it a tenth says too little
+        return f"{milliseconds:.2f} ms"
+    if round(milliseconds, 1) < _TENTHS_BELOW:
+        return f"{milliseconds:.1f} ms"
+    if round(milliseconds) < 1000:  # noqa: PLR2004 - from there on it is seconds
+        return f"{milliseconds:.0f} ms"
+    return render_duration(milliseconds / 1000)
+
+
 def render_clock(moment: str) -> str:
     """The local time of day of an RFC 3339 moment: ``09:14:03``; empty when it is not one."""
     try:
