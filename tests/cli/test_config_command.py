@@ -7,7 +7,7 @@ import pytest
 from prismctl.cli.commands.start import settle_patience, start
 from prismctl.cli.completion import complete_settings
 from prismctl.cli.invocation import Invocation
-from prismctl.cli.selecting import SELECTION_FLAGS
+from prismctl.cli.selection_flags import SELECTION_FLAGS
 from prismctl.domain.packaged import PACKAGED
 from prismctl.domain.service import ServiceDefinition, ServiceName
 from prismctl.domain.service_settings import known_keys

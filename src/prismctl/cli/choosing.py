@@ -252,7 +252,7 @@ def _services_of(plan: StackPlan) -> dict[ServiceName, ServicePreview]:
 
 def save_picked(call: Invocation, name: str, names: tuple[ServiceName, ...]) -> str:
     """Save what is chosen under a name; what came of it, in words."""
-    from prismctl.files.profile_saving import new_file, save_profile
+    from prismctl.files.profile_writing import new_file, save_profile
     from prismctl.files.text import name_for_people
 
     try:

@@ -1,4 +1,4 @@
-"""Saved selections: one YAML file each, to be edited, copied and shared; `profile_saving` writes them."""
+"""Saved selections: one YAML file each, to be edited, copied and shared; `profile_writing` writes them."""
 
 from __future__ import annotations
 

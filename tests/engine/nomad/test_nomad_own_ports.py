@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from prismctl.engine.nomad import bring_up
-from prismctl.engine.nomad.bring_up import PortTakenError
+from prismctl.engine.nomad.bring_up import AgentPortTakenError
 from prismctl.engine.nomad.configuration import NOMAD_KEY
 from prismctl.engine.nomad.processes import ProcessId
 from prismctl.errors import UnavailableError
@@ -38,7 +38,7 @@ async def test_the_agent_itself_is_trusted() -> None:
 async def test_somebody_else_at_the_agents_port_gets_nothing(idle: ProcessId) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-        with pytest.raises(PortTakenError, match=f"Nomad could not have port {port}"):
+        with pytest.raises(AgentPortTakenError, match=f"Nomad could not have port {port}"):
             await bring_up._wait_until_own(idle, port, NOMAD_KEY)
 
 

@@ -10,7 +10,7 @@ import click
 
 from prismctl.cli.command import Entry, Group
 from prismctl.cli.completion import complete_settings
-from prismctl.cli.selecting import SelectionCommand, request_selection
+from prismctl.cli.selection_flags import SelectionCommand, request_selection
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

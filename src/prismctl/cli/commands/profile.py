@@ -9,7 +9,7 @@ import click
 
 from prismctl.cli.command import Command, Entry, Group, option
 from prismctl.cli.completion import complete_profiles
-from prismctl.cli.selecting import SelectionCommand, request_services
+from prismctl.cli.selection_flags import SelectionCommand, request_services
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -87,7 +87,7 @@ def save(
     description: str | None,
 ) -> None:
     """Hand what was typed on."""
-    from prismctl.cli.profile_saving import Typed, save_profile
+    from prismctl.cli.profile_changes import Typed, save_profile
 
     said = Typed(
         name=name,
@@ -144,6 +144,6 @@ def show(call: Invocation, name: str) -> None:
 @click.argument("name", metavar="NAME", shell_complete=complete_profiles)
 def delete(call: Invocation, name: str) -> None:
     """Remove the file."""
-    from prismctl.cli.profile_saving import remove_profile
+    from prismctl.cli.profile_changes import remove_profile
 
     remove_profile(call, name)

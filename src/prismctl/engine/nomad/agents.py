@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from prismctl.domain.events import EventKind
 from prismctl.domain.observation import ComponentObservation, ComponentState
 from prismctl.engine.nomad.agent_http import ask_until_answered
-from prismctl.engine.nomad.bring_up import BringUp, PortTakenError
+from prismctl.engine.nomad.bring_up import AgentPortTakenError, BringUp
 from prismctl.engine.nomad.configuration import CONSUL_KEY, NOMAD_KEY, TITLES
 from prismctl.engine.nomad.connection import Connection
 from prismctl.engine.nomad.credentials import ensure_credentials
@@ -162,7 +162,7 @@ class Agents:
             try:
                 await self._start(CONSUL_KEY)
                 await self._start(NOMAD_KEY)
-            except PortTakenError:
+            except AgentPortTakenError:
                 await self._give_up()
                 if attempt + 1 == PORT_ATTEMPTS:
                     raise

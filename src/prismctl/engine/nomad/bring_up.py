@@ -46,7 +46,7 @@ START_SECONDS: Final = 30.0
 _LAST_LINES: Final = 20
 
 
-class PortTakenError(UnavailableError):
+class AgentPortTakenError(UnavailableError):
     """An agent could not have a port that was free a moment before."""
 
 
@@ -187,7 +187,7 @@ class BringUp:
     def _explain_end(self, key: str) -> UnavailableError:
         log = self._layout.consul_log if key == CONSUL_KEY else self._layout.nomad_log
         words = _last_words(log)
-        kind = PortTakenError if "address already in use" in words else UnavailableError
+        kind = AgentPortTakenError if "address already in use" in words else UnavailableError
         return kind(
             f"{TITLES[key]} ended while starting: {words}",
             hint=f"`tail {log}` shows all of what it said",
@@ -198,7 +198,7 @@ async def _wait_until_own(process: ProcessId, port: int, key: str) -> None:
     """Return once the agent itself listens where its secrets are about to be sent (Linux).
 
     Raises:
-        PortTakenError: somebody else does.
+        AgentPortTakenError: somebody else does.
         UnavailableError: nobody does in time.
     """
     try:
@@ -209,7 +209,7 @@ async def _wait_until_own(process: ProcessId, port: int, key: str) -> None:
                 if is_answered_by(process.pid, port):
                     return
                 if has_listener:
-                    raise PortTakenError(
+                    raise AgentPortTakenError(
                         f"{TITLES[key]} could not have port {port}: somebody else listens there",
                         hint=f"`ss -ltnp sport = :{port}` shows who",
                     )

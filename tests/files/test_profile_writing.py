@@ -20,14 +20,14 @@ from prismctl.domain.selection import Layer, select_services
 from prismctl.domain.servers.registry import SERVERS
 from prismctl.errors import ConfigError, PrismError
 from prismctl.files.paths import Home
-from prismctl.files.profile_saving import (
+from prismctl.files.profile_schema import SCHEMA_FILE_NAME, profile_schema
+from prismctl.files.profile_uses import find_last_use, forget_use, record_use
+from prismctl.files.profile_writing import (
     draft_profile,
     plain_config,
     save_profile,
     write_profile,
 )
-from prismctl.files.profile_schema import SCHEMA_FILE_NAME, profile_schema
-from prismctl.files.profile_uses import find_last_use, forget_use, record_use
 from prismctl.files.profiles import Profile, apply_profile, load_profile
 
 GOLDEN = Path(__file__).parent / "golden"

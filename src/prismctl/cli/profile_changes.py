@@ -13,8 +13,8 @@ import click
 from prismctl.cli.stack import open_stack, option_of
 from prismctl.cli.starting import read_applied_plan
 from prismctl.errors import ConfigError, ExitCode, Problem, UnavailableError
-from prismctl.files.profile_saving import draft_profile, new_file, plain_config, write_profile
 from prismctl.files.profile_uses import find_last_use, forget_use
+from prismctl.files.profile_writing import draft_profile, new_file, plain_config, write_profile
 from prismctl.files.profiles import (
     apply_profile,
     delete_profile,
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from prismctl.cli.invocation import Invocation
     from prismctl.domain.offering import Catalog
     from prismctl.domain.plan import StackPlan
-    from prismctl.files.profile_saving import Draft
+    from prismctl.files.profile_writing import Draft
     from prismctl.files.profiles import Profile
     from prismctl.planning import Chosen
 
