@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
 from prismctl.domain.rates import NO_TRAFFIC
+from prismctl.domain.waiting import find_waiting, render_waiting
 
 if TYPE_CHECKING:
     from prismctl.domain.plan import Port
@@ -46,6 +47,11 @@ class ServiceState(StrEnum):
     def is_settled(self) -> bool:
         """Nothing more is to be waited for: it is up, done, or will not come."""
         return self.is_good or self is ServiceState.FAILED
+
+    @property
+    def is_on_its_way(self) -> bool:
+        """It is not up, and may still come up by itself."""
+        return self in {ServiceState.WAITING, ServiceState.STARTING, ServiceState.UNHEALTHY}
 
     @property
     def is_good(self) -> bool:
@@ -188,6 +194,7 @@ def render_status(snapshot: StackSnapshot, now: float) -> dict[str, Any]:
         "endpoints": dict(snapshot.endpoints),
         "components": dict(snapshot.components),
         "notes": list(snapshot.notes),
+        "waiting": render_waiting(find_waiting(snapshot)),
         "services": [_render_service(service, now) for service in snapshot.services],
     }
 
