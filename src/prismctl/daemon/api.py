@@ -51,6 +51,7 @@ class Api:
             ("GET", "/v1/events"): self._events,
             ("GET", "/v1/logs"): self._logs,
             ("GET", "/v1/environment"): self._environment,
+            ("GET", "/v1/dashboard"): self._dashboard,
             ("POST", "/v1/warm"): self._warm,
             ("POST", "/v1/apply"): self._apply,
             ("POST", "/v1/restart"): self._restart,
@@ -161,6 +162,12 @@ class Api:
     async def _environment(self, _: Request) -> Answer:
         return Answer(document={"variables": render_environment_of_stack(self._stack)})
 
+    async def _dashboard(self, _: Request) -> Answer:
+        link = self._stack.dashboard.link
+        if not link:
+            raise RequestError(404, "no web dashboard is served")
+        return Answer(document={"url": link})
+
     async def _warm(self, request: Request) -> Answer:
         name = _engine_name(request.json().get("engine"))
         plan = self._stack.monitor.plan
@@ -178,10 +185,13 @@ class Api:
             began_at = float(body.get("began_at") or time.time())
             on_failure = FailurePolicy(body.get("on_failure") or FailurePolicy.KEEP)
             log_file = str(body.get("log_file") or "")
+            dashboard_port = int(body.get("dashboard_port") or 0)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise RequestError(400, f"this is not a plan: {error!r}") from error
         if plan.stack != self._stack.paths.name:
             raise RequestError(400, f"the plan is for stack `{plan.stack}`")
+        if dashboard_port:
+            self._stack.dashboard.want(dashboard_port)
         subject = subject_of(body["plan"])
         after = self._stack.events.last_sequence
         operations = self._stack.operations

@@ -201,8 +201,10 @@ async def _run(paths: StackPaths, arguments: Arguments, ready: ReadyPipe) -> Non
     leaving = asyncio.Event()
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, leaving.set)
+    api = Api(stack)
+    stack.dashboard.answer_with(api.handle)
     server = HttpServer(
-        Api(stack).handle,
+        api.handle,
         admits=is_own_user,
         on_connect=stack.client_came,
         on_end=stack.client_went,
@@ -216,7 +218,11 @@ async def _run(paths: StackPaths, arguments: Arguments, ready: ReadyPipe) -> Non
             _warm(stack, arguments.engine)
         await _wait_for_either(leaving, stack.ended)
     finally:
-        await server.close(grace_seconds=FAREWELL_SECONDS if stack.ended.is_set() else 0.0)
+        grace_seconds = FAREWELL_SECONDS if stack.ended.is_set() else 0.0
+        await asyncio.gather(
+            server.close(grace_seconds=grace_seconds),
+            stack.dashboard.close(grace_seconds=grace_seconds),
+        )
         listening.close()
         is_over = stack.ended.is_set() or stack.monitor.plan is None
         if is_over and not stack.ended.is_set():

@@ -80,6 +80,7 @@ class Monitor:
         self._world = WorldView()
         self._probes: ProbeScheduler | None = None
         self._endpoints: Callable[[], dict[str, str]] = dict
+        self._dashboard_url = ""
         self._is_dirty = False
         self._fold_seconds = 0.0
         self._outages = Outages()
@@ -182,6 +183,11 @@ class Monitor:
         if notes != self._passing_notes:
             self._passing_notes = notes
             self._touch()
+
+    def show_dashboard(self, url: str) -> None:
+        """The page is served there; empty: nowhere."""
+        self._dashboard_url = url
+        self._touch()
 
     # The reporter.
 
@@ -480,6 +486,8 @@ class Monitor:
 
     def _fold(self) -> StackSnapshot:
         endpoints = self._endpoints()
+        if self._dashboard_url and self._plan is not None:
+            endpoints = {"dashboard": self._dashboard_url, **endpoints}
         disk_notes = (self._disk_note,) if self._disk_note else ()
         notes = (*self._history.notes, *self._passing_notes, *disk_notes)
         if self._plan is None:

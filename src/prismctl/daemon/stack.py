@@ -33,6 +33,7 @@ from prismctl.daemon.suspended_keeper import (
 )
 from prismctl.daemon.sweep import end_leftovers
 from prismctl.daemon.usage_watch import UsageWatch
+from prismctl.daemon.web.dashboard import Dashboard
 from prismctl.domain.events import EventKind
 from prismctl.domain.service import Runtime
 from prismctl.errors import PrismError, RejectedError, UnavailableError
@@ -87,6 +88,7 @@ class Stack:
         self._probes = ProbeScheduler(self.monitor.take_answer)
         self.usage = UsageWatch(self.monitor, lambda: self._link, self._reserve_ports)
         self.starts = StartRecorder(paths, self.monitor, self.events, self.usage)
+        self.dashboard = Dashboard(self)
         self._link: KeeperLink | None = None
         self._seat = EngineSeat(paths, self.monitor)
         self._keeper_is_there = asyncio.Event()
@@ -134,6 +136,7 @@ class Stack:
         """There is nothing left to look after."""
         self.is_ending = True
         self.stop_listening()
+        self.dashboard.stop_listening()
         self.ended.set()
 
     async def close(self) -> None:
@@ -141,6 +144,7 @@ class Stack:
         self.is_ending = True
         self.write_down()
         await self.operations.close()
+        await self.dashboard.close(grace_seconds=0.0)
         await self.starts.finish()
         for task in self._background.values():
             task.cancel()
@@ -207,6 +211,8 @@ class Stack:
         Raises:
             PrismError: the engine refused it, or cannot be had.
         """
+        # Before anything of the plan can want the page's port.
+        await self.dashboard.serve(plan)
         await attend(self._hand_over(plan, spared), self._refuse_silence)
 
     async def _hand_over(self, plan: StackPlan, spared: Collection[ServiceName] = ()) -> None:
@@ -307,6 +313,7 @@ class Stack:
             history=self.monitor.history,
             log_file=self._log_file,
             is_stopping=self._is_stopping,
+            place=self.dashboard.place,
         )
         try:
             save_state(self.paths, state)
@@ -351,6 +358,7 @@ class Stack:
         if state.log_file:
             self.copy_logs_to(state.log_file)
 
+        self.dashboard.place = state.place
         is_adopted = asyncio.Event()
 
         async def adopt() -> dict[str, Any]:

@@ -16,6 +16,8 @@ class EventKind(StrEnum):
     COMPONENT_READY = "component.ready"
     COMPONENT_LOST = "component.lost"
     """An agent, the keeper or the daemon ended without being asked to."""
+    DASHBOARD_READY = "dashboard.ready"
+    """The page is served, at an address that the message names; or nowhere, which it says."""
     SWEPT = "swept"
     """Leftovers of an earlier run were ended."""
     IMAGE_PULLING = "image.pulling"

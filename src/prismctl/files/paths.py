@@ -163,6 +163,11 @@ class StackPaths:
         """The passwords that were made for the stack's servers (0600)."""
         return self.directory / "secrets.json"
 
+    @property
+    def dashboard_token(self) -> Path:
+        """Lets somebody in to the stack's page (0600); made anew for each run."""
+        return self.directory / "dashboard-token"
+
     def data_of(self, service: str, replica: int) -> Path:
         """What one instance stores."""
         return self.data / (service if replica == 0 else f"{service}#{replica}")

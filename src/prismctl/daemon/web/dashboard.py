@@ -1,0 +1,192 @@
+"""The life of a stack's page: where it listens from the first plan on, when it gives way, and when it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from prismctl.domain.events import EventKind
+from prismctl.errors import PrismError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from prismctl.daemon.http import Answer, Content, Request, Stream
+    from prismctl.daemon.http_server import HttpServer
+    from prismctl.daemon.stack import Stack
+    from prismctl.daemon.web.address import Listening
+    from prismctl.domain.plan import StackPlan
+
+DEFAULT_PORT: Final = 3000
+FAREWELL_SECONDS: Final = 1.0
+"""How long pages have to hear that they are served elsewhere."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a page was, for the daemon that comes after."""
+
+    wanted: int = DEFAULT_PORT
+    """What the settings say."""
+    port: int | None = None
+    """What was had; ``None``: nowhere."""
+
+
+class Dashboard:
+    """The page of one stack."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
+        self._handle: Callable[[Request], Awaitable[Answer | Content | Stream]] | None = None
+        self._server: HttpServer | None = None
+        self._leaving: set[asyncio.Task[None]] = set()
+        self._token = ""
+        self._moved = asyncio.Event()
+        self.place = Place()
+
+    def answer_with(
+        self, handle: Callable[[Request], Awaitable[Answer | Content | Stream]]
+    ) -> None:
+        """What the API answers; without it, there is no page."""
+        self._handle = handle
+
+    @property
+    def url(self) -> str:
+        """Where the page is, for everybody to read; empty when it is nowhere."""
+        return "" if self.place.port is None else f"http://localhost:{self.place.port}/"
+
+    @property
+    def link(self) -> str:
+        """The same with the token in it: whoever has it can do what the page can."""
+        return f"{self.url}?t={self._token}" if self.url else ""
+
+    @property
+    def command(self) -> str:
+        """What prints the link."""
+        name = self._stack.paths.name
+        option = "" if name == "default" else f" --stack {name}"
+        return f"prismctl dev dashboard --web{option}"
+
+    def want(self, port: int) -> None:
+        """Where the page shall be, the next time that a place for it is looked for."""
+        self.place = replace(self.place, wanted=port)
+
+    async def serve(self, plan: StackPlan) -> None:
+        """Serve the page while this plan, which is about to be handed to its engine, runs.
+
+        Where one of its services has the page's port, the page goes somewhere else, and says so to whoever looks at it.
+        """
+        from prismctl.daemon.web.address import (
+            listen_near,
+            numbers_from,
+            ports_had_by,
+            ports_wanted_by,
+        )
+
+        if self._handle is None:
+            return
+        if self._server is not None and self.place.port not in ports_had_by(plan):
+            return
+        place = self.place
+        listening = listen_near(
+            numbers_from(place.wanted, first=place.port),
+            wanted_by=ports_wanted_by(plan),
+            owner=str(self._stack.paths.directory),
+        )
+        left, moved = self._server, self._moved
+        self.stop_listening()
+        self._server, self._moved = None, asyncio.Event()
+        if listening is None:
+            self._stop_showing(place, f"no port from {place.wanted} on is free")
+        else:
+            await self._begin(listening, place)
+        moved.set()
+        if left is not None:
+            self._say_farewell(left)
+
+    async def _begin(self, listening: Listening, place: Place) -> None:
+        from prismctl.daemon.http_server import HttpServer, Limits
+        from prismctl.daemon.web.guard import Gate
+        from prismctl.daemon.web.site import SECURITY_HEADERS, Site
+        from prismctl.daemon.web.token import ensure_token
+
+        try:
+            self._token = ensure_token(self._stack.paths)
+        except PrismError as error:
+            for each in listening.sockets:
+                each.close()
+            self._stop_showing(place, error.message)
+            return
+        gate = Gate(port=listening.port, token=self._token, cookie=self._cookie)
+        # Its own bounds: whatever browsers do, the commands are answered.
+        limits = Limits(
+            connections=64,
+            request_seconds=10.0,
+            body_bytes=64 * 1024,
+            unread_bytes=64 * 1024,
+            stall_seconds=60.0,
+            keeps_connections=False,
+        )
+        if self._handle is None:
+            raise AssertionError("there is an API by now")
+        site = Site(self._stack, self._handle, gate)
+        self._server = HttpServer(site.answer, limits=limits, headers=SECURITY_HEADERS)
+        for each in listening.sockets:
+            await self._server.serve(each)
+        is_news = place.port != listening.port or listening.obstacle
+        self.place = Place(wanted=place.wanted, port=listening.port)
+        self._stack.monitor.show_dashboard(self.url)
+        if is_news:
+            behind = f": {listening.obstacle}" if listening.obstacle else ""
+            self._stack.events.append(
+                EventKind.DASHBOARD_READY,
+                service="dashboard",
+                message=f"{self.url}{behind}",
+                details={"url": self.url, "obstacle": listening.obstacle},
+            )
+
+    async def wait_until_moved(self) -> str:
+        """Return where the page is once it is somewhere else than now."""
+        await self._moved.wait()
+        return self.url
+
+    def stop_listening(self) -> None:
+        """Let nobody in any more; the next run may have the port at once."""
+        if self._server is not None:
+            self._server.stop_listening()
+
+    async def close(self, *, grace_seconds: float) -> None:
+        """Let the present answers end, and cut those that do not."""
+        server, self._server = self._server, None
+        if server is not None:
+            await server.close(grace_seconds=grace_seconds)
+        for task in list(self._leaving):
+            task.cancel()
+        if self._leaving:
+            await asyncio.wait(self._leaving)
+
+    def _say_farewell(self, server: HttpServer) -> None:
+        """Let the pages that are open hear where to go."""
+        task = asyncio.get_running_loop().create_task(
+            server.close(grace_seconds=FAREWELL_SECONDS), name="dashboard farewell"
+        )
+        self._leaving.add(task)
+        task.add_done_callback(self._leaving.discard)
+
+    def _stop_showing(self, place: Place, reason: str) -> None:
+        self.place = Place(wanted=place.wanted)
+        self._stack.monitor.show_dashboard("")
+        self._stack.events.append(
+            EventKind.DASHBOARD_READY,
+            service="dashboard",
+            message=f"there is no web dashboard: {reason}",
+            details={"url": "", "obstacle": reason},
+        )
+
+    @property
+    def _cookie(self) -> str:
+        """The same wherever the page of this stack is, another one for every other stack of this machine."""
+        digest = hashlib.sha256(str(self._stack.paths.directory).encode()).hexdigest()[:12]
+        return f"prismctl-{digest}"
