@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from prismctl.domain.counting import count_of
 from prismctl.present.units import (
     UNKNOWN,
-    count_of,
     render_bytes,
     render_clock,
     render_duration,

@@ -12,6 +12,7 @@ from prismctl.cli.clean_removal import Done, carry_out_cleaning
 from prismctl.cli.interrupts import Terminated, interruption_error
 from prismctl.cli.keypress import ask_for_key
 from prismctl.client import find_condition
+from prismctl.domain.counting import count_of
 from prismctl.errors import ConfigError, ExitCode, PartialError, PrismError, Problem
 from prismctl.files.text import name_for_people
 from prismctl.install.cleaning.planning import plan_cleaning, refuse_dangerous
@@ -21,7 +22,6 @@ from prismctl.install.manifest import read_manifest
 from prismctl.present.cleaning import failure_words, plan_lines, result_lines
 from prismctl.present.question import Choice
 from prismctl.present.text import line
-from prismctl.present.units import count_of
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager

@@ -10,6 +10,7 @@ import click
 
 from prismctl.cli.keypress import ask_for_key
 from prismctl.cli.terminal import width_of_stream
+from prismctl.domain.counting import count_of
 from prismctl.domain.importing.entry_text import render_entry
 from prismctl.errors import ConfigError, ExitCode, PartialError, Problem
 from prismctl.files.catalog_change import (
@@ -23,7 +24,7 @@ from prismctl.files.foreign import load_foreign
 from prismctl.present.importing import import_lines, remark_lines, render_import
 from prismctl.present.question import Choice
 from prismctl.present.text import line
-from prismctl.present.units import count_of, list_of
+from prismctl.present.units import list_of
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,6 +10,7 @@ import click
 
 from prismctl.cli.keypress import ask_for_key
 from prismctl.cli.terminal import width_of_stream
+from prismctl.domain.counting import count_of
 from prismctl.domain.packaged import PACKAGED
 from prismctl.domain.project_text import render_project
 from prismctl.errors import ConfigError, ExitCode, PartialError, Problem
@@ -23,7 +24,6 @@ from prismctl.machine import BINARIES_DIRECTORY
 from prismctl.present.importing import remark_lines, render_import
 from prismctl.present.question import Choice
 from prismctl.present.text import Span, Tone, line
-from prismctl.present.units import count_of
 
 if TYPE_CHECKING:
     from prismctl.cli.invocation import Invocation

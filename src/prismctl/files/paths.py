@@ -353,9 +353,11 @@ def _refuse_foreign(file: Path) -> None:
     if stranger is not None:
         # What a link leads to is changed without the option, and the link itself with it.
         option = "-h " if seen[1].st_uid in {*ours, 0} else ""
+        from prismctl.accounts import user_name
+
         raise PrismError(
-            f"{file} belongs to {_name_user(stranger)}: what it describes is not run as you",
-            hint=f"read it; if you trust it, `sudo chown {option}{_name_user(os.geteuid())} {_quote(file)}`",
+            f"{file} belongs to {user_name(stranger)}: what it describes is not run as you",
+            hint=f"read it; if you trust it, `sudo chown {option}{user_name(os.geteuid())} {_quote(file)}`",
         )
     if seen[1].st_mode & stat.S_IWOTH:
         raise PrismError(
@@ -381,12 +383,3 @@ def _find_own_ids() -> set[int]:
     own = os.geteuid()
     caller = os.environ.get("SUDO_UID", "")
     return {own, int(caller)} if own == 0 and caller.isdecimal() else {own}
-
-
-def _name_user(user_id: int) -> str:
-    import pwd
-
-    try:
-        return pwd.getpwuid(user_id).pw_name
-    except KeyError:
-        return str(user_id)

@@ -7,9 +7,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from prismctl.accounts import user_name
 from prismctl.domain.addressing import PortHolder
 from prismctl.domain.problems import shorten
-from prismctl.machine.accounts import user_name
 from prismctl.machine.port_owners import find_owners
 from prismctl.machine.tcp_sockets import TIME_WAIT, find_listeners, find_sockets, is_known
 

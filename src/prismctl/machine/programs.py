@@ -9,7 +9,7 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from prismctl.machine.accounts import user_name
+from prismctl.accounts import user_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

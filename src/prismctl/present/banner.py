@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from prismctl.domain.counting import count_of
 from prismctl.present.estimate import render_range
 from prismctl.present.text import (
     Line,
@@ -16,7 +17,7 @@ from prismctl.present.text import (
     line_width,
     spread,
 )
-from prismctl.present.units import count_of, render_duration
+from prismctl.present.units import render_duration
 from prismctl.present.wording import component_title
 
 if TYPE_CHECKING:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from prismctl.domain.counting import count_of
 from prismctl.present.text import Line, Span, Tone, clean, line, pad, pad_left, width_of
-from prismctl.present.units import count_of, render_bytes
+from prismctl.present.units import render_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from prismctl.domain.counting import count_of
 from prismctl.present.text import Line, Span, Tone, fold, line
-from prismctl.present.units import count_of
 
 if TYPE_CHECKING:
     from prismctl.domain.estimate import Estimate

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from prismctl.domain.counting import count_of
 from prismctl.present.text import Line, Span, Tone, clean, fold, line, pad, width_of
-from prismctl.present.units import count_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

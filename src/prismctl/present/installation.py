@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from prismctl.domain.counting import count_of
 from prismctl.present.text import (
     Line,
     Span,
@@ -18,7 +19,7 @@ from prismctl.present.text import (
     spread,
     width_of,
 )
-from prismctl.present.units import count_of, render_bytes, render_duration
+from prismctl.present.units import render_bytes, render_duration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

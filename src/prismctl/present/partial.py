@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from prismctl.domain.counting import count_of
 from prismctl.domain.observation import is_about_hopeless
 from prismctl.domain.snapshot import GOOD_STATES
 from prismctl.present.progress import waiting_for
 from prismctl.present.reason import explain_all
-from prismctl.present.units import count_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

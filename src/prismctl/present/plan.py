@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from prismctl.domain.counting import count_of
 from prismctl.domain.moved_ports import describe_move, warn_of_fixed_ports
 from prismctl.present.catalog import HIDDEN
 from prismctl.present.events import action_line, fields
@@ -19,7 +20,6 @@ from prismctl.present.text import (
     spread,
     width_of,
 )
-from prismctl.present.units import count_of
 from prismctl.present.wording import engine_title
 
 if TYPE_CHECKING:

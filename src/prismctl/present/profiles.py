@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from prismctl.domain.counting import count_of
 from prismctl.domain.packaged import CORE
 from prismctl.present.listing import table_lines
 from prismctl.present.text import Line, Span, Tone, clean, fold, line
-from prismctl.present.units import count_of, list_of, render_duration
+from prismctl.present.units import list_of, render_duration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

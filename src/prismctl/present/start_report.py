@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from prismctl.domain.counting import count_of
 from prismctl.present.text import (
     Line,
     Span,
@@ -16,7 +17,7 @@ from prismctl.present.text import (
     pad_left,
     width_of,
 )
-from prismctl.present.units import UNKNOWN, count_of, render_duration
+from prismctl.present.units import UNKNOWN, render_duration
 from prismctl.present.wording import component_title
 
 if TYPE_CHECKING:

@@ -88,11 +88,6 @@ def render_clock(moment: str) -> str:
     )
 
 
-def count_of(number: int, noun: str) -> str:
-    """A number with its noun in the right form: ``1 service``, ``4 services``."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
 def list_of(words: Sequence[str]) -> str:
     """Words as one would say them: ``a``, ``a and b``, ``a, b and c``."""
     *most, last = words

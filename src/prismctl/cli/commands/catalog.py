@@ -9,8 +9,8 @@ import click
 
 from prismctl.cli.command import Command, Entry, Group, option
 from prismctl.cli.completion import complete_services
+from prismctl.domain.counting import count_of
 from prismctl.present.text import Span, Tone, line
-from prismctl.present.units import count_of
 
 if TYPE_CHECKING:
     from prismctl.cli.invocation import Invocation

@@ -35,9 +35,10 @@ def stats(call: Invocation) -> None:
 
 
 def _print(call: Invocation, document: dict[str, Any]) -> None:
+    from prismctl.domain.counting import count_of
     from prismctl.present.listing import table_lines
     from prismctl.present.start_report import report_lines
-    from prismctl.present.units import count_of, render_duration
+    from prismctl.present.units import render_duration
 
     report = document["last_start"]
     if report is None:

@@ -95,8 +95,8 @@ def _is_over(call: Invocation, status: dict[str, Any], words: Sequence[str]) -> 
     if call.is_json:
         call.write_json(status)
     elif not call.is_quiet:
+        from prismctl.domain.counting import count_of
         from prismctl.present.text import Span, Tone, line
-        from prismctl.present.units import count_of
 
         which = ", ".join(names) or count_of(len(wanted), "service")
         call.write_lines([line(Span("healthy", Tone.GOOD), f"  {which}")])

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from prismctl.domain.counting import count_of
 from prismctl.files.atomic import write_atomically
 from prismctl.files.catalog import load_catalog, parse_catalog, save_catalog_schema
 from prismctl.install.bundle.damage import DamagedBundleError
 from prismctl.install.bundle.index import CATALOG_NAME
 from prismctl.install.bundle.opened import open_bundle
-from prismctl.install.bundle.wording import count_of
 from prismctl.install.release.writing import writing
 from prismctl.install.steps import Outcome
 from prismctl.install.target import find_target

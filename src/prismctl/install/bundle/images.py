@@ -6,9 +6,9 @@ import os
 import re
 from typing import TYPE_CHECKING, Final
 
+from prismctl.domain.counting import count_of
 from prismctl.errors import MissingToolError, PrismError
 from prismctl.install.bundle.opened import open_bundle
-from prismctl.install.bundle.wording import count_of
 from prismctl.install.commands import run_command, shorten_line
 from prismctl.install.containers.configuration import podman_environment
 from prismctl.install.manifest import read_manifest, with_image, write_manifest

@@ -9,8 +9,8 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, urlsplit
 
+from prismctl.domain.counting import count_of
 from prismctl.errors import PrismError, UnavailableError
-from prismctl.install.bundle.wording import count_of
 from prismctl.install.commands import run_command, shorten_line
 from prismctl.install.release.writing import writing
 from prismctl.install.steps import Outcome

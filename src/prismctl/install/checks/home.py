@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from prismctl.accounts import user_name
 from prismctl.files.closing import OTHERS, WAY_OUT, find_obstacle
 from prismctl.files.text import name_for_people
 from prismctl.install.checks.finding import Finding, Repair, RepairKind, State
@@ -61,7 +62,7 @@ def gather_directory(surroundings: Surroundings) -> DirectoryFacts:
         path=path,
         mode=stat.S_IMODE(status.st_mode),
         is_directory=stat.S_ISDIR(status.st_mode),
-        owner="" if status.st_uid == os.getuid() else _name_user(status.st_uid),
+        owner="" if status.st_uid == os.getuid() else user_name(status.st_uid),
         is_writable=can_write,
         blocked_at=None if can_write else path,
         obstacle=obstacle,
@@ -99,15 +100,6 @@ def _mode(path: Path) -> int:
         return stat.S_IMODE(path.stat().st_mode)
     except OSError:
         return 0
-
-
-def _name_user(user_id: int) -> str:
-    import pwd
-
-    try:
-        return pwd.getpwuid(user_id).pw_name
-    except KeyError:
-        return str(user_id)
 
 
 def judge_directory(facts: DirectoryFacts) -> tuple[Finding, ...]:

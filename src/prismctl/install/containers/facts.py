@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import pwd
 import shutil
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from prismctl.accounts import user_name
 from prismctl.errors import PrismError
 from prismctl.install.commands import run_command, shorten_line
 
@@ -173,7 +173,7 @@ def count_subordinates(table: str, user: str) -> int:
 
 def _look_around(facts: PodmanFacts, environment: Mapping[str, str]) -> PodmanFacts:
     """The facts with what Podman depends on and does not tell."""
-    user = _user_name()
+    user = user_name(os.geteuid())
 
     def is_here(program: str) -> bool:
         return shutil.which(program, path=environment.get("PATH", "")) is not None
@@ -193,13 +193,6 @@ def _look_around(facts: PodmanFacts, environment: Mapping[str, str]) -> PodmanFa
 def _table(document: dict[str, Any], name: str) -> dict[str, Any]:
     found = document.get(name)
     return found if isinstance(found, dict) else {}
-
-
-def _user_name() -> str:
-    try:
-        return pwd.getpwuid(os.geteuid()).pw_name
-    except KeyError:
-        return str(os.geteuid())
 
 
 def _read(path: Path) -> str:

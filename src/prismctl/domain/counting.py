@@ -1,8 +1,8 @@
-"""Numbers in the sentences about bundles."""
+"""Numbers of things, as sentences have them."""
 
 from __future__ import annotations
 
 
 def count_of(number: int, noun: str) -> str:
-    """A number of things: ``1 wheel``, ``3 wheels``."""
+    """A number with its noun in the right form: ``1 service``, ``4 services``."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
