@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import click
 import pytest
 
 from prismctl.cli.commands.start import settle_patience, start
@@ -9,11 +10,13 @@ from prismctl.cli.completion import complete_settings
 from prismctl.cli.invocation import Invocation
 from prismctl.cli.selection_flags import SELECTION_FLAGS
 from prismctl.domain.packaged import PACKAGED
+from prismctl.domain.plan import ENGINES
 from prismctl.domain.service import ServiceDefinition, ServiceName
 from prismctl.domain.service_settings import known_keys
 from prismctl.domain.setting_names import OWN_KEYS, SERVICE_KEYS, STACK_KEYS
 from prismctl.files.catalog import ensure_catalog
 from prismctl.files.preferences import DEFAULT_WAIT_SECONDS, PREFERENCES
+from prismctl.files.settings import RUNTIMES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -111,6 +114,15 @@ def test_looking_writes_nothing(prismctl: Any, home: Home) -> None:
 
 def test_the_flags_are_those_of_start() -> None:
     assert {each.name for each in start.params} >= set(SELECTION_FLAGS)
+
+
+def test_the_engines_and_runtimes_of_the_flags_are_those_of_the_settings() -> None:
+    choices = {
+        each.name: tuple(each.type.choices)
+        for each in start.params
+        if isinstance(each.type, click.Choice)
+    }
+    assert (choices["engine"], choices["runtime"]) == (ENGINES, RUNTIMES)
 
 
 def test_how_long_a_start_waits_is_the_same_in_help_and_in_explanations() -> None:

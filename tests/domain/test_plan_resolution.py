@@ -237,7 +237,7 @@ def test_all_mistakes_of_a_plan_are_told_at_once() -> None:
     assert "web: unknown service `rdeis`" in messages
     assert "web: `${self.port}`: the service has no port" in messages
     assert "web: variable `ALSO_NOT` is not set" in messages
-    assert "engine cluster is not available" in messages
+    assert "unknown engine `cluster`" in messages
 
 
 def test_all_missing_programs_are_told_at_once() -> None:

@@ -37,6 +37,10 @@ class EngineName(StrEnum):
     CLUSTER = "cluster"
 
 
+ENGINES: Final = ("auto", EngineName.NOMAD.value, EngineName.LOCAL.value)
+"""What can be asked for; ``auto`` goes by what is installed."""
+
+
 class FailurePolicy(StrEnum):
     """What happens to the rest when a service of a start cannot be brought up."""
 

@@ -31,6 +31,7 @@ from prismctl.domain.interpolation import (
 )
 from prismctl.domain.packaged import BINARY_CHECKS
 from prismctl.domain.plan import (
+    ENGINES,
     EVERYWHERE,
     LOOPBACK,
     EngineName,
@@ -180,10 +181,8 @@ def _order(definitions: Sequence[ServiceDefinition], problems: Problems) -> list
 def _choose_engine(
     requested: str, facts: MachineFacts, problems: Problems, refusals: list[Refusal]
 ) -> EngineChoice:
-    if requested == EngineName.CLUSTER:
-        problems.add("engine cluster is not available; auto, nomad and local are")
-    elif requested != "auto" and requested not in set(EngineName):
-        problems.add_unknown("engine", requested, ("auto", "nomad", "local"))
+    if requested not in ENGINES:
+        problems.add_unknown("engine", requested, ENGINES)
     else:
         choice = choose_engine(requested, facts)
         if isinstance(choice, Refusal):

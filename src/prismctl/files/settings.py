@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from prismctl.domain.containers import DOCKER, PODMAN
-from prismctl.domain.plan import FailurePolicy
+from prismctl.domain.plan import ENGINES, FailurePolicy
 from prismctl.domain.problems import NOWHERE, Place
 from prismctl.domain.service import Runtime
 
@@ -54,7 +54,6 @@ class Settings:
         return self.places.get(key, NOWHERE)
 
 
-ENGINES = ("auto", "nomad", "local", "cluster")
 CONTAINER_TOOLS = ("auto", PODMAN, DOCKER)
 RUNTIMES = ("auto", Runtime.CONTAINER.value, Runtime.NATIVE.value)
 

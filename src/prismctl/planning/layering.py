@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from prismctl.domain.choice import Refusal, choose_runtime
+from prismctl.domain.plan import ENGINES
 from prismctl.domain.precedence import Given
 from prismctl.domain.presets import PRESETS, RANDOM, draw_preset
 from prismctl.domain.selection import Addition, Layer, find_preset, preset_layer, select_services
 from prismctl.domain.service import ServiceType
 from prismctl.files.preferences import settle_preferences
-from prismctl.files.settings import ENGINES, RUNTIMES
+from prismctl.files.settings import RUNTIMES
 from prismctl.planning.continuing import layer_of_running
 
 if TYPE_CHECKING:

@@ -7,11 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from prismctl.domain.plan import ENGINES
 from prismctl.domain.problems import Problems
 from prismctl.domain.resolve import PlanOptions, resolve_plan
 from prismctl.domain.service import Runtime
 from prismctl.files.passwords import Passwords
-from prismctl.files.settings import ENGINES, RUNTIMES
+from prismctl.files.settings import RUNTIMES
 from prismctl.planning.continuing import continue_plan, ports_of_running
 from prismctl.planning.deciding import settle
 from prismctl.planning.request import Inquiry

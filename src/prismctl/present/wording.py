@@ -43,7 +43,7 @@ TONES: Final = {
     "lost": Tone.BAD,
 }
 
-ENGINES: Final = {"nomad": "Nomad", "local": "local engine", "cluster": "Nomad cluster"}
+ENGINE_TITLES: Final = {"nomad": "Nomad", "local": "local engine", "cluster": "Nomad cluster"}
 COMPONENTS: Final = {"nomad": "Nomad", "consul": "Consul"}
 
 
@@ -59,7 +59,7 @@ def tone_of(state: str) -> Tone:
 
 def engine_title(engine: str) -> str:
     """What people call an engine."""
-    return ENGINES.get(engine, engine)
+    return ENGINE_TITLES.get(engine, engine)
 
 
 def component_title(component: str) -> str:
