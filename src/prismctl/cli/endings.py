@@ -84,6 +84,7 @@ def conclude(
             result["status"],
             ready_seconds=ready_seconds if own_seconds is None else own_seconds,
             usual=partial(usual, result) if usual is not None else None,
+            read_link=client.dashboard_link,
         )
     elif not call.is_json and not call.is_quiet:
         call.write_lines([line(f"{done} in {render_duration(took)}")])
@@ -95,8 +96,17 @@ def say_ready(
     *,
     ready_seconds: float | None,
     usual: Callable[[], Estimate | None] | None = None,
+    read_link: Callable[[], str] | None = None,
 ) -> None:
-    """The last words of a start that went well."""
+    """The last words of a start that went well.
+
+    Args:
+        call: says how lines are shown.
+        status: of the stack that is up.
+        ready_seconds: how long that took.
+        usual: what was to be expected.
+        read_link: asks for the address of the dashboard that lets somebody in: shown to who sits there, and to nobody else.
+    """
     if call.is_json or call.is_quiet:
         return
     if not call.is_on_terminal:
@@ -105,6 +115,9 @@ def say_ready(
         return
     from prismctl.present.banner import ready_banner
 
+    endpoints = status.get("endpoints") or {}
+    if read_link is not None and endpoints.get("dashboard"):
+        status = {**status, "endpoints": {**endpoints, "dashboard": read_link()}}
     # Asked for last: nobody else has to wait for the history.
     estimate = usual() if usual is not None else None
     call.write_lines(

@@ -27,6 +27,11 @@ DEV_ENTRIES = {
     ),
     "status": Entry(f"{_COMMANDS}.status:status", "Show how the stack is.", "The stack"),
     "wait": Entry(f"{_COMMANDS}.wait:wait", "Wait until services are healthy.", "The stack"),
+    "dashboard": Entry(
+        f"{_COMMANDS}.dashboard:dashboard",
+        "Watch the stack, and change it with single keys.",
+        "Looking closer",
+    ),
     "logs": Entry(f"{_COMMANDS}.logs:logs", "Show what services print.", "Looking closer"),
     "events": Entry(
         f"{_COMMANDS}.events:events", "Show what happened to the stack.", "Looking closer"

@@ -434,9 +434,22 @@ def _request(
     began_at: float,
 ) -> Iterator[dict[str, Any]]:
     messages = client.apply(
-        plan_to_json(plan), began_at, options.on_failure, log_file=options.log_file or ""
+        plan_to_json(plan),
+        began_at,
+        options.on_failure,
+        log_file=options.log_file or "",
+        dashboard_port=_find_dashboard_port(call),
     )
     return _noting_use(call, plan.profile, messages) if plan.profile else messages
+
+
+def _find_dashboard_port(call: Invocation) -> int | None:
+    """Where the page in the browser shall be; ``None`` where nobody has said."""
+    if not call.home.settings.exists():
+        return None
+    from prismctl.files.settings import load_settings
+
+    return load_settings(call.home).dashboard_port
 
 
 def _noting_use(

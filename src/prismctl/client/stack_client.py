@@ -114,14 +114,17 @@ class StackClient:
         on_failure: str = "keep",
         *,
         log_file: str = "",
+        dashboard_port: int | None = None,
     ) -> Iterator[dict[str, Any]]:
         """Make the stack what the plan says: ``{"event": …}`` as they happen, at last ``{"result": …}``.
 
         Giving up the iteration does not undo anything.
         """
-        body = {"plan": plan, "began_at": began_at, "on_failure": on_failure}
+        body: dict[str, Any] = {"plan": plan, "began_at": began_at, "on_failure": on_failure}
         if log_file:
             body["log_file"] = log_file
+        if dashboard_port is not None:
+            body["dashboard_port"] = dashboard_port
         return self._operate("/v1/apply", body)
 
     def restart(self, services: Sequence[str] = ()) -> Iterator[dict[str, Any]]:
@@ -158,6 +161,19 @@ class StackClient:
         yield from self._operate("/v1/stop", {"kill": kill})
         await_end_of_daemon(self._paths)
         reap()
+
+    def dashboard_link(self, *, is_good_once: bool = False) -> str:
+        """The address of the page in the browser, with what lets somebody in.
+
+        Args:
+            is_good_once: whether it is good for the first who follows it, within a minute, instead of for everybody.
+
+        Raises:
+            NotFoundError: no page is served.
+        """
+        target = "/v1/dashboard?once=1" if is_good_once else "/v1/dashboard"
+        url: str = self._ask("GET", target)["url"]
+        return url
 
     def login(self, ui: str) -> str:
         """An address at which a user interface of the engine is open and logged in."""

@@ -162,8 +162,9 @@ class Api:
     async def _environment(self, _: Request) -> Answer:
         return Answer(document={"variables": render_environment_of_stack(self._stack)})
 
-    async def _dashboard(self, _: Request) -> Answer:
-        link = self._stack.dashboard.link
+    async def _dashboard(self, request: Request) -> Answer:
+        dashboard = self._stack.dashboard
+        link = dashboard.make_link_for_once() if _flag(request, "once") else dashboard.link
         if not link:
             raise RequestError(404, "no web dashboard is served")
         return Answer(document={"url": link})

@@ -359,6 +359,8 @@ class Stack:
             self.copy_logs_to(state.log_file)
 
         self.dashboard.place = state.place
+        # At the same port as before, if somebody else does not have it by now: pages that are open find it again.
+        await self.dashboard.serve(plan)
         is_adopted = asyncio.Event()
 
         async def adopt() -> dict[str, Any]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from prismctl.daemon.http_server import HttpServer
     from prismctl.daemon.stack import Stack
     from prismctl.daemon.web.address import Listening
+    from prismctl.daemon.web.token import Codes
     from prismctl.domain.plan import StackPlan
 
 DEFAULT_PORT: Final = 3000
@@ -43,6 +44,7 @@ class Dashboard:
         self._server: HttpServer | None = None
         self._leaving: set[asyncio.Task[None]] = set()
         self._token = ""
+        self._codes: Codes | None = None
         self._moved = asyncio.Event()
         self.place = Place()
 
@@ -55,12 +57,16 @@ class Dashboard:
     @property
     def url(self) -> str:
         """Where the page is, for everybody to read; empty when it is nowhere."""
-        return "" if self.place.port is None else f"http://localhost:{self.place.port}/"
+        return "" if self._server is None else f"http://localhost:{self.place.port}/"
 
     @property
     def link(self) -> str:
         """The same with the token in it: whoever has it can do what the page can."""
         return f"{self.url}?t={self._token}" if self.url else ""
+
+    def make_link_for_once(self) -> str:
+        """A link that lets one browser in, soon."""
+        return f"{self.url}?t={self._codes.make()}" if self.url and self._codes else ""
 
     @property
     def command(self) -> str:
@@ -110,7 +116,7 @@ class Dashboard:
         from prismctl.daemon.http_server import HttpServer, Limits
         from prismctl.daemon.web.guard import Gate
         from prismctl.daemon.web.site import SECURITY_HEADERS, Site
-        from prismctl.daemon.web.token import ensure_token
+        from prismctl.daemon.web.token import Codes, ensure_token
 
         try:
             self._token = ensure_token(self._stack.paths)
@@ -131,7 +137,8 @@ class Dashboard:
         )
         if self._handle is None:
             raise AssertionError("there is an API by now")
-        site = Site(self._stack, self._handle, gate)
+        self._codes = self._codes or Codes()
+        site = Site(self._stack, self._handle, gate, self._codes)
         self._server = HttpServer(site.answer, limits=limits, headers=SECURITY_HEADERS)
         for each in listening.sockets:
             await self._server.serve(each)

@@ -51,6 +51,8 @@ class Gate:
     token: str
     cookie: str
     """Its name: cookies are the same for all ports of a host, so that each stack needs one of its own."""
+    codes: frozenset[str] = frozenset()
+    """Good once, in place of the token in a link: whoever uses one is let in, and it is gone."""
 
 
 def judge(request: Request, gate: Gate) -> Passage | Refusal:
@@ -102,12 +104,16 @@ def _judge_token(request: Request, gate: Gate) -> Passage | Refusal | None:
         return None
     given = request.query.get("t", [])
     # A link that is followed again exchanges its token again: it may be an older cookie that is there.
-    if given and request.path == PAGE and request.method == "GET" and _matches(given, gate):
+    if (
+        request.path == PAGE
+        and request.method == "GET"
+        and _matches(given, gate.token, *gate.codes)
+    ):
         return Passage.EXCHANGE
     authorization = request.headers.get("authorization", "")
     if authorization.lower().startswith(_BEARER):
         given = [*given, authorization[len(_BEARER) :].strip()]
-    if _matches([*given, *_cookies(request, gate.cookie)], gate):
+    if _matches([*given, *_cookies(request, gate.cookie)], gate.token):
         return None
     return Refusal(status=401, reason="this needs the token of the link")
 
@@ -123,10 +129,13 @@ def _judge_change(request: Request) -> Refusal | None:
     return None
 
 
-def _matches(given: list[str], gate: Gate) -> bool:
-    """Compared in a time that says nothing about how much of it was right."""
-    wanted = gate.token.encode()
-    return any(compare_digest(each.encode(errors="replace"), wanted) for each in given)
+def _matches(given: list[str], *wanted: str) -> bool:
+    """Whether one is another, compared in a time that says nothing about how much of it was right."""
+    return any(
+        compare_digest(one.encode(errors="replace"), other.encode())
+        for one in given
+        for other in wanted
+    )
 
 
 def _cookies(request: Request, name: str) -> list[str]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from prismctl.daemon.http import Reply
     from prismctl.daemon.stack import Stack
     from prismctl.daemon.web.guard import Gate, Refusal
+    from prismctl.daemon.web.token import Codes
 
 SECURITY_HEADERS: Final[Headers] = (
     (
@@ -64,6 +65,7 @@ class Site:
         stack: Stack,
         handle: Callable[[Request], Awaitable[Answer | Content | Stream]],
         gate: Gate,
+        codes: Codes,
     ) -> None:
         """Serve a stack's page.
 
@@ -71,10 +73,12 @@ class Site:
             stack: whose page it is.
             handle: answers the requests of the API.
             gate: who may ask.
+            codes: links that are good once.
         """
         self._stack = stack
         self._handle = handle
         self._gate = gate
+        self._codes = codes
         self._streams = 0
 
     async def answer(self, request: Request) -> Reply:
@@ -83,8 +87,9 @@ class Site:
         Raises:
             PrismError: the API refused it.
         """
-        verdict = judge(request, self._gate)
+        verdict = judge(request, replace(self._gate, codes=self._codes.valid))
         if verdict is Passage.EXCHANGE:
+            self._codes.use_up(request.query[_TOKEN_PARAMETER])
             return self._exchange()
         if verdict is not Passage.OPEN:
             return self._refuse(request, verdict)

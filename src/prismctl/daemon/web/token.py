@@ -1,15 +1,22 @@
-"""The token of a stack's page: made once a run, kept where only its owner can read it."""
+"""What lets somebody in to a stack's page: the token of its run, and links that are good once."""
 
 from __future__ import annotations
 
 import re
+import time
+from collections import OrderedDict
 from typing import TYPE_CHECKING, Final
 
 from prismctl.files.atomic import write_atomically
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from prismctl.files.paths import StackPaths
 
+CODE_SECONDS: Final = 60.0
+"""How long a browser may take to come up."""
+MAX_CODES: Final = 16
 _BYTES: Final = 32
 _WHOLE: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 
@@ -34,6 +41,33 @@ def ensure_token(paths: StackPaths) -> str:
     return token
 
 
-def forget_token(paths: StackPaths) -> None:
-    """The links of this run are good no more."""
-    paths.dashboard_token.unlink(missing_ok=True)
+class Codes:
+    """Codes that are good once, for a minute: for links that others on the machine can read.
+
+    The command line of a browser is such a place.
+    """
+
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._ends: OrderedDict[str, float] = OrderedDict()
+
+    def make(self) -> str:
+        """A new one."""
+        from secrets import token_urlsafe
+
+        code = token_urlsafe(_BYTES)
+        self._ends[code] = self._clock() + CODE_SECONDS
+        if len(self._ends) > MAX_CODES:
+            self._ends.popitem(last=False)
+        return code
+
+    @property
+    def valid(self) -> frozenset[str]:
+        """Those that are good now."""
+        now = self._clock()
+        return frozenset(code for code, end in self._ends.items() if now < end)
+
+    def use_up(self, codes: Iterable[str]) -> None:
+        """They were used, where they are any."""
+        for code in codes:
+            self._ends.pop(code, None)
