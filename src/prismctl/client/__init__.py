@@ -13,16 +13,20 @@ from prismctl.client.condition import (
     has_daemon_ended,
     is_running,
 )
+from prismctl.client.hangup import Hangup
 from prismctl.client.http import NotFoundError
 from prismctl.client.launch import StartingDaemon, start_daemon, sweep
+from prismctl.client.log_following import follow_logs
 from prismctl.client.stack_client import StackClient
 
 __all__ = [
+    "Hangup",
     "NotFoundError",
     "StackClient",
     "StackCondition",
     "StartingDaemon",
     "find_condition",
+    "follow_logs",
     "has_daemon_ended",
     "is_running",
     "start_daemon",

@@ -29,8 +29,9 @@ from prismctl.errors import ExitCode, UnavailableError
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from prismctl.client.hangup import Hangup
     from prismctl.files.paths import StackPaths
 
 ANSWER_SECONDS: Final = 15.0
@@ -56,9 +57,18 @@ class StackClient:
         """The status document; with secrets, each service has its ``endpoints`` in it."""
         return self._ask("GET", "/v1/status?secrets=1" if shows_secrets else "/v1/status")
 
-    def watch_status(self) -> Iterator[dict[str, Any]]:
-        """The status document now, then again after each change."""
-        return self._stream("GET", "/v1/status/watch")
+    def watch_status(
+        self, *, hangup: Hangup | None = None, silence_seconds: float | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """The status document now, then again after each change.
+
+        Args:
+            hangup: ends it from another thread.
+            silence_seconds: how long nothing may come until it counts as lost; ``None``: for ever.
+        """
+        return self._stream(
+            "GET", "/v1/status/watch", hangup=hangup, silence_seconds=silence_seconds
+        )
 
     def plan(self) -> dict[str, Any] | None:
         """The applied plan in its JSON form, secrets included; ``None`` when there is none."""
@@ -74,6 +84,10 @@ class StackClient:
         except NotFoundError:
             return None
 
+    def metrics_history(self, seconds: float = 600.0) -> dict[str, Any]:
+        """What was measured of each service lately: ``services``, by name lists that belong together."""
+        return self._ask("GET", f"/v1/metrics/history?seconds={seconds:g}")
+
     def events(self, after: int = 0, *, follow: bool = False) -> Iterator[dict[str, Any]]:
         """Events with a higher sequence, then (with ``follow``) each as it happens."""
         return self._stream("GET", f"/v1/events?after={after}&follow={int(follow)}")
@@ -84,9 +98,36 @@ class StackClient:
         *,
         tail: int | None = None,
         since: float | None = None,
+        after: Mapping[str, str] | None = None,
         follow: bool = False,
+        hangup: Hangup | None = None,
     ) -> Iterator[dict[str, Any]]:
-        """Log lines in order of time; ``tail`` counts for each instance, ``since`` in seconds since the epoch."""
+        """Log lines in order of time.
+
+        Args:
+            services: none means all.
+            tail: only so many of the last lines of each instance.
+            since: only lines after this moment, in seconds since the epoch.
+            after: for some instances (`SERVICE#REPLICA`), only lines after the one of this sequence, in place of both.
+            follow: go on with what is printed from now on.
+            hangup: ends it from another thread.
+        """
+        for bundle in self.log_bundles(
+            services, tail=tail, since=since, after=after, follow=follow, hangup=hangup
+        ):
+            yield from bundle
+
+    def log_bundles(
+        self,
+        services: Sequence[str] = (),
+        *,
+        tail: int | None = None,
+        since: float | None = None,
+        after: Mapping[str, str] | None = None,
+        follow: bool = False,
+        hangup: Hangup | None = None,
+    ) -> Iterator[list[dict[str, Any]]]:
+        """The same lines, as many at once as there are."""
         from urllib.parse import urlencode
 
         query = [("service", name) for name in services]
@@ -94,9 +135,13 @@ class StackClient:
             query.append(("tail", str(tail)))
         if since is not None:
             query.append(("since", f"{since:.6f}"))
+        query += [("after", f"{key}={sequence}") for key, sequence in (after or {}).items()]
         if follow:
             query.append(("follow", "1"))
-        return self._stream("GET", f"/v1/logs?{urlencode(query)}")
+        target = f"/v1/logs?{urlencode(query)}"
+        for chunk in self._stream_chunks("GET", target, hangup=hangup):
+            # Whole lines, and JSON has no line ends of its own: in one go they take half the time.
+            yield json.loads(b"[%s]" % chunk.rstrip().replace(b"\n", b","))
 
     def environment(self) -> dict[str, str]:
         """Endpoints and credentials of the stack, by variable."""
@@ -126,6 +171,24 @@ class StackClient:
         if dashboard_port is not None:
             body["dashboard_port"] = dashboard_port
         return self._operate("/v1/apply", body)
+
+    def add(self, addition: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """Run the services of a plan beside those that run; the stream is that of `apply`."""
+        return self._operate("/v1/add", {"plan": addition})
+
+    def remove(
+        self, services: Sequence[str], *, cascade: bool = False, dependencies: bool = False
+    ) -> Iterator[dict[str, Any]]:
+        """Take services out of the stack; the stream is that of `apply`.
+
+        With ``cascade`` what needs them goes as well, with ``dependencies`` what came along only for them.
+        """
+        body = {"services": list(services), "cascade": cascade, "dependencies": dependencies}
+        return self._operate("/v1/remove", body)
+
+    def scale(self, service: str, replicas: int) -> Iterator[dict[str, Any]]:
+        """Have a service run in another number of instances; the stream is that of `apply`."""
+        return self._operate("/v1/scale", {"service": service, "replicas": replicas})
 
     def restart(self, services: Sequence[str] = ()) -> Iterator[dict[str, Any]]:
         """Restart the named services, or all; the stream is that of `apply`."""
@@ -216,19 +279,41 @@ class StackClient:
             return read_answer(reader)
 
     def _stream(
-        self, method: str, target: str, body: dict[str, Any] | None = None
+        self,
+        method: str,
+        target: str,
+        body: dict[str, Any] | None = None,
+        *,
+        hangup: Hangup | None = None,
+        silence_seconds: float | None = None,
     ) -> Iterator[dict[str, Any]]:
+        chunks = self._stream_chunks(
+            method, target, body, hangup=hangup, silence_seconds=silence_seconds
+        )
+        for chunk in chunks:
+            for line in chunk.splitlines():
+                yield json.loads(line)
+
+    def _stream_chunks(
+        self,
+        method: str,
+        target: str,
+        body: dict[str, Any] | None = None,
+        *,
+        hangup: Hangup | None = None,
+        silence_seconds: float | None = None,
+    ) -> Iterator[bytes]:
         with self._connect() as connection, connection.makefile("rb") as reader:
+            if hangup is not None:
+                hangup.watch_over(connection)
             try:
                 connection.settimeout(ANSWER_SECONDS)
                 send(connection, method, target, body)
                 status, headers = read_head(reader)
                 if status >= FIRST_ERROR_STATUS:
                     raise decode_refusal(status, read_body(reader, headers))
-                connection.settimeout(None)
-                for chunk in read_chunks(reader):
-                    for line in chunk.splitlines():
-                        yield json.loads(line)
+                connection.settimeout(silence_seconds)
+                yield from read_chunks(reader)
             except OSError as error:
                 raise self._lost(error) from error
 

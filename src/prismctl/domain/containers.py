@@ -53,6 +53,12 @@ class ContainerFacts(NamedTuple):
     find_image: Callable[[str], ImageFacts]
 
 
+def name_container(keeper_id: str, service: str, replica: int) -> str:
+    """The same for every run of an instance, and for no other instance of any home."""
+    number = f"-{replica}" if replica else ""
+    return f"{keeper_id}-{service}{number}"
+
+
 def no_containers(reason: str) -> ContainerFacts:
     """A machine on which containers cannot be run."""
     return ContainerFacts(None, reason, lambda _: ImageFacts(False, False, reason))

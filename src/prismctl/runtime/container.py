@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from prismctl.domain.containers import KEEPER_LABEL, PODMAN
+from prismctl.domain.containers import KEEPER_LABEL, PODMAN, name_container
+from prismctl.domain.host_port import protocol_suffix
 from prismctl.domain.servers.postgres import POSTGRES
 from prismctl.errors import MissingToolError
 from prismctl.runtime import run_container
@@ -16,14 +17,13 @@ from prismctl.runtime.servers.launch import render_script
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from prismctl.domain.plan import ServicePlan, StackPlan
+    from prismctl.domain.plan import Port, ServicePlan, StackPlan
     from prismctl.files.paths import StackPaths
 
 
 def container_name(service: ServicePlan, replica: int, paths: StackPaths) -> str:
     """The same for every run of an instance, and for no other instance of any home."""
-    number = f"-{replica}" if replica else ""
-    return f"{paths.keeper_id}-{service.name}{number}"
+    return name_container(paths.keeper_id, service.name, replica)
 
 
 def place_volume(volume: str, data: Path) -> str:
@@ -90,8 +90,9 @@ def render_container_environment(
 def _network_options(service: ServicePlan) -> list[str]:
     if service.has_host_network:
         return ["--network", "host"]
-    return [
-        word
-        for port in service.ports
-        for word in ("--publish", f"{port.host}:{port.number}:{port.inner_number}")
-    ]
+    return [word for port in service.ports for word in ("--publish", _published(port))]
+
+
+def _published(port: Port) -> str:
+    suffix = protocol_suffix(port.protocol)
+    return f"{port.host}:{port.number}:{port.inner_number}{suffix}"

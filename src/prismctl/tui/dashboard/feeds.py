@@ -1,0 +1,307 @@
+"""What comes from the daemon: the newest status and the lines of logs, read in threads that never give up.
+
+A feed hands over facts through a `Mailbox`, which keeps only the newest status and a bounded number of lines, so
+that a screen that is busy, or a job in the background, costs nobody anything.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from prismctl.client import Hangup, StackClient, StackCondition, find_condition
+from prismctl.client.http import NotFoundError
+from prismctl.errors import PrismError
+from prismctl.tui.dashboard.logbook import LogLine, decode_line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from prismctl.files.paths import StackPaths
+
+SILENCE_SECONDS: Final = 2.5
+"""A daemon that is watched says something more often than this; after it, it is asked whether it lives."""
+FIRST_PAUSE_SECONDS: Final = 0.1
+LONGEST_PAUSE_SECONDS: Final = 2.0
+HISTORY_LINES: Final = 5_000
+"""How many lines are asked for at the beginning, of all services together."""
+FEWEST_LINES: Final = 50
+WAITING_LINES: Final = 10_000
+"""How many lines wait for the screen at most; the oldest of more go."""
+BATCH_LINES: Final = 500
+BATCH_SECONDS: Final = 0.02
+"""A batch takes no less than this: somebody at the keyboard wants the processor, too."""
+LAG_SECONDS: Final = 3.0
+"""Logs that are read this much later than they were printed are left out up to the newest ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """The daemon does not answer."""
+
+    reason: str
+    hint: str
+    is_stopped: bool = False
+    """The stack was taken down: there is nothing to wait for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What came since one looked last."""
+
+    status: dict[str, Any] | None = None
+    """The newest document."""
+    loss: Loss | None = None
+    """The daemon does not answer; later than the document, where both came."""
+    lines: tuple[LogLine, ...] = ()
+    left_out: bool = False
+    """Lines are missing before these."""
+    history: dict[str, Any] | None = None
+    """What was measured before the dashboard was opened."""
+
+
+class Mailbox:
+    """Where threads leave what came, and one reader takes all of it at once."""
+
+    def __init__(self, wake: Callable[[], None]) -> None:
+        self._lock = threading.Lock()
+        self._wake = wake
+        self._is_woken = False
+        self._status: dict[str, Any] | None = None
+        self._loss: Loss | None = None
+        self._history: dict[str, Any] | None = None
+        self._lines: deque[LogLine] = deque(maxlen=WAITING_LINES)
+        self._left_out = False
+
+    def put_status(self, document: dict[str, Any]) -> None:
+        """A newer document; whoever answers is not lost."""
+        with self._lock:
+            self._status, self._loss = document, None
+            self._ring()
+
+    def put_loss(self, loss: Loss) -> None:
+        """Nobody answers."""
+        with self._lock:
+            self._loss = loss
+            self._ring()
+
+    def put_history(self, history: dict[str, Any]) -> None:
+        """What was measured before."""
+        with self._lock:
+            self._history = history
+            self._ring()
+
+    def put_line(self, line: LogLine, *, left_out: bool = False) -> None:
+        """A line of a log; where too many wait, the oldest go."""
+        with self._lock:
+            self._left_out = self._left_out or left_out or len(self._lines) == WAITING_LINES
+            self._lines.append(line)
+            self._ring()
+
+    def take(self) -> Delivery:
+        """All that came; from now on, something new wakes again."""
+        with self._lock:
+            self._is_woken = False
+            taken = Delivery(
+                self._status, self._loss, tuple(self._lines), self._left_out, self._history
+            )
+            self._status = self._loss = self._history = None
+            self._lines.clear()
+            self._left_out = False
+            return taken
+
+    def _ring(self) -> None:
+        if not self._is_woken:
+            self._is_woken = True
+            self._wake()
+
+
+class Feeds:
+    """The threads of one dashboard; a context manager that ends them."""
+
+    def __init__(self, paths: StackPaths, mailbox: Mailbox) -> None:
+        self._paths = paths
+        self._mailbox = mailbox
+        self._client = StackClient(paths)
+        self._is_closing = threading.Event()
+        self._is_known = threading.Event()
+        """The first status has come: it is known how many services there are."""
+        self._services = 1
+        self._hangups: dict[str, Hangup] = {}
+        self._lock = threading.Lock()
+
+    def open(self) -> None:
+        """Begin to read."""
+        for target, name in ((self._read_status, "status"), (self._read_logs, "logs")):
+            threading.Thread(target=target, name=f"feed: {name}", daemon=True).start()
+
+    def close(self) -> None:
+        """Let the threads end; nobody waits for them."""
+        self._is_closing.set()
+        self._is_known.set()
+        with self._lock:
+            for hangup in self._hangups.values():
+                hangup.hang_up()
+
+    def _new_hangup(self, name: str) -> Hangup:
+        with self._lock:
+            hangup = Hangup()
+            if self._is_closing.is_set():
+                hangup.hang_up()
+            self._hangups[name] = hangup
+            return hangup
+
+    def _read_status(self) -> None:
+        pauses = _Pauses(self._is_closing)
+        while not self._is_closing.is_set():
+            try:
+                stream = self._client.watch_status(
+                    hangup=self._new_hangup("status"), silence_seconds=SILENCE_SECONDS
+                )
+                for document in stream:
+                    self._mailbox.put_status(document)
+                    pauses.reset()
+                    self._services = len(document.get("services") or ())
+                    if not self._is_known.is_set():
+                        self._is_known.set()
+                        self._read_history()
+                loss = Loss("the daemon hung up", "")
+            except PrismError as error:
+                loss = Loss(error.message, error.hint)
+            if self._is_closing.is_set():
+                return
+            if not pauses.is_first:
+                # One that was only silent answers the next question; what does not is told.
+                self._mailbox.put_loss(self._judge(loss))
+            pauses.wait()
+
+    def _judge(self, loss: Loss) -> Loss:
+        try:
+            condition = find_condition(self._paths)
+        except PrismError:
+            return loss
+        if condition is StackCondition.STOPPED:
+            return Loss("it was stopped", loss.hint, is_stopped=True)
+        return loss
+
+    def _read_history(self) -> None:
+        try:
+            self._mailbox.put_history(self._client.metrics_history())
+        except (NotFoundError, PrismError):
+            # Sparklines begin with what comes from now on.
+            return
+
+    def _read_logs(self) -> None:
+        self._is_known.wait()
+        pauses = _Pauses(self._is_closing)
+        newest: dict[tuple[str, int], str] = {}
+        since: float | None = None
+        while not self._is_closing.is_set():
+            try:
+                hangup = self._new_hangup("logs")
+                stream = self._client.logs(
+                    tail=self._history_lines() if since is None else None,
+                    since=since,
+                    follow=True,
+                    hangup=hangup,
+                )
+                is_current = self._pass_on(stream, newest, hangup, is_new=since is None)
+                pauses.reset()
+            except PrismError:
+                # The status tells of it.
+                is_current = True
+            since = _resume_at(newest) if is_current else None
+            if not is_current:
+                # What is far behind is given up: the newest lines are what somebody looks at.
+                continue
+            pauses.wait()
+
+    def _history_lines(self) -> int:
+        return max(FEWEST_LINES, HISTORY_LINES // max(1, self._services) // 2)
+
+    def _pass_on(
+        self,
+        stream: Iterator[dict[str, Any]],
+        newest: dict[tuple[str, int], str],
+        hangup: Hangup,
+        *,
+        is_new: bool,
+    ) -> bool:
+        """Hand lines over, those that are there already left out; ``False``: they come later than can be shown."""
+        left_out = is_new and bool(newest)
+        opened_at = time.time()
+        pace = _Pace(self._is_closing)
+        for entry in stream:
+            line = decode_line(entry)
+            source = (line.service, line.replica)
+            if line.time <= newest.get(source, ""):
+                continue
+            newest[source] = line.time
+            self._mailbox.put_line(line, left_out=left_out)
+            left_out = False
+            if pace.is_batch_over() and opened_at < _epoch(line.time) < time.time() - LAG_SECONDS:
+                hangup.hang_up()
+                return False
+        return True
+
+
+class _Pauses:
+    """Between two tries, longer each time."""
+
+    def __init__(self, is_closing: threading.Event) -> None:
+        self._is_closing = is_closing
+        self._seconds = 0.0
+
+    @property
+    def is_first(self) -> bool:
+        """Whether it worked a moment ago."""
+        return not self._seconds
+
+    def reset(self) -> None:
+        """It works."""
+        self._seconds = 0.0
+
+    def wait(self) -> None:
+        """Wait, or be closed; the first time not at all."""
+        seconds, self._seconds = (
+            self._seconds,
+            min(LONGEST_PAUSE_SECONDS, self._seconds * 2 or FIRST_PAUSE_SECONDS),
+        )
+        self._is_closing.wait(seconds)
+
+
+class _Pace:
+    """Holds a reader back that would take the processor from whoever types."""
+
+    def __init__(self, is_closing: threading.Event) -> None:
+        self._is_closing = is_closing
+        self._count = 0
+        self._began = time.monotonic()
+
+    def is_batch_over(self) -> bool:
+        """Count one; after a batch, wait until it has taken its time."""
+        self._count += 1
+        if self._count < BATCH_LINES:
+            return False
+        left = self._began + BATCH_SECONDS - time.monotonic()
+        if left > 0:
+            self._is_closing.wait(left)
+        self._count, self._began = 0, time.monotonic()
+        return True
+
+
+def _epoch(stamp: str) -> float:
+    try:
+        return datetime.fromisoformat(stamp).timestamp()
+    except ValueError:
+        return 0.0
+
+
+def _resume_at(newest: dict[tuple[str, int], str]) -> float | None:
+    """From when on to read again: a little earlier, for one may be read before another that printed before it."""
+    latest = max(newest.values(), default="")
+    return _epoch(latest) - 5.0 if latest else None

@@ -1,0 +1,132 @@
+"""The top of the dashboard: how the stack is, and in one line what it waits for or what is wrong; pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from prismctl.present.reason import explain
+from prismctl.present.text import (
+    Line,
+    Span,
+    Tone,
+    clean,
+    clip_line,
+    line,
+    spread,
+)
+from prismctl.present.units import render_bytes, render_duration
+from prismctl.present.wording import component_title, engine_title, symbol_of, tone_of
+from prismctl.tui.dashboard.state import Link, is_ill
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from prismctl.tui.dashboard.state import DashboardState
+
+
+def head_lines(state: DashboardState, width: int, now: float) -> list[Line]:
+    """How the stack is, and what it waits for."""
+    status = state.status or {}
+    word, tone, symbol = verdict_of(state, status)
+    parts: list[str] = []
+    if state.status is not None:
+        parts.append(engine_title(str(status.get("engine") or "")))
+        up = _uptime(state, status, now)
+        if up and state.link is not Link.STOPPED:
+            parts.append(f"up {up}")
+        if status.get("memory_bytes"):
+            limit = status.get("memory_limit_bytes")
+            of_limit = f" of {render_bytes(limit)}" if limit else ""
+            parts.append(f"{render_bytes(status['memory_bytes'])}{of_limit}")
+    left = line(
+        " ",
+        Span(clean(state.stack), Tone.STRONG),
+        "  ",
+        Span(f"{symbol} {word}", tone),
+        *(f" · {part}" for part in parts if part),
+    )
+    origin = clean(str(status.get("origin") or ""))
+    mode = "read-only" if state.is_read_only else ""
+    right = " · ".join(each for each in (origin, mode) if each)
+    first = spread(left, line(Span(f"{right} ", Tone.MUTED)) if right else (), width)
+    return [first, *_notice_lines(state, status, width, now)]
+
+
+def verdict_of(state: DashboardState, status: Mapping[str, Any]) -> tuple[str, Tone, str]:
+    """How the stack is: the word, its tone and its sign."""
+    if state.link is Link.STALE:
+        return "stale", Tone.BUSY, symbol_of("degraded")
+    if state.link is Link.STOPPED:
+        return "stopped", Tone.MUTED, symbol_of("stopped")
+    if state.status is None:
+        return "opening", Tone.BUSY, symbol_of("starting")
+    word = str(status.get("state") or "")
+    return word, tone_of(word), symbol_of(word)
+
+
+def _uptime(state: DashboardState, status: Mapping[str, Any], now: float) -> str:
+    seconds = status.get("uptime_seconds")
+    if seconds is None:
+        return ""
+    if state.link is Link.LIVE:
+        seconds += max(0.0, now - state.status_at)
+    # Tenths of a second would move all the time.
+    return render_duration(seconds) if seconds >= 10 else f"{seconds:.0f} s"  # noqa: PLR2004 - from where there are no tenths
+
+
+def _notice_lines(
+    state: DashboardState, status: Mapping[str, Any], width: int, now: float
+) -> list[Line]:
+    """One line that says what holds everything up, or that nothing does."""
+    if state.link is Link.STALE:
+        age = max(0, int(now - state.status_at))
+        why = f": {clean(state.loss.reason)}" if state.loss is not None else ""
+        words = f" {age} s old, trying again{why}"
+        return [clip_line(line(Span(words, Tone.BUSY)), width)]
+    if state.link is Link.STOPPED:
+        return [clip_line(line(Span(" it was stopped from elsewhere", Tone.BUSY)), width)]
+    if state.status is None:
+        return [()]
+    words, tone = why_waiting(status)
+    return [clip_line(line(Span(f" {words}" if words else "", tone)), width)]
+
+
+def why_waiting(status: Mapping[str, Any]) -> tuple[str, Tone]:
+    """What is wrong; else what everything waits for; else what there is to know."""
+    services = list(status.get("services") or ())
+    failed = [service for service in services if service["state"] == "failed"]
+    if failed:
+        return _describe_ill(failed), Tone.BAD
+    lost = [
+        f"{component_title(str(name))} is {state}"
+        for name, state in (status.get("components") or {}).items()
+        if state in {"lost", "failed", "unhealthy"}
+    ]
+    if lost:
+        return ", ".join(lost), Tone.BAD
+    waiting = status.get("waiting")
+    if waiting:
+        return _describe_waiting(waiting), Tone.BUSY
+    ill = [service for service in services if is_ill(service)]
+    if ill:
+        return _describe_ill(ill), Tone.BUSY
+    notes = [clean(str(note)) for note in status.get("notes") or ()]
+    return (notes[0], Tone.MUTED) if notes else ("", Tone.MUTED)
+
+
+def _describe_ill(services: list[Mapping[str, Any]]) -> str:
+    first, *others = services
+    more = f", and {len(others)} more" if others else ""
+    why = explain(dict(first))
+    words = f"{clean(str(first['name']))} is {first['state']}{more}"
+    return f"{words}: {why}" if why else words
+
+
+def _describe_waiting(waiting: Mapping[str, Any]) -> str:
+    is_agent = waiting.get("type") == "agent"
+    title = component_title(str(waiting["on"])) if is_agent else clean(str(waiting["on"]))
+    chain = [clean(str(each)) for each in waiting.get("chain") or () if each != waiting["on"]]
+    verb = "everything waits for" if is_agent or chain else "waits for"
+    why = f": {clean(str(waiting['reason']))}" if waiting.get("reason") else ""
+    behind = f"  (behind it: {', '.join(chain)})" if chain else ""
+    return f"{verb} {title}{why}{behind}"

@@ -1,0 +1,211 @@
+"""What is below the services: logs, what went wrong and what to try, the graph, the keys, or a choice; pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from prismctl.domain.snapshot import GOOD_STATES
+from prismctl.present.failure import failure_card
+from prismctl.present.progress import waiting_for
+from prismctl.present.text import (
+    Line,
+    Span,
+    Tone,
+    clean,
+    clip,
+    clip_line,
+    line,
+    pad,
+    width_of,
+)
+from prismctl.tui.dashboard.actions import ACTIONS, Section
+from prismctl.tui.dashboard.graph import graph_lines
+from prismctl.tui.dashboard.log_view import view_logs
+from prismctl.tui.dashboard.state import Focus, Link, Pane, find_service
+from prismctl.tui.dashboard.view import View
+
+if TYPE_CHECKING:
+    from prismctl.tui.dashboard.logbook import Logbook
+    from prismctl.tui.dashboard.state import DashboardState, Prompt
+
+_CARD_WIDTH: Final = 100
+_SAID_LINES: Final = 80
+_CARD_ACTIONS: Final = ("restart", "logs", "end-holder", "pager", "copy")
+
+
+def has_choices(state: DashboardState) -> bool:
+    """Whether something is to be chosen, which is done in the pane's place."""
+    return state.prompt is not None and state.prompt.choices is not None
+
+
+def title_of_pane(state: DashboardState, view: View, width: int, hidden: int) -> Line:
+    """The line above the pane; it says how many services there is no room for, too."""
+    tone = Tone.ACCENT if state.focus is Focus.PANE else Tone.MUTED
+    more = f"{hidden} more services" if hidden else ""
+    remark = " · ".join(each for each in (view.remark, more) if each)
+    title = clip(f"── {view.title} ", max(1, width - 2))
+    right = f" {remark} ──" if remark else ""
+    rule = width - width_of(title) - width_of(right)
+    if rule < 0:
+        right, rule = "", max(0, width - width_of(title))
+    return clip_line(
+        line(Span(title, tone), Span("─" * rule, Tone.MUTED), Span(right, Tone.MUTED)), width
+    )
+
+
+def view_pane(state: DashboardState, logbook: Logbook, *, width: int, page: int) -> View:
+    """What is seen of what was asked for."""
+    if has_choices(state) and state.prompt is not None:
+        return _choice_view(state.prompt, width, page)
+    if state.pane is Pane.HELP:
+        return _fixed_view(state, "keys", help_lines(state, width), page)
+    if state.link is Link.STOPPED:
+        return View(title="stopped", lines=_stopped_lines(state, width)[:page])
+    if state.pane is Pane.GRAPH:
+        lines = graph_lines(state.services, selected=state.selected, width=width)
+        return _fixed_view(state, "what needs what", lines, page)
+    if state.shows_card:
+        return _fixed_view(
+            state, f"{clean(state.selected)}", card_lines(state, logbook, width), page
+        )
+    return view_logs(state, logbook, width, page)
+
+
+def _fixed_view(state: DashboardState, title: str, lines: list[Line], page: int) -> View:
+    """Lines that are all there; scrolled where they do not fit."""
+    most = max(0, len(lines) - page)
+    top = min(state.scroll.top, most)
+    cursor = state.scroll.line or 0 if state.focus is Focus.PANE else None
+    below = len(lines) - page - top
+    remark = f"{below} lines below" if below > 0 else ""
+    return View(
+        title=title,
+        lines=lines[top : top + page],
+        top=top,
+        end=len(lines),
+        cursor=cursor,
+        remark=remark,
+    )
+
+
+def _choice_view(prompt: Prompt, width: int, page: int) -> View:
+    fitting = prompt.fitting
+    top = max(0, min(prompt.chosen - page + 1, len(fitting) - page))
+    top = max(top, 0)
+    names = min(28, max((width_of(clean(each)) for each in fitting), default=0))
+    lines = [
+        clip_line(
+            line(
+                Span("▸ " if index == prompt.chosen else "  ", Tone.ACCENT),
+                Span(
+                    pad(clip(clean(each), names), names),
+                    Tone.STRONG if index == prompt.chosen else Tone.PLAIN,
+                ),
+                Span(f"  {clean(prompt.hints.get(each, ''))}", Tone.MUTED),
+            ),
+            width,
+        )
+        for index, each in enumerate(fitting)
+    ][top : top + page]
+    if not fitting:
+        lines = [line("  ", Span("nothing fits", Tone.MUTED))]
+    return View(title="choose", lines=lines, top=top, end=len(fitting), cursor=prompt.chosen)
+
+
+def _stopped_lines(state: DashboardState, width: int) -> list[Line]:
+    option = "" if state.stack == "default" else f" --stack {clean(state.stack)}"
+    keys = state.keymap
+    rows = [
+        (keys.first_key("start-again"), "start it again, with the same services"),
+        (keys.first_key("leave"), f"leave; `prismctl dev start{option}` starts it later"),
+    ]
+    if state.is_read_only:
+        rows = rows[1:]
+    return [
+        (),
+        clip_line(
+            line(
+                "  ", f"stack {clean(state.stack)} was stopped from elsewhere; nothing of it runs"
+            ),
+            width,
+        ),
+        (),
+        *(
+            clip_line(line("  ", Span(pad(key, 4), Tone.ACCENT), Span(words)), width)
+            for key, words in rows
+        ),
+    ]
+
+
+def card_lines(state: DashboardState, logbook: Logbook, width: int) -> list[Line]:
+    """What went wrong with the selected service, what to try, and the keys that do it."""
+    service = find_service(state, state.selected)
+    if service is None:
+        return []
+    dependencies = {
+        str(each["name"]): tuple(each.get("depends_on") or ()) for each in state.services
+    }
+    states = {str(each["name"]): str(each["state"]) for each in state.services}
+    waiting = [
+        name
+        for name in waiting_for(dependencies, state.selected)
+        if states[name] not in GOOD_STATES
+    ]
+    said = [
+        {"time": each.time, "text": each.text}
+        for each in logbook.ring(state.selected).all()[-_SAID_LINES:]
+    ]
+    card = failure_card(
+        dict(service),
+        said=said,
+        waiting=waiting,
+        width=min(width, _CARD_WIDTH),
+        stack=state.stack,
+    )
+    keys = [
+        (state.keymap.first_key(each.id), each.words)
+        for each in ACTIONS
+        if each.id in _CARD_ACTIONS and not (each.changes and state.is_read_only)
+    ]
+    rows = [
+        clip_line(
+            line(
+                "  ",
+                Span(pad("keys" if index == 0 else "", 16), Tone.MUTED),
+                Span(pad(key, 4), Tone.ACCENT),
+                Span(words),
+            ),
+            width,
+        )
+        for index, (key, words) in enumerate(each for each in keys if each[0])
+    ]
+    return [*card, *rows]
+
+
+def help_lines(state: DashboardState, width: int) -> list[Line]:
+    """All keys, by what they are about."""
+    lines: list[Line] = []
+    for section in Section:
+        lines += (
+            [(), line("  ", Span(section.value, Tone.STRONG))]
+            if lines
+            else [line("  ", Span(section.value, Tone.STRONG))]
+        )
+        for action in ACTIONS:
+            keys = " ".join(state.keymap.keys.get(action.id, ()))
+            if action.section is not section or not keys:
+                continue
+            is_off = action.changes and state.is_read_only
+            words = f"{action.words} (not in a read-only dashboard)" if is_off else action.words
+            lines.append(
+                clip_line(
+                    line(
+                        "  ",
+                        Span(pad(keys, 10), Tone.ACCENT),
+                        " ",
+                        Span(words, Tone.MUTED if is_off else Tone.PLAIN),
+                    ),
+                    width,
+                )
+            )
+    return lines
