@@ -67,9 +67,26 @@ What is required comes along with whoever depends on it, and when it fails for g
 along: where the other service is in the stack it is waited for, and when it fails for good, the start goes on without it.
 Stops go the other way round, whatever the condition.
 
+## Ports
+
+| written | means |
+| --- | --- |
+| `port: 8080` | port 8080 of this machine, TCP; `"8080/tcp"` says the same |
+| `port: "5353/udp"` | port 5353, UDP |
+| `port: auto`, `port: auto/udp` | a free one |
+| `ports: {dns: "5353/udp", dns-tcp: 5353}`, `ports: ["5353/udp", 5353]` | several; the first is the main one |
+
+The same number can be had once for each protocol. A taken port is found before anything starts, with who has it, and
+`--auto-ports` takes a free one of the same protocol instead, for UDP as for TCP. An overlay or a profile that gives a port another number
+and no protocol leaves it what it is.
+
+Nothing answers at a UDP port unless the server wants to, so a service with no other ports has no check of its own accord: it is healthy
+once it has lived for `min_uptime`. `type: exec` asks by a command and `type: log` by a line that is printed; any other type of check at a
+UDP port is a mistake. Consul lists the service at that port, without a check.
+
 ## Ports and memory of containers
 
-`port: "8080:80"` is port 8080 of this machine and 80 inside the container; `auto:80` takes a free one. The address is always 127.0.0.1.
+`port: "8080:80"` is port 8080 of this machine and 80 inside the container; `auto:80` takes a free one; `"8053:53/udp"` is UDP. The address is always 127.0.0.1.
 Without a number inside, the server is expected at the number that is written, also when the port outside has to move. A container that
 refers to other services (`${redis.port}`) shares the machine's network, and its ports cannot be mapped: let it listen on `${self.port}`.
 

@@ -15,15 +15,16 @@ _held: list[socket.socket] = []
 
 
 def take_port() -> int:
-    """A port of loopback where nobody listens, and that no other test is given while this process lives."""
+    """A number of loopback where nobody listens, TCP or UDP; no other test is given it while this process lives."""
     # Not the generator that is seeded alike in every process.
     numbers = random.SystemRandom()
     while True:
         number = numbers.randint(FIRST, LAST)
-        with socket.socket() as trial:
+        with socket.socket() as trial, socket.socket(type=socket.SOCK_DGRAM) as datagrams:
             trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 trial.bind(("127.0.0.1", number))
+                datagrams.bind(("127.0.0.1", number))
             except OSError:
                 continue
         mark = socket.socket(socket.AF_UNIX)

@@ -50,8 +50,8 @@ class Explanation:
     """What this machine makes of it; ``None`` where it lacks what that takes."""
     obstacle: str = ""
     """What it lacks."""
-    holders: Mapping[tuple[str, int], str] = field(default_factory=dict)
-    """Who has a port that somebody wrote, by service and number."""
+    holders: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """Who has a port that somebody wrote, by service and port name."""
 
     def list_keys(self) -> list[str]:
         """Everything that can be asked for: settings of the stack, services, settings of services."""
@@ -201,7 +201,7 @@ class Explanation:
             return f"{planned.runtime.value}{why}"
         if planned is None or not key.startswith("port"):
             return ""
-        wanted = {port.name: port.number for port in self._definition(name).ports}
+        wanted = {port.name: port.wanted for port in self._definition(name).ports}
         asked = key.partition(".")[2]
         ports = planned.ports[:1] if key == "port" else planned.ports
         parts = []
@@ -209,11 +209,11 @@ class Explanation:
             if asked and port.name != asked:
                 continue
             lead = f"{port.name} " if key == "ports" else ""
-            holder = self.holders.get((name, wanted.get(port.name) or 0))
+            holder = self.holders.get((name, port.name))
             if holder:
                 parts.append(f"{lead}{wanted[port.name]} is taken by {holder}")
-            elif port.number != wanted.get(port.name):
-                parts.append(f"{lead}{describe_move(port) or port.number}")
+            elif port.host_port != wanted.get(port.name):
+                parts.append(f"{lead}{describe_move(port) or port.host_port}")
         return ", ".join(parts)
 
     def _definition(self, name: ServiceName) -> ServiceDefinition:
@@ -318,8 +318,8 @@ def explain_selection(
     except MissingToolError as error:
         obstacle = "; ".join(map(str, error.problems)) or error.message
         return replace(explanation, obstacle=obstacle)
-    holders: dict[tuple[str, int], str] = {
-        (each.service, each.number): describe_holder(each.holder) or "another process"
+    holders: dict[tuple[str, str], str] = {
+        (each.service, each.port_name): describe_holder(each.holder) or "another process"
         for each in conflicts
     }
     return replace(explanation, plan=plan, holders=holders)

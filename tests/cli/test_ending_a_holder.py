@@ -26,6 +26,7 @@ from prismctl.cli.port_questions import (
     obstacle_lines,
 )
 from prismctl.domain.addressing import PortConflict, PortHolder
+from prismctl.domain.host_port import HostPort, PortProtocol
 from prismctl.domain.port_owner import ContainerOwner, StackOwner
 from prismctl.domain.service import ServiceName
 from prismctl.files.stack_owners import recognize_stack
@@ -41,9 +42,10 @@ ANA = PortHolder(pid=7, command="python3 server.py", user="ana", since=1000.0)
 FORBIDDEN = """
 import sys
 from prismctl.cli.holder_ending import end_holder
+from prismctl.domain.host_port import HostPort
 from prismctl.machine import who_holds
-number = int(sys.argv[1])
-print(end_holder([number], who_holds(number)).value)
+port = HostPort(int(sys.argv[1]))
+print(end_holder([port], who_holds(*port)).value)
 """
 
 
@@ -85,7 +87,7 @@ def test_a_hint_about_a_holder_has_no_escape_sequences_in_it() -> None:
 def test_a_holder_is_ended_and_the_port_is_free() -> None:
     port = take_port()
     with holding(port) as process:
-        assert end_holder([port], seen(port)) is Ending.FREE
+        assert end_holder([HostPort(port)], seen(port)) is Ending.FREE
         assert is_port_free(port)
         assert process.wait(10) == -signal.SIGTERM
 
@@ -96,11 +98,11 @@ def test_a_stubborn_holder_stays_until_it_is_killed(monkeypatch: pytest.MonkeyPa
         holder = seen(port)
         monkeypatch.setattr("prismctl.cli.holder_ending.GRACE_SECONDS", 0.2)
         began = time.monotonic()
-        assert end_holder([port], holder) is Ending.STAYS
+        assert end_holder([HostPort(port)], holder) is Ending.STAYS
         assert time.monotonic() - began < 5
         assert process.poll() is None
         monkeypatch.undo()
-        assert end_holder([port], holder, kills=True) is Ending.FREE
+        assert end_holder([HostPort(port)], holder, kills=True) is Ending.FREE
         assert process.wait(10) == -signal.SIGKILL
 
 
@@ -116,16 +118,16 @@ def test_a_process_with_the_same_number_that_began_later_is_spared(
         holder = seen(port)
         assert holder.since is not None
         earlier = holder._replace(since=holder.since - 60)
-        assert end_holder([port], earlier) is Ending.CHANGED
+        assert end_holder([HostPort(port)], earlier) is Ending.CHANGED
         assert process.poll() is None
-        assert end_holder([port], holder) is Ending.FREE
+        assert end_holder([HostPort(port)], holder) is Ending.FREE
 
 
 def test_a_holder_that_let_go_is_spared() -> None:
     port, other = take_port(), take_port()
     with holding(other) as process:
         holder = seen(other)
-        assert end_holder([port], holder) is Ending.FREE
+        assert end_holder([HostPort(port)], holder) is Ending.FREE
         assert process.stdin is not None
         process.stdin.close()
         assert process.wait(10) == 0
@@ -137,7 +139,7 @@ def test_a_holder_that_has_ended_is_no_error() -> None:
         holder = seen(port)
         process.kill()
         process.wait(10)
-        assert end_holder([port], holder) is Ending.FREE
+        assert end_holder([HostPort(port)], holder) is Ending.FREE
 
 
 @pytest.mark.skipif(
@@ -241,7 +243,7 @@ def test_one_question_is_enough_for_all_ports_of_one_holder() -> None:
     ben = PortHolder(pid=8, user="ben")
     unseen = PortHolder(user="postgres")
     conflicts = conflicts_of(ANA, unseen, ben, ANA._replace(since=1000.5), None, unseen, None)
-    assert [held.numbers for held in group_by_holder(conflicts)] == [
+    assert [tuple(each.number for each in held.ports) for held in group_by_holder(conflicts)] == [
         (8981, 8984),
         (8982, 8986),
         (8983,),
@@ -267,7 +269,7 @@ def test_one_question_is_enough_for_all_processes_of_one_stack(
 def test_a_holder_is_waited_for_until_all_its_ports_are_free() -> None:
     ports = [take_port(), take_port(), take_port()]
     with holding(*ports) as process:
-        assert end_holder(ports, seen(ports[0])) is Ending.FREE
+        assert end_holder([HostPort(port) for port in ports], seen(ports[0])) is Ending.FREE
         assert all(is_port_free(port) for port in ports)
         assert process.wait(10) == -signal.SIGTERM
 
@@ -275,10 +277,35 @@ def test_a_holder_is_waited_for_until_all_its_ports_are_free() -> None:
 def test_a_port_that_another_one_has_stays_taken_when_the_holder_has_ended() -> None:
     own, others = take_port(), take_port()
     with holding(own) as process, holding(others) as other:
-        assert end_holder([own, others], seen(own)) is Ending.CHANGED
-        assert taken_of([own, others]) == [others]
+        ports = [HostPort(own), HostPort(others)]
+        assert end_holder(ports, seen(own)) is Ending.CHANGED
+        assert taken_of(ports) == [HostPort(others)]
         assert process.wait(10) == -signal.SIGTERM
         assert other.poll() is None
+
+
+def test_the_holder_of_a_udp_port_is_ended_and_waited_for() -> None:
+    port = HostPort(take_port(), PortProtocol.UDP)
+    with holding(port.number, protocol="udp") as process:
+        holder = who_holds(*port)
+        assert holder is not None
+        assert holder.pid == process.pid
+        assert end_holder([port], holder) is Ending.FREE
+        assert is_port_free(*port)
+        assert process.wait(10) == -signal.SIGTERM
+
+
+def test_root_is_told_how_to_look_for_who_has_a_udp_port() -> None:
+    unseen = PortHolder(user="root")
+    conflict = PortConflict(5353, ServiceName("dns"), "main", unseen, PortProtocol.UDP)
+    (held,) = group_by_holder([conflict])
+    obstacle = find_obstacle(held)
+    assert obstacle is not None
+    expected = {
+        "linux": "`sudo ss -lunp 'sport = :5353'` shows which",
+        "darwin": "`sudo lsof -iUDP:5353` shows which",
+    }
+    assert obstacle.advice == expected[sys.platform]
 
 
 @pytest.mark.parametrize(

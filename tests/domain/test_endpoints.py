@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from prismctl.domain.endpoints import render_endpoints, render_variables
+from prismctl.domain.host_port import PortProtocol
 from prismctl.domain.plan import Port, ServicePlan
 from prismctl.domain.service import (
     CheckType,
@@ -25,6 +26,26 @@ def service(name: str, port: int = 1234, **fields: Any) -> ServicePlan:
         runtime_reason="",
         **fields,
     )
+
+
+def test_a_udp_port_is_no_http_address_even_with_the_number_of_one() -> None:
+    one = service(
+        "dns",
+        ports=(
+            Port(name="web", number=8053),
+            Port(name="dns", number=8053, protocol=PortProtocol.UDP),
+        ),
+        check=HealthCheck(type=CheckType.HTTP, port=8053),
+    )
+    assert render_endpoints(one) == {
+        "web": "http://127.0.0.1:8053/",
+        "dns": "udp://127.0.0.1:8053",
+    }
+    assert render_variables([one]) == {
+        "DNS_HOST": "127.0.0.1",
+        "DNS_PORT": "8053",
+        "DNS_PORT_DNS": "8053",
+    }
 
 
 @pytest.mark.parametrize(

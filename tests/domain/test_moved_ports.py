@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from prismctl.domain.addressing import assign_ports
+from prismctl.domain.host_port import PortProtocol
 from prismctl.domain.moved_ports import describe_move, warn_of_fixed_ports
 from prismctl.domain.plan import (
     EngineName,
@@ -59,14 +60,22 @@ def test_a_moved_port_knows_its_wanted_number_and_who_has_it() -> None:
     assigned = assign_ports(
         [wanting("a", 18711), wanting("b", 18712)],
         stack="x",
-        is_free=lambda number: number != 18711,
+        is_free=lambda port: port.number != 18711,
         replaces_taken=True,
-        who_has=lambda number: f"PID 7, holder of {number}",
+        who_has=lambda port: f"PID 7, holder of {port}",
     )
     (moved,) = assigned.ports[ServiceName("a")]
     assert (moved.wanted, moved.taken_by) == (18711, "PID 7, holder of 18711")
     (kept,) = assigned.ports[ServiceName("b")]
     assert (kept.number, kept.wanted, kept.taken_by) == (18712, None, "")
+
+
+def test_a_udp_port_that_was_moved_is_told_as_one() -> None:
+    moved = replace(MOVED, protocol=PortProtocol.UDP)
+    assert (
+        describe_move(moved)
+        == f"{moved.number}/udp instead of {moved.wanted}/udp ({moved.taken_by})"
+    )
 
 
 def test_a_packaged_port_that_another_service_of_the_plan_has_names_that_service() -> None:

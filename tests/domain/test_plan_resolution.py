@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from prismctl.domain.choice import MachineFacts
 from prismctl.domain.containers import PODMAN, ContainerFacts, ContainerTool, ImageFacts
 from prismctl.domain.environment import choose_base_environment
+from prismctl.domain.host_port import HostPort, PortProtocol
 from prismctl.domain.needs import Condition, Need
 from prismctl.domain.offering import Catalog
 from prismctl.domain.packaged import PACKAGED
@@ -22,6 +23,7 @@ from prismctl.domain.plan import (
     compare_plans,
     plan_from_json,
     plan_to_json,
+    port_from_json,
 )
 from prismctl.domain.presets import PRESETS
 from prismctl.domain.problems import Problems
@@ -55,7 +57,7 @@ def resolve(
     own: tuple[ServiceDefinition, ...] = (),
     preset: str = "minimal",
     facts: MachineFacts = FACTS,
-    taken: frozenset[int] = frozenset(),
+    taken: frozenset[int | HostPort] = frozenset(),
     **options: Any,
 ) -> Resolution:
     catalog = Catalog(
@@ -76,13 +78,17 @@ def resolve(
         catalog,
         facts,
         PlanOptions(**given_options),
-        is_free=lambda number: number not in taken,
+        is_free=lambda port: port not in taken and port.number not in taken,
         problems=problems,
     )
 
 
 def own(name: str, **fields: Any) -> ServiceDefinition:
     return ServiceDefinition(name=ServiceName(name), **{"command": ("my-server",), **fields})
+
+
+DNS = PortDefinition(name="dns", number=5353, is_explicit=True, protocol=PortProtocol.UDP)
+TCP_5353 = frozenset({HostPort(5353)})
 
 
 def ports(*numbers: int | None) -> tuple[PortDefinition, ...]:
@@ -343,6 +349,43 @@ def test_a_further_instance_has_its_own_ports_and_data() -> None:
     assert second.env == {"DATA": "/data/web#1", "LITERAL": "${self.port}"}
     assert second.check is not None
     assert second.check.port == 5001
+
+
+def test_a_service_with_udp_ports_alone_is_asked_nothing() -> None:
+    plan = resolve("dns", own=(own("dns", ports=(DNS,)),)).plan
+    service = plan.service("dns")
+    assert (service.check, service.ports[0].host_port) == (None, HostPort(5353, PortProtocol.UDP))
+    assert plan_from_json(json.loads(json.dumps(plan_to_json(plan)))) == plan
+
+
+@pytest.mark.parametrize("port", [None, "tcp", 5353])
+def test_a_service_with_ports_of_both_protocols_is_asked_over_tcp(port: int | str | None) -> None:
+    ports = (DNS, PortDefinition(name="tcp", number=5353, is_explicit=True))
+    check = HealthCheck(type=CheckType.TCP, port=port)
+    for definition in (own("dns", ports=ports, health_check=check), own("dns", ports=ports)):
+        service = resolve("dns", own=(definition,), taken=TCP_5353, replaces_taken_ports=True).plan
+        udp, tcp = service.service("dns").ports
+        assert (udp.number, tcp.wanted) == (5353, 5353)
+        assert tcp.number != 5353
+        assert service.service("dns").check == HealthCheck(type=CheckType.TCP, port=tcp.number)
+
+
+def test_a_further_instance_is_asked_at_its_own_tcp_port_whatever_number_udp_has() -> None:
+    ports = (PortDefinition(name="tcp", number=5353), DNS)
+    service = resolve("dns", own=(own("dns", ports=ports),)).plan.service("dns")
+    found = find_replica_ports(service, 1, stack="default", is_free=lambda _port: True)
+    assert [port.protocol for port in found] == [PortProtocol.TCP, PortProtocol.UDP]
+    second = plan_replica(service, ports=found, data="/data/dns#1")
+    assert second.check == HealthCheck(type=CheckType.TCP, port=found[0].number)
+
+
+def test_the_protocol_of_a_port_is_part_of_what_runs_and_tcp_is_what_it_always_was() -> None:
+    service = resolve("dns", own=(own("dns", ports=(DNS,)),)).plan.service("dns")
+    over_tcp = replace(service, ports=(replace(service.ports[0], protocol=PortProtocol.TCP),))
+    assert service.digest != over_tcp.digest
+    written = asdict(over_tcp.ports[0])
+    del written["protocol"]
+    assert port_from_json(written) == over_tcp.ports[0]
 
 
 def test_the_first_instance_is_what_its_template_makes_of_it() -> None:

@@ -9,34 +9,46 @@ from prismctl.domain.addressing import (
     Assignment,
     assign_ports,
 )
+from prismctl.domain.host_port import HostPort, PortProtocol
 from prismctl.domain.packaged import PACKAGED
 from prismctl.domain.service import PortDefinition, ServiceDefinition, ServiceName
 
 EPHEMERAL_PORTS_BEGIN = 32768
 
 
-def service(name: str, *ports: int | None, is_explicit: bool = True) -> ServiceDefinition:
+UDP = PortProtocol.UDP
+
+
+def service(
+    name: str, *ports: int | HostPort | None, is_explicit: bool = True
+) -> ServiceDefinition:
+    """A service whose ports are TCP where nothing else is said."""
     return ServiceDefinition(
         name=ServiceName(name),
         ports=tuple(
-            PortDefinition(name=f"p{index}", number=number, is_explicit=is_explicit)
-            for index, number in enumerate(ports)
+            PortDefinition(
+                name=f"p{index}",
+                number=port.number if isinstance(port, HostPort) else port,
+                is_explicit=is_explicit,
+                protocol=port.protocol if isinstance(port, HostPort) else PortProtocol.TCP,
+            )
+            for index, port in enumerate(ports)
         ),
     )
 
 
 def assign(
     *services: ServiceDefinition,
-    taken: frozenset[int] = frozenset(),
+    taken: frozenset[int | HostPort] = frozenset(),
     stack: str = "default",
     replaces_taken: bool = False,
     replaceable: frozenset[tuple[str, str]] = frozenset(),
-    current: dict[tuple[str, str], int] | None = None,
+    current: dict[tuple[str, str], HostPort] | None = None,
 ) -> Assignment:
     return assign_ports(
         services,
         stack=stack,
-        is_free=lambda number: number not in taken,
+        is_free=lambda port: port not in taken and port.number not in taken,
         replaces_taken=replaces_taken,
         replaceable=replaceable,
         current=current,
@@ -47,26 +59,40 @@ def numbers(assignment: Assignment, name: str) -> list[int]:
     return [port.number for port in assignment.ports[ServiceName(name)]]
 
 
+HOST_PORTS = st.builds(
+    HostPort,
+    st.one_of(st.integers(1, 65535), st.integers(5300, 5303)),
+    st.sampled_from(PortProtocol),
+)
+
+
 @given(
-    st.lists(
-        st.lists(st.one_of(st.none(), st.integers(1, 65535)), max_size=4), min_size=1, max_size=8
+    st.lists(st.lists(st.one_of(st.none(), HOST_PORTS), max_size=4), min_size=1, max_size=8),
+    st.frozensets(
+        st.builds(
+            HostPort,
+            st.integers(FIRST_DYNAMIC_PORT, FIRST_DYNAMIC_PORT + 50),
+            st.sampled_from(PortProtocol),
+        )
     ),
-    st.frozensets(st.integers(FIRST_DYNAMIC_PORT, FIRST_DYNAMIC_PORT + 50)),
     st.booleans(),
 )
 def test_no_two_ports_of_a_plan_are_the_same_unless_that_was_asked_for(
-    asked: list[list[int | None]],
-    taken: frozenset[int],
+    asked: list[list[HostPort | None]],
+    taken: frozenset[HostPort],
     replaces_taken: bool,  # noqa: FBT001 - drawn by Hypothesis
 ) -> None:
     services = [service(f"s{index}", *ports) for index, ports in enumerate(asked)]
     assignment = assign(*services, taken=taken, replaces_taken=replaces_taken)
-    given_out = [port.number for ports in assignment.ports.values() for port in ports]
+    given_out = [port.host_port for ports in assignment.ports.values() for port in ports]
     assert len(set(given_out)) == len(given_out)
+    for each in services:
+        protocols = [port.protocol for port in each.ports]
+        assert [port.protocol for port in assignment.ports[each.name]] == protocols
     for ports in assignment.ports.values():
         for port in ports:
             if port.is_dynamic:
-                assert port.number not in taken
+                assert port.host_port not in taken
                 assert FIRST_DYNAMIC_PORT <= port.number < FIRST_DYNAMIC_PORT + DYNAMIC_PORTS
 
 
@@ -94,7 +120,7 @@ def test_the_next_free_port_is_taken_when_the_preferred_one_is_not_free() -> Non
 
 
 def test_a_running_service_keeps_the_port_it_has() -> None:
-    assignment = assign(service("memstore", None), current={("memstore", "p0"): 31234})
+    assignment = assign(service("memstore", None), current={("memstore", "p0"): HostPort(31234)})
     assert numbers(assignment, "memstore") == [31234]
 
 
@@ -113,7 +139,30 @@ def test_a_taken_port_is_replaced_when_that_is_wanted() -> None:
 
 def test_two_services_that_were_given_one_port_clash() -> None:
     (clash,) = assign(service("a", 7000), service("b", 7000)).clashes
-    assert clash == (7000, "a", "b")
+    assert clash == (HostPort(7000), "a", "b")
+
+
+def test_the_same_number_of_both_protocols_is_no_clash() -> None:
+    assignment = assign(service("mdns", HostPort(5353, UDP)), service("web", 5353))
+    assert (assignment.clashes, assignment.conflicts) == ((), ())
+    assert (numbers(assignment, "mdns"), numbers(assignment, "web")) == ([5353], [5353])
+
+
+def test_two_services_that_were_given_one_udp_port_clash() -> None:
+    assignment = assign(service("a", HostPort(5353, UDP)), service("b", HostPort(5353, UDP)))
+    assert assignment.clashes == ((HostPort(5353, UDP), "a", "b"),)
+
+
+def test_a_udp_port_that_is_taken_is_replaced_by_one_that_is_free_for_udp() -> None:
+    dns = service("dns", HostPort(5353, UDP), 5353)
+    (preferred, _) = numbers(assign(service("dns", None, None)), "dns")
+    taken = frozenset({HostPort(5353, UDP), HostPort(preferred, UDP)})
+    (conflict,) = assign(dns, taken=taken).conflicts
+    assert (conflict.port, conflict.port_name) == (HostPort(5353, UDP), "p0")
+    moved, kept = assign(dns, taken=taken, replaces_taken=True).ports[ServiceName("dns")]
+    assert moved.host_port == HostPort(preferred + 1, UDP)
+    assert (moved.is_dynamic, moved.wanted) == (True, 5353)
+    assert (kept.host_port, kept.is_dynamic) == (HostPort(5353), False)
 
 
 def test_what_ships_yields_to_what_somebody_wrote() -> None:

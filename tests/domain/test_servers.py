@@ -61,7 +61,7 @@ def plan(
         catalog,
         FACTS,
         options,
-        is_free=lambda number: number not in taken,
+        is_free=lambda port: port.number not in taken,
         problems=problems,
     )
     return found.plan.service(name)

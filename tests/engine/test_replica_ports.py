@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from prismctl.domain.host_port import HostPort
+
 WEB = InstanceKey(ServiceName("web"), 0)
 SECOND = InstanceKey(ServiceName("web"), 1)
 
@@ -60,8 +62,8 @@ def test_a_further_instance_has_free_ports_and_data_of_its_own(
 ) -> None:
     tried: list[int] = []
 
-    def is_free(number: int) -> bool:
-        tried.append(number)
+    def is_free(port: HostPort) -> bool:
+        tried.append(port.number)
         return len(tried) == 3
 
     second = ReplicaPorts(paths, is_free=is_free).plan_instance(SECOND, plan)

@@ -270,6 +270,64 @@ def test_nats_is_asked_for_jetstream_where_it_is_surely_turned_on(
     assert check == HealthCheck(type=CheckType.NATS, port="client", jetstream=has_jetstream)
 
 
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("port: 5353/udp", [("main", 5353, "udp", None)]),
+        ("port: 5353/tcp", [("main", 5353, "tcp", None)]),
+        ("port: auto/udp", [("main", None, "udp", None)]),
+        ("ports: [5353/udp, 5353]", [("main", 5353, "udp", None), ("port2", 5353, "tcp", None)]),
+        (
+            "ports: {dns: 5353/udp, metrics: 9153}",
+            [("dns", 5353, "udp", None), ("metrics", 9153, "tcp", None)],
+        ),
+        ("container: i, port: '8053:53/udp'", [("main", 8053, "udp", 53)]),
+        ("container: i, port: 'auto:53/udp'", [("main", None, "udp", 53)]),
+        ("container: i, port: '127.0.0.1:8053:53/udp'", [("main", 8053, "udp", 53)]),
+    ],
+)
+def test_a_port_says_which_protocol_it_has(
+    written: str, expected: list[tuple[str, int | None, str, int | None]]
+) -> None:
+    dns = service(f"services: [{{name: dns, command: x, {written}}}]", "dns")
+    assert [
+        (port.name, port.number, port.protocol.value, port.target) for port in dns.ports
+    ] == expected
+
+
+def test_a_check_that_asks_at_a_udp_port_is_told_what_can_ask_instead() -> None:
+    with pytest.raises(ConfigError) as raised:
+        parse("services: [{name: dns, command: x, port: 53/udp, health_check: {type: tcp}}]")
+    (problem,) = raised.value.problems
+    assert (problem.line, problem.column) == (1, 71)
+    assert "`type: exec` asks by a command and `type: log` by a line" in raised.value.hint
+
+
+def test_a_packaged_check_cannot_ask_at_a_port_that_was_made_udp() -> None:
+    assert problems("services: [{name: redis, port: 6379/udp}]") == [
+        "services.yaml:1:32: redis: a check of type redis asks at a TCP port, and db is 6379/udp"
+    ]
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        "{type: exec, command: [dig, example.org]}",
+        "{type: log, pattern: ready}",
+        "{type: tcp, port: metrics}",
+        "{type: http, port: 8080}",
+        "{type: tcp, port: 53}",
+        "{type: tcp}",
+    ],
+)
+def test_a_service_with_ports_of_both_protocols_is_asked_at_one_of_tcp_or_at_none(
+    check: str,
+) -> None:
+    ports = "{dns: 53/udp, dns-tcp: 53, metrics: 9153}"
+    text = f"services: [{{name: dns, command: x, ports: {ports}, health_check: {check}}}]"
+    assert service(text, "dns").health_check is not None
+
+
 def test_a_catalog_that_does_not_name_the_core_services_gets_them() -> None:
     names = list(parse("services: [{name: web, command: x}]").services)
     assert names == [*(definition.name for definition in CORE), "web"]
@@ -457,7 +515,28 @@ def test_many_mistakes_are_counted_under_the_files_name_with_a_hint() -> None:
         ("ports: {http: '8080:80'}", "port `8080:80` names a port inside a container"),
         ("{container: i, port: '8080:'}", "port `8080:` is not `HOST:INSIDE`, as `8080:80`"),
         ("{container: i, port: '8000-8010:80'}", "port `8000-8010:80` is not `HOST:INSIDE`"),
-        ("{container: i, port: '8080:80/udp'}", "port `8080:80/udp` is not `HOST:INSIDE`"),
+        ("port: 53/upd", "unknown protocol of a port `upd`; did you mean `udp`?"),
+        ("port: 53/UDP", "unknown protocol of a port `UDP`; did you mean `udp`?"),
+        ("port: 53/", "unknown protocol of a port ``; known: tcp, udp"),
+        ("ports: {dns: 53/sctp}", "unknown protocol of a port `sctp`; known: tcp, udp"),
+        ("port: x/udp", "port is `x`, not a number"),
+        ("port: 99999/udp", "port 99999 is not between 1 and 65535"),
+        ("ports: [53/udp, 53, 53/udp]", "port 53/udp is there twice"),
+        ("ports: [53/tcp, 53]", "port 53 is there twice"),
+        ("port: 8053:53/udp", "port `8053:53/udp` names a port inside a container, and there is"),
+        ("{container: i, port: '0.0.0.0:53:53/udp'}", "at 127.0.0.1: `53:53/udp` says it"),
+        (
+            "port: 53/udp, health_check: {type: tcp}",
+            "a check of type tcp asks at a TCP port, and main is 53/udp",
+        ),
+        (
+            "ports: {web: 80, dns: auto/udp}, health_check: {type: http, port: dns}",
+            "a check of type http asks at a TCP port, and dns is auto/udp",
+        ),
+        (
+            "ports: {web: 80, dns: 53/udp}, health_check: {type: grpc, port: 53}",
+            "a check of type grpc asks at a TCP port, and dns is 53/udp",
+        ),
         ("{container: i, port: '99999:80'}", "port 99999 is not between 1 and 65535"),
         ("{container: i, port: '8080:0'}", "port 0 is not between 1 and 65535"),
         ("{container: i, port: '0.0.0.0:8080:80'}", "asks for the address 0.0.0.0; a stack is"),

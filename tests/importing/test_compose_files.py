@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from prismctl.domain.host_port import HostPort, PortProtocol
 from prismctl.domain.importing.imported import Imported, RemarkKind
+from prismctl.domain.service import ServiceName
 from prismctl.files.catalog import parse_catalog
 from prismctl.files.catalog_change import change_text, check_change, open_target
 from prismctl.files.foreign import load_foreign
@@ -178,11 +180,35 @@ def test_names_that_the_catalog_does_not_allow_are_mapped_and_told() -> None:
 def test_ranges_are_told_and_long_ones_left_out() -> None:
     ports = entries("ranges.yaml")["ftp"]["ports"]
     assert {21, 30000, 30009, 8021, 8022, "8000:8080", 9999} <= set(ports.values())
+    assert (ports["p5353"], ports["p5353-udp"], ports["p53-udp"]) == (
+        5353,
+        "5353/udp",
+        "8053:53/udp",
+    )
     left_out = remarks("ranges.yaml", RemarkKind.LEFT_OUT)
     assert left_out == [
         "ftp ports: a range of 101 ports; at most 20 are taken over",
-        "ftp ports: 5353/udp: ports are TCP here",
+        "ftp ports: 2905/sctp: ports are TCP or UDP here",
     ]
+
+
+def test_udp_ports_stay_what_they_are(tmp_path: Path) -> None:
+    found = entries("coredns.yaml")
+    assert found["dns"]["ports"] == {
+        "main": "1053:53/udp",
+        "p53": "1053:53",
+        "p9153-udp": "9153/udp",
+    }
+    assert found["statsd"]["port"] == "8125/udp"
+    assert found["app"]["env"]["STATSD"] == "${statsd.host}:${statsd.port}"
+    catalog = catalog_of("coredns.yaml", tmp_path)
+    statsd = catalog.services[ServiceName("statsd")]
+    assert [each.wanted for each in statsd.ports] == [HostPort(8125, PortProtocol.UDP)]
+    assert statsd.health_check is None
+    (told,) = [each for each in remarks("coredns.yaml", RemarkKind.CHANGED) if "health" in each]
+    assert told.endswith(
+        "it is healthy once it has lived a moment; what its image says is not asked"
+    )
 
 
 def test_dollars_stay_dollars() -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from prismctl.domain.containers import no_containers
+from prismctl.domain.host_port import HostPort, PortProtocol
 from prismctl.machine import (
     find_program,
     find_tool,
@@ -20,11 +21,11 @@ from prismctl.machine import (
     holders,
     is_own_script,
     is_port_free,
+    kernel_sockets,
     memory,
     programs,
     release_ports,
     reserve_port,
-    tcp_sockets,
     who_holds,
 )
 from tests.free_ports import take_port
@@ -35,21 +36,33 @@ if TYPE_CHECKING:
 LISTENER = """
 import socket, sys
 family = socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET
-listener = socket.socket(family)
+is_tcp = sys.argv[3] == "tcp"
+listener = socket.socket(family, socket.SOCK_STREAM if is_tcp else socket.SOCK_DGRAM)
 if family is socket.AF_INET6:
     listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(sys.argv[2]))
-listener.bind((sys.argv[1], 0))
-listener.listen()
+listener.bind((sys.argv[1], int(sys.argv[4])))
+if is_tcp:
+    listener.listen()
 print(listener.getsockname()[1], flush=True)
 sys.stdin.read()
 """
 
 
 @contextmanager
-def listening(address: str, *, only_v6: bool = False) -> Iterator[tuple[int, int]]:
+def listening(
+    address: str, *, only_v6: bool = False, protocol: PortProtocol = PortProtocol.TCP
+) -> Iterator[tuple[int, int]]:
     """Another process that listens; its port and its PID."""
     process = subprocess.Popen(
-        [sys.executable, "-c", LISTENER, address, str(int(only_v6))],
+        [
+            sys.executable,
+            "-c",
+            LISTENER,
+            address,
+            str(int(only_v6)),
+            protocol.value,
+            str(take_port()),
+        ],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -75,14 +88,37 @@ def program(path: Path, text: str = "#!/bin/sh\n") -> str:
     ("address", "only_v6"),
     [("127.0.0.1", False), ("0.0.0.0", False), ("::", False), ("::", True), ("::1", True)],
 )
-def test_a_listener_on_any_address_takes_the_port(address: str, *, only_v6: bool) -> None:
-    with listening(address, only_v6=only_v6) as (port, pid):
-        assert not is_port_free(port)
-        holder = who_holds(port)
+@pytest.mark.parametrize("protocol", PortProtocol)
+def test_a_listener_on_any_address_takes_the_port(
+    address: str, protocol: PortProtocol, *, only_v6: bool
+) -> None:
+    (other,) = set(PortProtocol) - {protocol}
+    with listening(address, only_v6=only_v6, protocol=protocol) as (port, pid):
+        assert not is_port_free(port, protocol)
+        holder = who_holds(port, protocol)
         assert holder is not None
         assert holder.pid == pid
-    assert is_port_free(port)
-    assert who_holds(port) is None
+        assert is_port_free(port, other)
+        assert who_holds(port, other) is None
+    assert is_port_free(port, protocol)
+    assert who_holds(port, protocol) is None
+
+
+def test_a_udp_port_is_not_shared_with_one_who_would_share_it() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as shared:
+        shared.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        shared.bind(("0.0.0.0", 0))
+        assert not is_port_free(shared.getsockname()[1], PortProtocol.UDP)
+
+
+def test_who_talks_to_somebody_from_a_udp_port_holds_it_too() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.connect(("127.0.0.1", take_port()))
+        port = client.getsockname()[1]
+        assert not is_port_free(port, PortProtocol.UDP)
+        holder = who_holds(port, PortProtocol.UDP)
+        assert holder is not None
+        assert holder.pid == os.getpid()
 
 
 def test_a_holder_has_a_command_a_user_and_a_start_time() -> None:
@@ -97,13 +133,14 @@ def test_a_holder_has_a_command_a_user_and_a_start_time() -> None:
     assert abs(holder.since - began) < 30
 
 
-def test_without_proc_a_holder_is_found_too() -> None:
-    with listening("127.0.0.1") as (port, pid):
-        holder = holders._holder_from_psutil(port)
+@pytest.mark.parametrize("protocol", PortProtocol)
+def test_without_proc_a_holder_is_found_too(protocol: PortProtocol) -> None:
+    with listening("127.0.0.1", protocol=protocol) as (port, pid):
+        holder = holders._holder_from_psutil(port, protocol)
         assert holder is not None
         assert (holder.pid, holder.user) == (pid, pwd.getpwuid(os.getuid()).pw_name)
-        assert holder.command == getattr(who_holds(port), "command", "")
-    assert holders._holder_from_psutil(port) is None
+        assert holder.command == getattr(who_holds(port, protocol), "command", "")
+    assert holders._holder_from_psutil(port, protocol) is None
 
 
 def test_a_connection_that_has_ended_does_not_hold_its_port() -> None:
@@ -115,8 +152,8 @@ def test_a_connection_that_has_ended_does_not_hold_its_port() -> None:
     served.close()
     assert client.recv(1) == b""
     client.close()
-    states = [each.state for each in tcp_sockets.find_sockets(port)]
-    assert tcp_sockets.TIME_WAIT in states, states
+    states = [each.state for each in kernel_sockets.find_sockets(port)]
+    assert kernel_sockets.TIME_WAIT in states, states
     assert is_port_free(port)
     assert who_holds(port) is None
 
@@ -224,8 +261,10 @@ def test_facts_are_gathered_when_they_are_asked_for(tmp_path: Path) -> None:
 
 RESERVE = """
 import sys
+from prismctl.domain.host_port import HostPort, PortProtocol
 from prismctl.machine import reserve_port
-print(reserve_port(int(sys.argv[1]), sys.argv[2]), flush=True)
+number, owner, protocol = sys.argv[1:]
+print(reserve_port(HostPort(int(number), PortProtocol(protocol)), owner), flush=True)
 sys.stdin.read()
 """
 
@@ -233,9 +272,9 @@ sys.stdin.read()
 def test_two_starts_at_once_never_choose_the_same_port() -> None:
     number = str(30_000 + os.getpid() % 2_000)
 
-    def ask(owner: str) -> subprocess.Popen[str]:
+    def ask(owner: str, protocol: str = "tcp") -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "-c", RESERVE, number, owner],
+            [sys.executable, "-c", RESERVE, number, owner, protocol],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -244,9 +283,11 @@ def test_two_starts_at_once_never_choose_the_same_port() -> None:
     with ask("one") as first:
         assert first.stdout is not None
         assert first.stdout.readline() == "True\n"
-        with ask("two") as second, ask("one") as attaching:
+        with ask("two") as second, ask("one") as attaching, ask("two", "udp") as datagrams:
             assert second.stdout is not None
             assert attaching.stdout is not None
+            assert datagrams.stdout is not None
+            assert datagrams.stdout.readline() == "True\n"
             assert second.stdout.readline() == "False\n"
             assert attaching.stdout.readline() == "True\n"
     with ask("two") as later:
@@ -255,13 +296,13 @@ def test_two_starts_at_once_never_choose_the_same_port() -> None:
 
 
 def test_ports_that_nobody_needs_any_more_are_given_back() -> None:
-    kept, given_back = take_port(), take_port()
+    kept, given_back = HostPort(take_port()), HostPort(take_port())
     assert reserve_port(kept, "one")
     assert reserve_port(given_back, "one")
     release_ports(kept=[kept])
 
-    def can_have(number: int) -> str:
-        words = [sys.executable, "-c", RESERVE, str(number), "two"]
+    def can_have(port: HostPort) -> str:
+        words = [sys.executable, "-c", RESERVE, str(port.number), "two", port.protocol.value]
         asked = subprocess.run(
             words, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True
         )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from prismctl.domain.addressing import PortConflict, PortHolder
+from prismctl.domain.host_port import HostPort, PortProtocol
 from prismctl.domain.port_owner import (
     ContainerOwner,
     StackOwner,
@@ -109,7 +110,7 @@ def test_the_command_that_stops_another_home_is_one_command_whatever_its_path() 
 
 def test_a_container_that_is_called_like_shell_code_is_not_named() -> None:
     for name in (EVIL, "--all", "a b", "`id`"):
-        owner = find_container(["conmon", "-n", name], 5432)
+        owner = find_container(["conmon", "-n", name], HostPort(5432))
         assert owner == ContainerOwner("podman")
         assert advise_on_container(owner) == "`podman ps` shows which it is"
     quoted = advise_on_container(ContainerOwner("podman", "a; b"))
@@ -142,9 +143,9 @@ def test_a_stranger_is_nobodys() -> None:
 
 def test_conmon_names_its_container() -> None:
     words = ["/usr/bin/conmon", "--api-version", "1", "-c", "4b5d", "-n", "shop-db", "--exit-dir"]
-    assert find_container(words, 5432) == ContainerOwner("podman", "shop-db")
-    assert find_container(["postgres", "-n", "shop-db"], 5432) is None
-    assert find_container([], 5432) is None
+    assert find_container(words, HostPort(5432)) == ContainerOwner("podman", "shop-db")
+    assert find_container(["postgres", "-n", "shop-db"], HostPort(5432)) is None
+    assert find_container([], HostPort(5432)) is None
 
 
 def test_a_container_of_a_stack_is_known_by_its_name() -> None:
@@ -163,7 +164,14 @@ def test_the_container_that_publishes_a_port(number: int, name: str) -> None:
         "many 0.0.0.0:7000-7005->7000-7005/tcp\n"
         "none \n"
     )
-    assert find_publisher(listing, number) == name
+    assert find_publisher(listing, HostPort(number)) == name
+
+
+def test_the_container_that_publishes_a_udp_port_is_not_the_one_of_the_same_number() -> None:
+    listing = "web 127.0.0.1:5353->80/tcp\ndns 127.0.0.1:5353->53/udp, 127.0.0.1:8053->8053/tcp\n"
+    assert find_publisher(listing, HostPort(5353)) == "web"
+    assert find_publisher(listing, HostPort(5353, PortProtocol.UDP)) == "dns"
+    assert find_publisher(listing, HostPort(8053, PortProtocol.UDP)) == ""
 
 
 @pytest.mark.parametrize(

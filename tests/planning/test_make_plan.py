@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from prismctl.domain.addressing import PortConflict, PortHolder
+from prismctl.domain.host_port import HostPort, PortProtocol
 from prismctl.domain.plan import EngineName, StackPlan, compare_plans
 from prismctl.domain.service import Runtime, ServiceName
 from prismctl.errors import ConfigError, MissingToolError
 from prismctl.files.paths import Home
-from prismctl.machine import programs
+from prismctl.machine import is_port_free, programs
 from prismctl.planning import (
     PlanRequest,
     PortTakenError,
@@ -22,6 +23,8 @@ from prismctl.planning import (
     make_plan,
     render_conflict,
 )
+from tests.free_ports import take_port
+from tests.port_holder import holding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -372,6 +375,46 @@ def test_a_taken_port_names_its_holder(desk: Desk) -> None:
         second = desk.plan(services_file=file, auto_ports=None, stack="second")
         assert second.service("web").ports[0].is_dynamic
     assert desk.plan(services_file=file, auto_ports=False).service("web").ports[0].number == port
+
+
+def test_a_taken_udp_port_names_its_holder_and_can_be_replaced(desk: Desk) -> None:
+    desk.program("dns")
+    port = take_port()
+    file = desk.write(
+        "mine.yaml",
+        "core: false\n"
+        f"services: [{{name: dns, command: dns, default: true, ports: [{port}/udp, {port}]}}]",
+    )
+    with holding(port, protocol="udp") as holder:
+        with pytest.raises(PortTakenError) as raised:
+            desk.plan(services_file=file, auto_ports=False)
+        start = f"port {port}/udp (dns) is in use by PID {holder.pid}, python"
+        assert raised.value.message.startswith(start)
+        assert ", since " in raised.value.message
+
+        moved, kept = desk.plan(services_file=file, auto_ports=True).service("dns").ports
+        assert (moved.protocol, moved.wanted) == (PortProtocol.UDP, port)
+        assert moved.number != port
+        assert is_port_free(*moved.host_port)
+        assert kept.host_port == HostPort(port)
+    udp, _ = desk.plan(services_file=file, auto_ports=False).service("dns").ports
+    assert udp.host_port == HostPort(port, PortProtocol.UDP)
+
+
+def test_an_overlay_that_moves_a_udp_port_leaves_it_one(desk: Desk) -> None:
+    desk.program("dns")
+    desk.write(
+        "mine.local.yaml",
+        "services: [{name: dns, ports: {dns: 15354, web: 15353/tcp}}]",
+    )
+    file = desk.write(
+        "mine.yaml",
+        "core: false\n"
+        "services: [{name: dns, command: dns, default: true, ports: {dns: 15353/udp, web: auto/udp}}]",
+    )
+    dns, web = desk.plan(services_file=file, auto_ports=True).service("dns").ports
+    assert (dns.protocol, web.protocol) == (PortProtocol.UDP, PortProtocol.TCP)
+    assert dns.wanted in {None, 15354}
 
 
 def test_who_only_looks_is_shown_the_plan_and_the_ports_that_are_taken(desk: Desk) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from prismctl.domain.host_port import HostPort, PortProtocol
 from prismctl.domain.plan import (
     EngineName,
     Port,
@@ -12,8 +13,8 @@ from prismctl.domain.service import Runtime, ServiceName, ServiceType, StackName
 from prismctl.present.plan import plain_plan_lines, plan_lines, render_plan
 
 
-def shown(width: int, **ports: tuple[int, ...]) -> list[str]:
-    """The rows of a plan of services with these ports."""
+def shown(width: int, **ports: tuple[int | HostPort, ...]) -> list[str]:
+    """The rows of a plan of services with these ports, TCP where nothing else is said."""
     services = tuple(
         ServicePlan(
             name=ServiceName(name),
@@ -22,9 +23,14 @@ def shown(width: int, **ports: tuple[int, ...]) -> list[str]:
             runtime=Runtime.NATIVE,
             runtime_reason="",
             command=("x",),
-            ports=tuple(Port(name=f"p{number}", number=number) for number in numbers),
+            ports=tuple(
+                Port(name=f"p{port.number}", number=port.number, protocol=port.protocol)
+                for port in (
+                    each if isinstance(each, HostPort) else HostPort(each) for each in asked
+                )
+            ),
         )
-        for name, numbers in ports.items()
+        for name, asked in ports.items()
     )
     plan = StackPlan(
         stack=StackName("default"),
@@ -41,6 +47,14 @@ def test_all_ports_are_shown_where_there_is_room() -> None:
     assert shown(80, admin=(8981, 9190), quiet=()) == [
         "  admin   --with   native   :8981 :9190",
         "  quiet   --with   native",
+    ]
+
+
+def test_a_udp_port_is_shown_as_one() -> None:
+    dns = HostPort(5353, PortProtocol.UDP)
+    assert shown(80, dns=(dns, 5353)) == ["  dns   --with   native   :5353/udp :5353"]
+    assert shown(46, dns=(dns, 1000, 2000, 3000)) == [
+        "  dns   --with   native   :5353/udp and 3 more"
     ]
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from prismctl.domain.containers import DOCKER, PODMAN, ContainerTool
+from prismctl.domain.host_port import PortProtocol
 from prismctl.domain.plan import EngineName, Port, ServicePlan, StackPlan
 from prismctl.domain.service import DEFAULT_STACK, Resources, Runtime, ServiceName, ServiceType
 from prismctl.files.paths import StackPaths
@@ -59,6 +60,16 @@ def test_ports_are_mapped_to_loopback_and_the_server_keeps_its_own_number(
     assert command.env[f"{VARIABLE_PREFIX}PORT"] == "6379"
     assert command.argv[-3:] == ("redis:7-alpine", "--maxmemory", "64mb")
     assert words_after(command.argv, "--volume") == ["/h/run/default/data/redis:/data"]
+
+
+def test_a_udp_port_is_published_as_one(paths: StackPaths) -> None:
+    ports = (
+        Port(name="dns", number=26353, target=53, protocol=PortProtocol.UDP),
+        Port(name="dns-tcp", number=26353, target=53),
+    )
+    service = replace(REDIS, ports=ports)
+    argv = render_command(service, 0, make_plan(service), paths).argv
+    assert words_after(argv, "--publish") == ["127.0.0.1:26353:53/udp", "127.0.0.1:26353:53"]
 
 
 def test_the_network_of_the_machine_is_shared_where_the_plan_says_so(paths: StackPaths) -> None:

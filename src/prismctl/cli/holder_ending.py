@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from prismctl.domain.addressing import PortHolder
+    from prismctl.domain.host_port import HostPort
 
 GRACE_SECONDS: Final = 5.0
 """How long is waited for ports to be free after their holder was sent a signal."""
@@ -40,11 +41,11 @@ class Ending(StrEnum):
     """The process may not be ended by this user."""
 
 
-def end_holder(numbers: Sequence[int], holder: PortHolder, *, kills: bool = False) -> Ending:
+def end_holder(ports: Sequence[HostPort], holder: PortHolder, *, kills: bool = False) -> Ending:
     """End the process that has some ports, and wait for all of them to be free, at most `GRACE_SECONDS`.
 
     Args:
-        numbers: of the ports; at least one.
+        ports: what it has; at least one.
         holder: as it was shown to the one who decided; with a PID.
         kills: without giving it time to clean up.
     """
@@ -53,8 +54,8 @@ def end_holder(numbers: Sequence[int], holder: PortHolder, *, kills: bool = Fals
         raise ValueError("a holder without a PID cannot be ended")
     with _process_descriptor(pid) as descriptor:
         # Looked at after the descriptor was opened: what is seen now is what the descriptor stands for.
-        if not _has_any(holder, numbers):
-            return Ending.CHANGED if taken_of(numbers) else Ending.FREE
+        if not _has_any(holder, ports):
+            return Ending.CHANGED if taken_of(ports) else Ending.FREE
         try:
             _send(pid, descriptor, signal.SIGKILL if kills else signal.SIGTERM)
         except PermissionError:
@@ -65,16 +66,16 @@ def end_holder(numbers: Sequence[int], holder: PortHolder, *, kills: bool = Fals
             # A suspended process gets to see that it shall end only when it goes on.
             with contextlib.suppress(ProcessLookupError):
                 _send(pid, descriptor, signal.SIGCONT)
-        return _wait_for_ports(numbers, holder, descriptor)
+        return _wait_for_ports(ports, holder, descriptor)
 
 
-def taken_of(numbers: Sequence[int]) -> list[int]:
+def taken_of(ports: Sequence[HostPort]) -> list[HostPort]:
     """Those ports on which nobody else could listen now."""
-    return [number for number in numbers if not is_port_free(number)]
+    return [port for port in ports if not is_port_free(*port)]
 
 
-def _has_any(holder: PortHolder, numbers: Sequence[int]) -> bool:
-    return any(is_same_holder(holder, who_holds(number)) for number in numbers)
+def _has_any(holder: PortHolder, ports: Sequence[HostPort]) -> bool:
+    return any(is_same_holder(holder, who_holds(*port)) for port in ports)
 
 
 def is_same_holder(shown: PortHolder, found: PortHolder | None) -> bool:
@@ -115,10 +116,12 @@ def _send(pid: int, descriptor: int | None, number: signal.Signals) -> None:
         signal.pidfd_send_signal(descriptor, number)
 
 
-def _wait_for_ports(numbers: Sequence[int], holder: PortHolder, descriptor: int | None) -> Ending:
+def _wait_for_ports(
+    ports: Sequence[HostPort], holder: PortHolder, descriptor: int | None
+) -> Ending:
     deadline = time.monotonic() + GRACE_SECONDS
     has_ended = False
-    while taken := taken_of(numbers):
+    while taken := taken_of(ports):
         if not has_ended and _has_ended(holder, taken, descriptor):
             has_ended = True
             deadline = min(deadline, time.monotonic() + _HANDOVER_SECONDS)
@@ -128,7 +131,7 @@ def _wait_for_ports(numbers: Sequence[int], holder: PortHolder, descriptor: int 
     return Ending.FREE
 
 
-def _has_ended(holder: PortHolder, numbers: Sequence[int], descriptor: int | None) -> bool:
+def _has_ended(holder: PortHolder, ports: Sequence[HostPort], descriptor: int | None) -> bool:
     if descriptor is None:
-        return not _has_any(holder, numbers)
+        return not _has_any(holder, ports)
     return bool(select.select([descriptor], [], [], 0)[0])

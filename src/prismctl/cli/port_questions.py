@@ -23,6 +23,7 @@ from prismctl.domain.port_owner import (
     describe_container,
     describe_owner,
     stop_command,
+    who_command,
 )
 from prismctl.errors import ExitCode
 from prismctl.machine import is_port_free, who_holds
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
     from prismctl.cli.invocation import Invocation
     from prismctl.domain.addressing import PortConflict, PortHolder
+    from prismctl.domain.host_port import HostPort
     from prismctl.domain.port_owner import StackOwner
     from prismctl.planning import PortTakenError
 
@@ -67,9 +69,9 @@ class HeldPorts(NamedTuple):
         return self.conflicts[0].holder
 
     @property
-    def numbers(self) -> tuple[int, ...]:
-        """Of the ports."""
-        return tuple(conflict.number for conflict in self.conflicts)
+    def ports(self) -> tuple[HostPort, ...]:
+        """The ports themselves."""
+        return tuple(conflict.port for conflict in self.conflicts)
 
     @property
     def processes(self) -> str:
@@ -101,7 +103,7 @@ def settle_conflicts(
         holdings = group_by_holder(error.conflicts)
         for held in holdings:
             # What one holder had started may have ended with it.
-            if len(holdings) > 1 and not taken_of(held.numbers):
+            if len(holdings) > 1 and not taken_of(held.ports):
                 continue
             key = _settle(call, held, is_alone=len(holdings) == 1)
             if key == _LEAVE:
@@ -139,7 +141,7 @@ def _settle(call: Invocation, held: HeldPorts, *, is_alone: bool) -> str:
     obstacle = find_obstacle(held)
     above: list[Line] = []
     if not is_alone:
-        which = [f"{each.number} ({each.service})" for each in held.conflicts]
+        which = [f"{each.port} ({each.service})" for each in held.conflicts]
         above += [line(Span(_ports(which), Tone.STRONG)), ()]
     is_stubborn = False
     while True:
@@ -153,12 +155,12 @@ def _settle(call: Invocation, held: HeldPorts, *, is_alone: bool) -> str:
         )
         if key != _END or holder is None:
             return key
-        ending = end_holder(held.numbers, holder, kills=is_stubborn)
+        ending = end_holder(held.ports, holder, kills=is_stubborn)
         who = held.processes
-        taken = taken_of(held.numbers)
+        taken = taken_of(held.ports)
         if ending is Ending.FREE:
-            verb = "is" if len(held.numbers) == 1 else "are"
-            call.report([line(f"{who} has ended; {_ports(held.numbers)} {verb} free"), ()])
+            verb = "is" if len(held.ports) == 1 else "are"
+            call.report([line(f"{who} has ended; {_ports(held.ports)} {verb} free"), ()])
             return key
         if ending is Ending.CHANGED:
             verb = "is" if len(taken) == 1 else "are"
@@ -174,7 +176,7 @@ def _settle(call: Invocation, held: HeldPorts, *, is_alone: bool) -> str:
             sent = "SIGKILL" if is_stubborn else "SIGTERM"
             is_stubborn = True
             words = (
-                f"{who} still has {_ports(taken or held.numbers)} {GRACE_SECONDS:g} s after {sent}"
+                f"{who} still has {_ports(taken or held.ports)} {GRACE_SECONDS:g} s after {sent}"
             )
             above = [line(words), ()]
 
@@ -183,15 +185,15 @@ def _look_again(call: Invocation, held: HeldPorts, key: str) -> bool:
     """Look, where that is the answer; whether all is as it was shown, and nothing has to be planned anew."""
     if key != _LOOK or not all(_is_unchanged(conflict) for conflict in held.conflicts):
         return False
-    verb = "is" if len(held.numbers) == 1 else "are"
-    call.show([line(f"{_ports(held.numbers)} {verb} still taken"), ()])
+    verb = "is" if len(held.ports) == 1 else "are"
+    call.show([line(f"{_ports(held.ports)} {verb} still taken"), ()])
     return True
 
 
 def _is_unchanged(conflict: PortConflict) -> bool:
-    if is_port_free(conflict.number):
+    if is_port_free(*conflict.port):
         return False
-    found = who_holds(conflict.number)
+    found = who_holds(*conflict.port)
     return found is None if conflict.holder is None else is_same_holder(conflict.holder, found)
 
 
@@ -223,7 +225,8 @@ def find_obstacle(held: HeldPorts) -> _Obstacle | None:
     if holder.pid is None:
         owner = f"a process of user {holder.user}" if holder.user else "a process of somebody else"
         return _Obstacle(
-            f"it is {owner}, which only root can see", _who_command(held.conflicts[0].number)
+            f"it is {owner}, which only root can see",
+            f"`{who_command(held.ports[0], sys.platform)}` shows which",
         )
     if is_protected(holder.pid):
         return _Obstacle(f"PID {holder.pid} is what this command runs in", "end it yourself")
@@ -271,12 +274,6 @@ def _stop_owner(call: Invocation, owner: StackOwner) -> None:
 
 def _ports(which: Sequence[object]) -> str:
     return f"{'port' if len(which) == 1 else 'ports'} {list_of([str(each) for each in which])}"
-
-
-def _who_command(number: int, system: str = sys.platform) -> str:
-    if system == "linux":
-        return f"`sudo ss -ltnp 'sport = :{number}'` shows which"
-    return f"`sudo lsof -iTCP:{number} -sTCP:LISTEN` shows which"
 
 
 def obstacle_lines(obstacle: _Obstacle) -> list[Line]:

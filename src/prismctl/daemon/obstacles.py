@@ -43,13 +43,13 @@ def find_obstacle(
 def _find_port_holder(ports: tuple[Port, ...], paths: StackPaths) -> str:
     """Which of the ports somebody else has; empty: none, as far as can be seen."""
     for port in ports:
-        if is_address_free(port.host, port.number):
+        if is_address_free(port.host, *port.host_port):
             continue
-        holder = who_holds(port.number)
+        holder = who_holds(*port.host_port)
         # On a busy machine, its next run may be there before this one's end is heard of.
         if holder is None or (
             holder.pid is not None and read_marks(holder.pid)[0] == paths.keeper_id
         ):
             continue
-        return f"port {port.number} is in use by {describe_holder(holder)}"
+        return f"port {port.host_port} is in use by {describe_holder(holder)}"
     return ""

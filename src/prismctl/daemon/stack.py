@@ -493,17 +493,17 @@ class Stack:
         """Keep other starts from the ports of the plan while nobody listens there: services will be back."""
         plan = self.monitor.plan
         services = plan.services if plan is not None else ()
-        numbers = [
-            port.number
+        ports = [
+            port.host_port
             for service in services
             if service.runtime is not Runtime.EXTERNAL
             for port in service.ports
         ]
-        release_ports(kept=numbers)
+        release_ports(kept=ports)
         # Each takes two file descriptors.
         # A start holds them only as long as it lives.
-        for number in numbers[:MAX_RESERVED_PORTS]:
-            reserve_port(number, str(self.paths.directory))
+        for port in ports[:MAX_RESERVED_PORTS]:
+            reserve_port(port, str(self.paths.directory))
 
     def _begin(self, name: str, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work, name=name)

@@ -12,7 +12,8 @@ from time import localtime, strftime
 from typing import TYPE_CHECKING, Final, NamedTuple
 from zlib import crc32
 
-from prismctl.domain.plan import Port
+from prismctl.domain.host_port import HostPort, PortProtocol
+from prismctl.domain.plan import LOOPBACK, Port
 from prismctl.domain.port_owner import describe_container, describe_owner
 
 if TYPE_CHECKING:
@@ -92,12 +93,18 @@ class PortConflict(NamedTuple):
     port_name: str
     holder: PortHolder | None = None
     """``None`` until somebody has looked."""
+    protocol: PortProtocol = PortProtocol.TCP
+
+    @property
+    def port(self) -> HostPort:
+        """What both want."""
+        return HostPort(self.number, self.protocol)
 
 
 class Clash(NamedTuple):
-    """A number that two services of one plan were given by somebody."""
+    """A port that two services of one plan were given by somebody."""
 
-    number: int
+    port: HostPort
     first: ServiceName
     second: ServiceName
 
@@ -114,59 +121,63 @@ def assign_ports(
     services: Sequence[ServiceDefinition],
     *,
     stack: str,
-    is_free: Callable[[int], bool],
+    is_free: Callable[[HostPort], bool],
     replaces_taken: bool = False,
     replaceable: Container[tuple[str, str]] = frozenset(),
-    current: Mapping[tuple[str, str], int] | None = None,
-    who_has: Callable[[int], str] = lambda _: "",
+    current: Mapping[tuple[str, str], HostPort] | None = None,
+    who_has: Callable[[HostPort], str] = lambda _: "",
 ) -> Assignment:
-    """Give every port of every service a number; no two get the same.
+    """Give every port of every service a number; no two of one protocol get the same.
 
     Args:
         services: in the plan's order.
         stack: names the stack; another one prefers other numbers.
-        is_free: whether a number can be listened on.
+        is_free: whether a port can be listened on.
         replaces_taken: a number that is taken is replaced by a free one, instead of being a conflict.
         replaceable: the same for these alone, by service and port name.
         current: what services of the running stack have, by service and port name: kept where possible.
-        who_has: who has a number that is not free, in words; asked only about those that are replaced.
+        who_has: who has a port that is not free, in words; asked only about those that are replaced.
     """
     clashes: list[Clash] = []
     owners = _settle_fixed(services, clashes)
     used = set(owners)
     conflicts: list[PortConflict] = []
     fixed: dict[tuple[str, str], Port] = {}
-    for number, (service, port) in owners.items():
-        if is_free(number):
-            fixed[service.name, port.name] = Port(name=port.name, number=number)
+    for asked, (service, port) in owners.items():
+        if is_free(asked):
+            fixed[service.name, port.name] = _settled(port.name, asked)
         elif not replaces_taken and (service.name, port.name) not in replaceable:
-            fixed[service.name, port.name] = Port(name=port.name, number=number)
-            conflicts.append(PortConflict(number, service.name, port.name))
+            fixed[service.name, port.name] = _settled(port.name, asked)
+            number, protocol = asked
+            conflicts.append(PortConflict(number, service.name, port.name, protocol=protocol))
     assigned: dict[ServiceName, tuple[Port, ...]] = {}
     for service in services:
         ports = []
         for port in service.ports:
-            if service.host and port.number is not None:
-                ports.append(Port(name=port.name, number=port.number, host=service.host))
+            wanted = port.wanted
+            if service.host and wanted is not None:
+                ports.append(_settled(port.name, wanted, host=service.host))
                 continue
             known = fixed.get((service.name, port.name))
             if known is None:
-                number = find_free_port(
-                    (current or {}).get((service.name, port.name))
-                    or preferred_port(stack, service.name, port.name),
-                    used,
-                    is_free,
+                first = (current or {}).get((service.name, port.name)) or HostPort(
+                    preferred_port(stack, service.name, port.name)
                 )
-                used.add(number)
-                known = Port(name=port.name, number=number, is_dynamic=True)
-                if port.number is not None:
-                    owner = owners[port.number][0]
+                found = find_free_port(first._replace(protocol=port.protocol), used, is_free)
+                used.add(found)
+                known = replace(_settled(port.name, found), is_dynamic=True)
+                if wanted is not None:
+                    owner = owners[wanted][0]
                     is_lost = owner is not service
-                    taken_by = owner.name if is_lost else who_has(port.number)
-                    known = replace(known, wanted=port.number, taken_by=taken_by)
+                    taken_by = owner.name if is_lost else who_has(wanted)
+                    known = replace(known, wanted=wanted.number, taken_by=taken_by)
             ports.append(known)
         assigned[service.name] = tuple(ports)
     return Assignment(assigned, tuple(conflicts), tuple(clashes))
+
+
+def _settled(name: str, port: HostPort, *, host: str = LOOPBACK) -> Port:
+    return Port(name=name, number=port.number, host=host, protocol=port.protocol)
 
 
 def preferred_port(stack: str, service: str, port_name: str) -> int:
@@ -177,35 +188,38 @@ def preferred_port(stack: str, service: str, port_name: str) -> int:
 
 def _settle_fixed(
     services: Sequence[ServiceDefinition], clashes: list[Clash]
-) -> dict[int, tuple[ServiceDefinition, PortDefinition]]:
-    """Who gets which asked-for number: what somebody wrote goes before what ships, the earlier before the later.
+) -> dict[HostPort, tuple[ServiceDefinition, PortDefinition]]:
+    """Who gets which asked-for port: what somebody wrote goes before what ships, the earlier before the later.
 
     A packaged number that loses is looked for like one that was never asked for.
     """
-    owners: dict[int, tuple[ServiceDefinition, PortDefinition]] = {}
+    owners: dict[HostPort, tuple[ServiceDefinition, PortDefinition]] = {}
     # What runs elsewhere has its numbers there.
     asked = [(service, port) for service in services if not service.host for port in service.ports]
     for is_explicit in (True, False):
         for service, port in asked:
-            if port.number is None or port.is_explicit is not is_explicit:
+            wanted = port.wanted
+            if wanted is None or port.is_explicit is not is_explicit:
                 continue
-            other = owners.setdefault(port.number, (service, port))[0]
+            other = owners.setdefault(wanted, (service, port))[0]
             if is_explicit and other is not service:
-                clashes.append(Clash(port.number, other.name, service.name))
+                clashes.append(Clash(wanted, other.name, service.name))
     return owners
 
 
-def find_free_port(first: int, used: set[int], is_free: Callable[[int], bool]) -> int:
-    """The first number from ``first`` on, around the range, that is not used and is free.
+def find_free_port(
+    first: HostPort, used: Container[HostPort], is_free: Callable[[HostPort], bool]
+) -> HostPort:
+    """The first port of a protocol from ``first`` on, around the range, that is not used and is free.
 
     Raises:
         LookupError: there is none.
     """
     for step in range(DYNAMIC_PORTS + 1):
         # The first number may lie outside the range: it is what a running service has.
-        number = first + step if step == 0 else _wrap(first + step)
-        if number not in used and is_free(number):
-            return number
+        port = first if step == 0 else first._replace(number=_wrap(first.number + step))
+        if port not in used and is_free(port):
+            return port
     raise LookupError(
         f"no free port in {FIRST_DYNAMIC_PORT}-{FIRST_DYNAMIC_PORT + DYNAMIC_PORTS - 1}"
     )

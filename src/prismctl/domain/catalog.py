@@ -103,7 +103,10 @@ HEALTH_CHECK: Final = Fields(
             OneOf("check type", tuple(CheckType)),
             "how to ask; without it, what the other keys suggest, else tcp",
         ),
-        "port": Key(PortReference(), "number or name of the port to ask; the first one otherwise"),
+        "port": Key(
+            PortReference(),
+            "number or name of the port to ask, one that is TCP; the first such one otherwise",
+        ),
         "path": Key(Text(r"^/.*", "a path that begins with `/`"), "for http; any 2xx is healthy"),
         "command": Key(Words(), "for exec: healthy when it exits with 0"),
         "pattern": Key(Text(), "for log: healthy once a line matches this regular expression"),
@@ -221,7 +224,8 @@ SERVICE: Final = Fields(
         ),
         "port": Key(
             OnePort(),
-            "the port it listens on, `auto` for a free one; for a container also `HOST:INSIDE`, as `8080:80`",
+            "the port it listens on, `auto` for a free one; for a container also `HOST:INSIDE`, as `8080:80`; "
+            "any of these with `/udp` behind it for UDP, as `5353/udp`",
         ),
         "ports": Key(SeveralPorts(), "several ports: a list of them, or names with them"),
         "runtime": Key(
@@ -259,7 +263,7 @@ SERVICE: Final = Fields(
         "health_check": Key(HEALTH_CHECK, "how to find out whether it is ready"),
         "min_uptime": Key(
             Duration(is_zero_allowed=True),
-            "without a check: healthy once it has lived this long (100ms)",
+            "with neither a check nor a TCP port: healthy once it has lived this long (100ms)",
         ),
         "one_shot": Key(Flag(), "it ends by itself; exit code 0 completes it"),
         "persist": Key(Flag(), "keep its data from one start to the next"),

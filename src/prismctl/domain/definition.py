@@ -9,6 +9,7 @@ import warnings
 from typing import TYPE_CHECKING, Any, Final
 
 from prismctl.domain.containers import parse_image_name
+from prismctl.domain.host_port import PortProtocol, protocol_suffix
 from prismctl.domain.interpolation import MARK
 from prismctl.domain.needs import PLAIN_NEED
 from prismctl.domain.packaged import BUILTIN, PACKAGED
@@ -25,7 +26,7 @@ from prismctl.domain.service import (
     ServiceName,
     ServiceType,
 )
-from prismctl.domain.written_ports import AUTO
+from prismctl.domain.written_ports import AUTO, render_port
 from prismctl.domain.written_volumes import host_of
 
 if TYPE_CHECKING:
@@ -176,6 +177,7 @@ def complete_definition(
     else:
         check = _keep_check(base.health_check, ports)
         changes["health_check"] = _without_jetstream(check) if "args" in given else check
+    _check_protocol(changes["health_check"], ports, given, path, report)
     definition = dataclasses.replace(base, **changes)
     if {"port", "ports", "container"} & set(given):
         _check_mappings(definition, given, path, report)
@@ -367,20 +369,29 @@ def _read_ports(
     if "port" in given:
         name = base.ports[0].name if base.ports else MAIN_PORT
         rest = base.ports[1:]
-        number = given["port"].number
-        if any(port.number == number is not None for port in rest):
-            report.value((*path, "port"), f"port {number} is there twice")
-        return (_define_port(base, name, given["port"]), *rest)
+        first = _define_port(base, name, given["port"])
+        if any(port.wanted == first.wanted is not None for port in rest):
+            report.value((*path, "port"), f"port {first.wanted} is there twice")
+        return (first, *rest)
     return base.ports
 
 
 def _define_port(base: ServiceDefinition, name: str, written: WrittenPort) -> PortDefinition:
-    number, target = written
+    number, target, protocol = written
     for port in base.ports:
         if port.name == name:
-            is_explicit = number is not None and (port.is_explicit or port.number != number)
-            return dataclasses.replace(port, number=number, is_explicit=is_explicit, target=target)
-    return PortDefinition(name=name, number=number, is_explicit=number is not None, target=target)
+            changed = dataclasses.replace(
+                port, number=number, target=target, protocol=protocol or port.protocol
+            )
+            is_explicit = number is not None and (port.is_explicit or port.wanted != changed.wanted)
+            return dataclasses.replace(changed, is_explicit=is_explicit)
+    return PortDefinition(
+        name=name,
+        number=number,
+        is_explicit=number is not None,
+        target=target,
+        protocol=protocol or PortProtocol.TCP,
+    )
 
 
 def _check_mappings(
@@ -393,12 +404,13 @@ def _check_mappings(
         where = (*path, "port")
         if "ports" in given:
             where = (*path, "ports", port.name if isinstance(given["ports"], dict) else index)
-        shown = f"{AUTO if port.number is None else port.number}:{port.target}"
+        outside = AUTO if port.number is None else port.number
+        shown = f"{outside}:{port.target}{protocol_suffix(port.protocol)}"
         if not definition.container:
             report.value(
                 where,
                 f"port `{shown}` names a port inside a container, and there is no `container`; "
-                f"`{shown.partition(':')[0]}` alone is a port",
+                f"`{render_port(port)}` alone is a port",
             )
         elif port.is_advertised and port.number != port.target:
             report.value(
@@ -481,6 +493,37 @@ def _check_asked_port(
             report.key(where, f"a check of type {kind} needs a port, and the service has none")
     elif "port" in given:
         report.key((*where, "port"), f"port has no meaning for a check of type {kind}")
+
+
+def _check_protocol(
+    check: HealthCheck | None,
+    ports: Sequence[PortDefinition],
+    given: Mapping[str, Any],
+    path: Path,
+    report: Report,
+) -> None:
+    """A check that asks at a port makes a connection; where the port is UDP, none can be made."""
+    if check is None or not check.type.is_asked_at_port:
+        return
+    if check.port is None:
+        asked = list(ports)
+    else:
+        asked = [each for each in ports if check.port in {each.name, each.number, each.target}]
+    if not asked or any(each.protocol is PortProtocol.TCP for each in asked):
+        return
+    first = asked[0]
+    message = (
+        f"a check of type {check.type} asks at a TCP port, and {first.name} is {render_port(first)}"
+    )
+    if "health_check" in given:
+        key = next((key for key in ("port", "type") if key in given["health_check"]), "")
+        report.value((*path, "health_check", *([key] if key else [])), message)
+    else:
+        report.value((*path, "port" if "port" in given else "ports"), message)
+    report.problems.add_hint(
+        "for a UDP port, `type: exec` asks by a command and `type: log` by a line that is printed; "
+        "without a check, a service that has no other ports is healthy while it lives"
+    )
 
 
 def _full_names(words: Iterable[str]) -> tuple[ServiceName, ...]:

@@ -75,9 +75,11 @@ def find_protocol(service: ServicePlan) -> Protocol | None:
 def render_endpoints(service: ServicePlan) -> dict[str, str]:
     """The addresses of a service by the names of its ports, credentials included where it takes some."""
     check = service.check
-    found = {port.name: render_address(port) for port in service.ports}
+    found = {port.name: _render_endpoint(port) for port in service.ports}
     for port in service.ports:
-        if check is not None and check.type is CheckType.HTTP and check.port == port.number:
+        if not port.is_tcp or check is None:
+            continue
+        if check.type is CheckType.HTTP and check.port == port.number:
             found[port.name] = f"http://{render_address(port)}/"
     protocol = find_protocol(service)
     if protocol is not None and service.ports:
@@ -104,6 +106,11 @@ def render_variables(services: Iterable[ServicePlan]) -> dict[str, str]:
         if protocol.variable not in agreed or (is_namesake and not agreed[protocol.variable][0]):
             agreed[protocol.variable] = (is_namesake, address)
     return {**{name: address for name, (_, address) in agreed.items()}, **variables}
+
+
+def _render_endpoint(port: Port) -> str:
+    address = render_address(port)
+    return address if port.is_tcp else f"{port.protocol.value}://{address}"
 
 
 def render_address(port: Port) -> str:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from prismctl.domain.host_port import HostPort
+
 if TYPE_CHECKING:
     from prismctl.domain.plan import Port, ServicePlan
 
@@ -18,7 +20,7 @@ def describe_move(port: Port) -> str:
     if port.wanted is None or port.wanted == port.number:
         return ""
     why = f" ({port.taken_by})" if port.taken_by else ""
-    return f"{port.number} instead of {port.wanted}{why}"
+    return f"{port.host_port} instead of {HostPort(port.wanted, port.protocol)}{why}"
 
 
 def warn_of_fixed_ports(service: ServicePlan) -> list[str]:

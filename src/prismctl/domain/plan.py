@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from prismctl.domain.containers import ContainerTool
+from prismctl.domain.host_port import HostPort, PortProtocol
 from prismctl.domain.needs import PLAIN_NEED, Condition, Need
 from prismctl.domain.service import (
     GROUP_NAMES,
@@ -63,6 +64,17 @@ class Port:
     """What was asked for and could not be had; ``None`` where the number is as it was asked for."""
     taken_by: str = ""
     """Who has the wanted number, in words; empty where that could not be seen."""
+    protocol: PortProtocol = PortProtocol.TCP
+
+    @property
+    def host_port(self) -> HostPort:
+        """What it takes of the machine it is on."""
+        return HostPort(self.number, self.protocol)
+
+    @property
+    def is_tcp(self) -> bool:
+        """Whether one connects to it, so that a check can ask there."""
+        return self.protocol is PortProtocol.TCP
 
     @property
     def inner_number(self) -> int:
@@ -153,6 +165,9 @@ class ServicePlan:
         for port in relevant["ports"]:
             # Where a number comes from does not change what listens there.
             del port["wanted"], port["taken_by"]
+            if port["protocol"] == PortProtocol.TCP:
+                # As it was written down before there was another one.
+                del port["protocol"]
         # What it can do without may come and go beside it.
         required = {name for name in self.depends_on if self.need_of(name).is_required}
         relevant["depends_on"] = [name for name in self.depends_on if name in required]
@@ -255,6 +270,12 @@ def plan_to_json(plan: StackPlan) -> dict[str, Any]:
     return data
 
 
+def port_from_json(data: dict[str, Any]) -> Port:
+    """The port that stands in a plan's JSON form."""
+    fields = {name: data[name] for name in Port.__dataclass_fields__ if name in data}
+    return Port(**fields | {"protocol": PortProtocol(fields.get("protocol", PortProtocol.TCP))})
+
+
 def plan_from_json(data: dict[str, Any]) -> StackPlan:
     """The plan that `plan_to_json` wrote."""
     fields = {name: data[name] for name in StackPlan.__dataclass_fields__ if name in data}
@@ -276,10 +297,7 @@ def _service_from_json(data: dict[str, Any]) -> ServicePlan:
     fields["type"] = ServiceType(fields["type"])
     fields["runtime"] = Runtime(fields["runtime"])
     fields["secrets"] = frozenset(fields["secrets"])
-    fields["ports"] = tuple(
-        Port(**{name: port[name] for name in Port.__dataclass_fields__ if name in port})
-        for port in fields["ports"]
-    )
+    fields["ports"] = tuple(map(port_from_json, fields["ports"]))
     fields["resources"] = Resources(**fields["resources"])
     for name in ("command", "args", "depends_on", "volumes", "init"):
         fields[name] = tuple(fields.get(name, ()))

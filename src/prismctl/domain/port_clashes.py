@@ -21,7 +21,7 @@ _WAY_OUT: Final = (
 def add_clash(clash: Clash, catalog: Catalog, problems: Problems) -> None:
     """Take note of a clash, at the port of the later service."""
     problems.add(
-        f"port {clash.number} is asked for by both {clash.first} and {clash.second}",
+        f"port {clash.port} is asked for by both {clash.first} and {clash.second}",
         _place_of_port(clash, catalog),
         hint=_WAY_OUT,
     )

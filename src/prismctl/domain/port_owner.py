@@ -9,6 +9,8 @@ from __future__ import annotations
 import shlex
 from typing import NamedTuple
 
+from prismctl.domain.host_port import HostPort, PortProtocol
+
 
 class StackOwner(NamedTuple):
     """The stack that a process runs for, by the mark of its keeper."""
@@ -76,3 +78,12 @@ def end_container_command(owner: ContainerOwner, *, mark: str = "`") -> str:
 def advise_on_container(owner: ContainerOwner) -> str:
     """The same with what it does."""
     return f"{end_container_command(owner)} {'ends it' if owner.name else 'shows which it is'}"
+
+
+def who_command(port: HostPort, system: str) -> str:
+    """What root types to see who has a port, on a system as `sys.platform` names it."""
+    is_tcp = port.protocol is PortProtocol.TCP
+    if system == "linux":
+        return f"sudo ss -l{'t' if is_tcp else 'u'}np 'sport = :{port.number}'"
+    listening = " -sTCP:LISTEN" if is_tcp else ""
+    return f"sudo lsof -i{port.protocol.upper()}:{port.number}{listening}"

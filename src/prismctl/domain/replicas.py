@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from prismctl.domain.addressing import find_free_port, preferred_port
+from prismctl.domain.host_port import HostPort
 from prismctl.domain.interpolation import fill_own
 from prismctl.domain.plan import Port
 from prismctl.domain.service import Runtime
@@ -25,9 +26,12 @@ def plan_replica(service: ServicePlan, *, ports: tuple[Port, ...], data: str) ->
         data: the data directory of this one.
     """
     check = service.check
-    numbers = dict(
-        zip((port.number for port in service.ports), (port.number for port in ports), strict=True)
-    )
+    # A check asks at a port that is TCP; one of UDP may have the same number.
+    numbers = {
+        first.number: own.number
+        for first, own in zip(service.ports, ports, strict=True)
+        if first.is_tcp
+    }
     if check is not None and isinstance(check.port, int):
         check = replace(check, port=numbers.get(check.port, check.port))
     template = service.template
@@ -58,22 +62,29 @@ def plan_replica(service: ServicePlan, *, ports: tuple[Port, ...], data: str) ->
 
 
 def find_replica_ports(
-    service: ServicePlan, replica: int, *, stack: str, is_free: Callable[[int], bool]
+    service: ServicePlan, replica: int, *, stack: str, is_free: Callable[[HostPort], bool]
 ) -> tuple[Port, ...]:
     """Free ports for a further instance; the same ones again as long as they are free.
 
     Raises:
         LookupError: none is free.
     """
-    used: set[int] = set()
+    used: set[HostPort] = set()
     ports = []
     for port in service.ports:
         first = preferred_port(stack, f"{service.name}#{replica}", port.name)
-        number = find_free_port(first, used, is_free)
-        used.add(number)
+        found = find_free_port(HostPort(first, port.protocol), used, is_free)
+        used.add(found)
         is_mapped = service.runtime is Runtime.CONTAINER and not service.has_host_network
         target = port.inner_number if is_mapped else None
         ports.append(
-            Port(name=port.name, number=number, host=port.host, is_dynamic=True, target=target)
+            Port(
+                name=port.name,
+                number=found.number,
+                host=port.host,
+                is_dynamic=True,
+                target=target,
+                protocol=found.protocol,
+            )
         )
     return tuple(ports)

@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from prismctl.domain.choice import MachineFacts
+    from prismctl.domain.host_port import HostPort
     from prismctl.domain.offering import Catalog
     from prismctl.domain.selection import Selection
 
@@ -79,7 +80,7 @@ class PlanOptions:
     replaces_taken_ports: bool = False
     replaceable_ports: frozenset[tuple[str, str]] = frozenset()
     """Of which services, by service and port name, taken ones are replaced even so."""
-    current_ports: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    current_ports: Mapping[tuple[str, str], HostPort] = field(default_factory=dict)
     """What the running stack has, by service and port name."""
     persist: bool = False
     """Keep the data of every service."""
@@ -105,8 +106,8 @@ def resolve_plan(
     facts: MachineFacts,
     options: PlanOptions,
     *,
-    is_free: Callable[[int], bool],
-    who_has: Callable[[int], str] = lambda _: "",
+    is_free: Callable[[HostPort], bool],
+    who_has: Callable[[HostPort], str] = lambda _: "",
     problems: Problems | None = None,
 ) -> Resolution:
     """Decide everything.
@@ -396,21 +397,23 @@ def _expand_home(path: str, options: PlanOptions) -> str:
 def _settle_check(
     definition: ServiceDefinition, runtime: Runtime, ports: Sequence[Port]
 ) -> HealthCheck | None:
-    """The check with its port as a number; the default one for a service that has a port and no check."""
+    """The check with its port as a number; the default one for a service that has a TCP port and no check."""
     check = definition.health_check
     if runtime is Runtime.BINARY and definition.name in BINARY_CHECKS:
         check = BINARY_CHECKS[definition.name]
-    elif check is None and ports:
+    elif check is None and any(port.is_tcp for port in ports):
         check = HealthCheck(type=CheckType.TCP)
     if check is None or check.type in {CheckType.EXEC, CheckType.LOG}:
         return check if check is None else replace(check, port=None)
-    by_name = {port.name: port.number for port in ports}
-    asked_for = {each.target: each.name for each in definition.ports if each.target is not None}
-    asked_for |= {each.number: each.name for each in definition.ports if each.number is not None}
+    by_name = {port.name: port.number for port in ports if port.is_tcp}
+    defined = [each for each in definition.ports if each.name in by_name]
+    asked_for = {each.target: each.name for each in defined if each.target is not None}
+    asked_for |= {each.number: each.name for each in defined if each.number is not None}
+    first = next(iter(by_name.values()), ports[0].number)
     if check.port is None:
-        number = ports[0].number
+        number = first
     elif isinstance(check.port, str):
-        number = by_name[check.port] if check.port in by_name else ports[0].number
+        number = by_name.get(check.port, first)
     else:
         # A number that is one of the service's own follows it to where it was moved.
         number = by_name.get(asked_for.get(check.port, ""), check.port)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, NewType
 
+from prismctl.domain.host_port import HostPort, PortProtocol
 from prismctl.domain.needs import PLAIN_NEED, Need
 
 if TYPE_CHECKING:
@@ -19,6 +20,9 @@ NAME_PATTERN: Final = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 """A label of DNS: services are found by their names there."""
 
 DEFAULT_STACK: Final = StackName("default")
+
+MAX_REPLICAS: Final = 100
+"""Of one service: more is a slip of the hand."""
 
 SHORT_NAMES: Final = {
     "admin": ServiceName("prism-admin"),
@@ -94,7 +98,7 @@ class HealthCheck:
 
     type: CheckType
     port: int | str | None = None
-    """A number, or the name of one of the service's ports; ``None``: its first port."""
+    """A number, or the name of one of the service's ports; ``None``: its first one that is TCP."""
     path: str = "/"
     """For http."""
     command: tuple[str, ...] = ()
@@ -126,6 +130,12 @@ class PortDefinition:
     """The server tells its clients this number: it is the same inside a container."""
     target: int | None = None
     """The number inside a container, where somebody wrote it; ``None``: the one that is asked for, or that it gets."""
+    protocol: PortProtocol = PortProtocol.TCP
+
+    @property
+    def wanted(self) -> HostPort | None:
+        """What is asked for on this machine; ``None``: any that is free."""
+        return None if self.number is None else HostPort(self.number, self.protocol)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

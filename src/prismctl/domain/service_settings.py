@@ -9,8 +9,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from prismctl.domain.host_port import PortProtocol
 from prismctl.domain.precedence import DEFAULT, Given, Setting, resolve_setting
 from prismctl.domain.servers.registry import SERVERS
+from prismctl.domain.written_ports import render_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from prismctl.domain.document import Document, Path
     from prismctl.domain.problems import Place
     from prismctl.domain.servers.server import Setting as ServerSetting
-    from prismctl.domain.service import ServiceDefinition, ServiceName
+    from prismctl.domain.service import PortDefinition, ServiceDefinition, ServiceName
 
 HIDDEN: Final = "(secret)"
 """Stands for a value that is shown nowhere."""
@@ -162,8 +164,11 @@ def _port_key(name: str, *, is_first: bool) -> _Key:
     )
 
 
-def _number(port: Any) -> Any:
-    return "auto" if port.number is None else port.number
+def _number(port: PortDefinition) -> int | str:
+    """As people write it, which for TCP is a plain number."""
+    if port.number is not None and port.protocol is PortProtocol.TCP:
+        return port.number
+    return render_port(port)
 
 
 def _both(

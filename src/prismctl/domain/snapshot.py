@@ -242,7 +242,15 @@ def _render_service(service: ServiceSnapshot, now: float) -> dict[str, Any]:
 
 
 def _render_ports(ports: tuple[Port, ...]) -> list[dict[str, Any]]:
-    return [{"name": port.name, "host": port.host, "port": port.number} for port in ports]
+    return [
+        {
+            "name": port.name,
+            "host": port.host,
+            "port": port.number,
+            "protocol": port.protocol.value,
+        }
+        for port in ports
+    ]
 
 
 def _uptime(instance: InstanceSnapshot, now: float) -> float | None:

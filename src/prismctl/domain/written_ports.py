@@ -1,4 +1,7 @@
-"""Ports as people write them: a number, ``auto``, or for a container ``HOST:INSIDE``; alone, in a list, by name."""
+"""Ports as people write them: a number, ``auto``, or for a container ``HOST:INSIDE``; alone, in a list, by name.
+
+Each of these may end in ``/udp``, as in a compose file; ``/tcp`` says what is meant anyway.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import dataclasses
 import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from prismctl.domain.host_port import HostPort, PortProtocol, protocol_suffix
 from prismctl.domain.shape import (
     INVALID,
     LARGEST_PORT,
@@ -18,6 +22,7 @@ from prismctl.domain.shape import (
 
 if TYPE_CHECKING:
     from prismctl.domain.document import Path, Report
+    from prismctl.domain.service import PortDefinition
 
 AUTO: Final = "auto"
 _LOOPBACK: Final = ("127.0.0.1", "localhost")
@@ -25,7 +30,9 @@ _MAPPING: Final = re.compile(
     r"(?:(?P<address>[^:\s]+|\[[^\]\s]*\]):)?(?P<host>auto|\d+):(?P<inside>\d+)"
 )
 _NUMBER: Final = re.compile(r"\d{1,9}")
-_TEXT_PATTERN: Final = r"^((127\.0\.0\.1|localhost):)?(auto|[0-9]+):[0-9]+$|^[0-9]+$"
+_TEXT_PATTERN: Final = (
+    r"^((127\.0\.0\.1|localhost):)?(auto|[0-9]+):[0-9]+(/(tcp|udp))?$|^(auto|[0-9]+)(/(tcp|udp))?$"
+)
 
 
 class WrittenPort(NamedTuple):
@@ -35,6 +42,17 @@ class WrittenPort(NamedTuple):
     """On this machine; ``None``: a free one."""
     target: int | None = None
     """Inside the container; ``None``: nothing is said of it."""
+    protocol: PortProtocol | None = None
+    """``None``: nothing is said of it; a port that is known already stays what it is, any other is TCP."""
+
+    @property
+    def wanted(self) -> HostPort | None:
+        """What it takes of this machine; ``None``: what is free."""
+        return (
+            None
+            if self.number is None
+            else HostPort(self.number, self.protocol or PortProtocol.TCP)
+        )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -43,22 +61,35 @@ class OnePort:
 
     def read(self, value: object, path: Path, report: Report) -> Any:
         """The `WrittenPort`."""
+        protocol: PortProtocol | None = None
+        if isinstance(value, str) and "/" in value:
+            value, _, word = value.partition("/")
+            if word not in set(PortProtocol):
+                known = [each.value for each in PortProtocol]
+                report.unknown_value(path, "protocol of a port", word, known)
+                return INVALID
+            protocol = PortProtocol(word)
         if value is None or value == AUTO:
-            return WrittenPort(None)
+            return WrittenPort(None, protocol=protocol)
         if isinstance(value, str) and ":" in value:
-            return _read_mapping(value, path, report)
+            return _read_mapping(value, protocol, path, report)
         if isinstance(value, str) and _NUMBER.fullmatch(value):
             value = int(value)
         number = PortNumber().read(value, path, report)
-        return INVALID if number is INVALID else WrittenPort(number)
+        return INVALID if number is INVALID else WrittenPort(number, protocol=protocol)
 
     def schema(self) -> dict[str, Any]:
-        """A port, the word, or both numbers in a text."""
+        """A port, the word, or a text with a protocol or both numbers in it."""
         text = {"type": "string", "pattern": _TEXT_PATTERN}
         return {"anyOf": [PortNumber().schema(), {"const": AUTO}, text]}
 
 
-def _read_mapping(text: str, path: Path, report: Report) -> Any:
+def render_port(port: PortDefinition) -> str:
+    """What somebody would write for a port, as far as this machine is concerned: ``8080``, ``auto``, ``5353/udp``."""
+    return str(port.wanted or f"{AUTO}{protocol_suffix(port.protocol)}")
+
+
+def _read_mapping(text: str, protocol: PortProtocol | None, path: Path, report: Report) -> Any:
     match = _MAPPING.fullmatch(text)
     if match is None:
         report.value(path, f"port {describe(text)} is not `HOST:INSIDE`, as `8080:80`")
@@ -67,7 +98,7 @@ def _read_mapping(text: str, path: Path, report: Report) -> Any:
         report.value(
             path,
             f"port {describe(text)} asks for the address {match['address']}; a stack is reached on this machine alone, "
-            f"at 127.0.0.1: `{match['host']}:{match['inside']}` says it",
+            f"at 127.0.0.1: `{match['host']}:{match['inside']}{protocol_suffix(protocol or PortProtocol.TCP)}` says it",
         )
         return INVALID
     numbers = [int(each[:9]) for each in (match["host"], match["inside"]) if each != AUTO]
@@ -75,7 +106,7 @@ def _read_mapping(text: str, path: Path, report: Report) -> Any:
         if not 1 <= number <= LARGEST_PORT:
             report.value(path, f"port {number} is not between 1 and {LARGEST_PORT}")
             return INVALID
-    return WrittenPort(None if match["host"] == AUTO else numbers[0], numbers[-1])
+    return WrittenPort(None if match["host"] == AUTO else numbers[0], numbers[-1], protocol)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -106,12 +137,12 @@ class SeveralPorts:
                 path, f"ports is {describe(value)}; write a list of numbers or a mapping of names"
             )
             return INVALID
-        seen: set[int] = set()
+        seen: set[HostPort] = set()
         for where, port in read:
-            if port.number is not None and port.number in seen:
-                report.value((*path, where), f"port {port.number} is there twice")
-            elif port.number is not None:
-                seen.add(port.number)
+            if port.wanted in seen:
+                report.value((*path, where), f"port {port.wanted} is there twice")
+            elif port.wanted is not None:
+                seen.add(port.wanted)
         if not value:
             report.value(path, "ports is empty")
             return INVALID

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
-from prismctl.domain.plan import Port
+from prismctl.domain.plan import port_from_json
 from prismctl.domain.replicas import find_replica_ports, plan_replica
 from prismctl.errors import PrismError
 from prismctl.files.atomic import write_atomically
@@ -15,8 +15,9 @@ from prismctl.machine import is_port_free, reserve_port
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from prismctl.domain.host_port import HostPort
     from prismctl.domain.observation import InstanceKey
-    from prismctl.domain.plan import ServicePlan, StackPlan
+    from prismctl.domain.plan import Port, ServicePlan, StackPlan
     from prismctl.files.paths import StackPaths
 
 FILE_NAME: Final = "replica-ports.json"
@@ -25,7 +26,12 @@ FILE_NAME: Final = "replica-ports.json"
 class ReplicaPorts:
     """The ports of every instance beyond the first."""
 
-    def __init__(self, paths: StackPaths, *, is_free: Callable[[int], bool] = is_port_free) -> None:
+    def __init__(
+        self,
+        paths: StackPaths,
+        *,
+        is_free: Callable[[HostPort], bool] = lambda port: is_port_free(*port),
+    ) -> None:
         self._owner = str(paths.directory)
         self._is_free = is_free
         self._file = paths.agents / FILE_NAME
@@ -34,7 +40,7 @@ class ReplicaPorts:
         try:
             recorded = json.loads(self._file.read_text(encoding="utf-8"))
             self._ports = {
-                key: tuple(Port(**port) for port in ports) for key, ports in recorded.items()
+                key: tuple(map(port_from_json, ports)) for key, ports in recorded.items()
             }
         except (OSError, ValueError, TypeError, AttributeError):
             # Not there, or not ours any more: they are chosen again.
@@ -59,26 +65,28 @@ class ReplicaPorts:
             PrismError: no port is free.
         """
         known = self._ports.get(str(key), ())
-        if [port.name for port in known] == [port.name for port in service.ports]:
+        if [(port.name, port.protocol) for port in known] == [
+            (port.name, port.protocol) for port in service.ports
+        ]:
             return known
-        taken = {port.number for ports in self._ports.values() for port in ports}
+        taken = {port.host_port for ports in self._ports.values() for port in ports}
         # First instances may not listen yet.
-        taken |= {port.number for other in plan.services for port in other.ports}
+        taken |= {port.host_port for other in plan.services for port in other.ports}
         try:
             chosen = find_replica_ports(
                 service,
                 key.replica,
                 stack=plan.stack,
-                is_free=lambda number: number not in taken and self._can_have(number),
+                is_free=lambda port: port not in taken and self._can_have(port),
             )
         except LookupError as error:
             raise PrismError(f"no port is free for {key}") from error
         self._ports[str(key)] = chosen
         return chosen
 
-    def _can_have(self, number: int) -> bool:
+    def _can_have(self, port: HostPort) -> bool:
         """Whether an instance could listen there, and no start in another home is about to."""
-        return self._is_free(number) and reserve_port(number, self._owner)
+        return self._is_free(port) and reserve_port(port, self._owner)
 
     def known(self, key: str) -> tuple[Port, ...]:
         """The ports of an instance that was there before; none for a first one."""

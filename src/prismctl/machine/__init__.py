@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from prismctl.machine.facts import gather_facts
 from prismctl.machine.holders import find_stranger, is_answered_by, who_holds
+from prismctl.machine.kernel_sockets import find_listeners, is_known
 from prismctl.machine.memory import read_available_memory, read_memory_bytes
 from prismctl.machine.ports import is_address_free, is_port_free, release_ports, reserve_port
 from prismctl.machine.programs import (
@@ -20,7 +21,6 @@ from prismctl.machine.programs import (
     is_own_script,
     tools_directory,
 )
-from prismctl.machine.tcp_sockets import find_listeners, is_known
 
 __all__ = [
     "BINARIES_DIRECTORY",

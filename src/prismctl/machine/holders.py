@@ -9,28 +9,29 @@ from typing import TYPE_CHECKING, Final
 
 from prismctl.accounts import user_name
 from prismctl.domain.addressing import PortHolder
+from prismctl.domain.host_port import HostPort, PortProtocol
 from prismctl.domain.problems import shorten
+from prismctl.machine.kernel_sockets import TIME_WAIT, find_listeners, find_sockets, is_known
 from prismctl.machine.port_owners import find_owners
-from prismctl.machine.tcp_sockets import TIME_WAIT, find_listeners, find_sockets, is_known
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import psutil
 
-    from prismctl.machine.tcp_sockets import TcpSocket
+    from prismctl.machine.kernel_sockets import KernelSocket
 
 _COMMAND_LENGTH: Final = 60
 
 
 def is_answered_by(pid: int, number: int) -> bool:
-    """Whether a process, or one that it started and did not let go of, listens at a port (Linux); cheap."""
+    """Whether a process, or one that it started and did not let go of, accepts at a TCP port (Linux); cheap."""
     wanted = {each.name for each in find_listeners(number)}
     return bool(wanted) and any(_holds_any(each, wanted) for each in _descendants(pid))
 
 
 def find_stranger(number: int, *, pid: int, started_at: float, mark: str) -> PortHolder | None:
-    """Who answers on a port in place of a process that should; ``None`` when nobody says so (Linux).
+    """Who answers on a TCP port in place of a process that should; ``None`` when nobody says so (Linux).
 
     A listener that descends from the process, or carries the mark of its keeper, is the service itself, however
     it detached. One that is neither is a stranger when it is older than the process or has another
@@ -81,18 +82,19 @@ def _holds_any(pid: int, names: set[str]) -> bool:
     return False
 
 
-def who_holds(number: int) -> PortHolder | None:
+def who_holds(number: int, protocol: PortProtocol = PortProtocol.TCP) -> PortHolder | None:
     """Who listens on a port, as far as it can be seen; ``None`` when nobody seems to."""
-    holder = _holder_from_proc(number) if is_known() else _holder_from_psutil(number)
+    find = _holder_from_proc if is_known() else _holder_from_psutil
+    holder = find(number, protocol)
     if holder is None or holder.pid is None:
         return holder
-    owners = find_owners(holder.pid, number)
+    owners = find_owners(holder.pid, HostPort(number, protocol))
     return holder._replace(owner=owners.stack, container=owners.container)
 
 
-def _holder_from_proc(number: int) -> PortHolder | None:
-    found = find_listeners(number)
-    found = found or [each for each in find_sockets(number) if each.state != TIME_WAIT]
+def _holder_from_proc(number: int, protocol: PortProtocol) -> PortHolder | None:
+    found = find_listeners(number, protocol)
+    found = found or [each for each in find_sockets(number, protocol) if each.state != TIME_WAIT]
     if not found:
         return None
     for each in found:
@@ -102,7 +104,7 @@ def _holder_from_proc(number: int) -> PortHolder | None:
     return PortHolder(user=user_name(found[0].user_id))
 
 
-def _find_owner(wanted: TcpSocket) -> int | None:
+def _find_owner(wanted: KernelSocket) -> int | None:
     for process in Path("/proc").iterdir():
         if not process.name.isdigit():
             continue
@@ -147,14 +149,17 @@ def _shorten_command(words: list[str]) -> str:
     return shorten(" ".join([os.path.basename(words[0]), *words[1:]]), _COMMAND_LENGTH)  # noqa: PTH119
 
 
-def _holder_from_psutil(number: int) -> PortHolder | None:
+def _holder_from_psutil(number: int, protocol: PortProtocol) -> PortHolder | None:
     import psutil
+
+    # One of UDP is in no state that tells whether it is bound to serve.
+    listening = psutil.CONN_LISTEN if protocol is PortProtocol.TCP else psutil.CONN_NONE
 
     # Process by process: macOS tells about all connections at once only to root.
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
-            for connection in process.net_connections("tcp"):
-                is_listening = connection.status == psutil.CONN_LISTEN
+            for connection in process.net_connections(protocol.value):
+                is_listening = connection.status == listening
                 if is_listening and connection.laddr[1] == number:
                     return _describe_psutil(process)
     return None

@@ -24,12 +24,15 @@ if TYPE_CHECKING:
 
     import psutil
 
+    from prismctl.domain.host_port import HostPort
+
 _KEEPER: Final = "PRISM_KEEPER"
 _PODMAN_PROXIES: Final = frozenset({"rootlessport", "rootlesskit", "pasta", "slirp4netns"})
 _OWN_NAME: Final = re.compile(r"(prism-[0-9a-f]{16})-(.+)")
 """What the containers of stacks are called: the keeper's id, then the instance."""
 _CONTAINER_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 """What Podman and Docker let a container be called."""
+_PUBLISHED: Final = re.compile(r":(\d+)(?:-(\d+))?->[\d-]+/(tcp|udp)")
 _ASKING_SECONDS: Final = 3.0
 """How long a tool may take to say which container has a port; without an answer the process is shown as it is."""
 
@@ -41,7 +44,7 @@ class Owners(NamedTuple):
     container: ContainerOwner | None = None
 
 
-def find_owners(pid: int, number: int) -> Owners:
+def find_owners(pid: int, port: HostPort) -> Owners:
     """For whom a process has a port, as far as it can be seen."""
     import psutil
 
@@ -51,7 +54,7 @@ def find_owners(pid: int, number: int) -> Owners:
         words = process.cmdline()
     except (psutil.Error, OSError):
         return Owners()
-    container = find_container(words, number)
+    container = find_container(words, port)
     if container is not None:
         owner = owner_of_container(container)
         return Owners(_find_home(owner, line) if owner is not None else None, container)
@@ -73,20 +76,20 @@ def owner_of_container(container: ContainerOwner) -> StackOwner | None:
     return StackOwner(own[1], service=_name_or_nothing(own[2])) if own else None
 
 
-def find_container(words: Sequence[str], number: int) -> ContainerOwner | None:
+def find_container(words: Sequence[str], port: HostPort) -> ContainerOwner | None:
     """The container for which a process with this command line has a port; ``None`` for any other process."""
     program = Path(words[0]).name if words else ""
     if program == "conmon":
         name = next((name for flag, name in pairwise(words) if flag == "-n"), "")
         return ContainerOwner("podman", name if _CONTAINER_NAME.fullmatch(name) else "")
     if program == "docker-proxy":
-        return ContainerOwner("docker", _ask_tool("docker", number))
+        return ContainerOwner("docker", _ask_tool("docker", port))
     if program.removesuffix(".avx2") in _PODMAN_PROXIES:
-        return ContainerOwner("podman", _ask_tool("podman", number))
+        return ContainerOwner("podman", _ask_tool("podman", port))
     return None
 
 
-def _ask_tool(tool: str, number: int) -> str:
+def _ask_tool(tool: str, port: HostPort) -> str:
     """The container that publishes a port; empty where the tool does not say."""
     try:
         done = subprocess.run(
@@ -100,15 +103,15 @@ def _ask_tool(tool: str, number: int) -> str:
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    return find_publisher(done.stdout, number)
+    return find_publisher(done.stdout, port)
 
 
-def find_publisher(listing: str, number: int) -> str:
+def find_publisher(listing: str, port: HostPort) -> str:
     """The container that publishes a port, in lines of a name and what it publishes (``127.0.0.1:80->8080/tcp``)."""
     for text in listing.splitlines():
         name, _, ports = text.partition(" ")
-        for first, last in re.findall(r":(\d+)(?:-(\d+))?->", ports):
-            if int(first) <= number <= int(last or first):
+        for first, last, protocol in _PUBLISHED.findall(ports):
+            if protocol == port.protocol and int(first) <= port.number <= int(last or first):
                 return name
     return ""
 

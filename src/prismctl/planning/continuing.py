@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from prismctl.domain.selection import Layer, find_needing
 
 if TYPE_CHECKING:
+    from prismctl.domain.host_port import HostPort
     from prismctl.domain.offering import Catalog
     from prismctl.domain.plan import StackPlan
     from prismctl.domain.service import ServiceName
@@ -24,10 +25,10 @@ def layer_of_running(running: StackPlan, catalog: Catalog) -> Layer:
     return Layer(running.origin, chosen)
 
 
-def ports_of_running(running: StackPlan | None) -> dict[tuple[str, str], int]:
+def ports_of_running(running: StackPlan | None) -> dict[tuple[str, str], HostPort]:
     """What its services have, by service and port name."""
     return {
-        (service.name, port.name): port.number
+        (service.name, port.name): port.host_port
         for service in (running.services if running else ())
         for port in service.ports
     }

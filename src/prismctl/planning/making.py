@@ -123,8 +123,8 @@ def _resolve(
         decision.catalog,
         decision.facts,
         options,
-        is_free=lambda number: number in held or can_have(number, decision.stack, inquiry),
-        who_has=lambda number: describe_who_has(number, home),
+        is_free=lambda port: port in held or can_have(port, decision.stack, inquiry),
+        who_has=lambda port: describe_who_has(port, home),
         problems=problems,
     )
     _check_volumes(resolution.plan, decision.catalog, home, problems)

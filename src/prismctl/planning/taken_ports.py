@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from prismctl.domain.addressing import PortConflict
+    from prismctl.domain.host_port import HostPort
     from prismctl.domain.service import StackName
     from prismctl.files.paths import Home
     from prismctl.planning.request import Inquiry
@@ -43,29 +44,29 @@ def render_conflict(conflict: PortConflict) -> str:
     holder = conflict.holder
     who = describe_holder(holder, now=time.time()) or "another process"
     verb = "belongs to" if holder is not None and holder.on_behalf_of else "is in use by"
-    return f"port {conflict.number} ({conflict.service}) {verb} {who}"
+    return f"port {conflict.port} ({conflict.service}) {verb} {who}"
 
 
-def can_have(number: int, stack: StackName, inquiry: Inquiry) -> bool:
+def can_have(port: HostPort, stack: StackName, inquiry: Inquiry) -> bool:
     """Whether a service of the stack could listen there, and no other start is about to."""
-    if not is_port_free(number):
+    if not is_port_free(*port):
         return False
     if not inquiry.request.reserves_ports or inquiry.request.is_trial:
         return True
-    return reserve_port(number, str(inquiry.home.stack(stack).directory))
+    return reserve_port(port, str(inquiry.home.stack(stack).directory))
 
 
-def describe_who_has(number: int, home: Home) -> str:
+def describe_who_has(port: HostPort, home: Home) -> str:
     """Who has a port that a start cannot have, in words."""
-    if is_port_free(number):
+    if is_port_free(*port):
         return "another start has chosen it"
-    return describe_holder(recognize_stack(who_holds(number), home))
+    return describe_holder(recognize_stack(who_holds(*port), home))
 
 
 def name_holders(conflicts: Sequence[PortConflict], home: Home) -> list[PortConflict]:
     """The conflicts with who has the ports, as far as that can be seen."""
     return [
-        each._replace(holder=recognize_stack(who_holds(each.number), home)) for each in conflicts
+        each._replace(holder=recognize_stack(who_holds(*each.port), home)) for each in conflicts
     ]
 
 

@@ -6,7 +6,9 @@ import shlex
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
+from prismctl.domain.host_port import protocol_suffix
 from prismctl.domain.needs import PLAIN_NEED
+from prismctl.domain.written_ports import render_port
 from prismctl.present.listing import table_lines
 from prismctl.present.text import Line, Span, Tone, clean, fold, line, pad
 from prismctl.present.units import UNKNOWN, render_duration
@@ -75,7 +77,7 @@ def service_lines(definition: ServiceDefinition, *, width: int) -> list[Line]:
         "container": definition.container,
         "arguments": shlex.join(definition.args),
         "ports": ", ".join(
-            f"{port.name} {port.number if port.number is not None else '(a free one)'}"
+            f"{port.name} {port.wanted or f'(a free one{protocol_suffix(port.protocol)})'}"
             + (f" to {port.target} inside" if port.target is not None else "")
             for port in definition.ports
         ),
@@ -123,5 +125,4 @@ def _dependency(definition: ServiceDefinition, name: ServiceName) -> str:
 
 
 def _ports(definition: ServiceDefinition) -> str:
-    numbers = [str(port.number or "auto") for port in definition.ports]
-    return ", ".join(numbers) or UNKNOWN
+    return ", ".join(render_port(port) for port in definition.ports) or UNKNOWN

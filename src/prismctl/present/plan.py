@@ -63,6 +63,7 @@ def render_plan(plan: StackPlan) -> dict[str, Any]:
                         "name": port.name,
                         "host": port.host,
                         "port": port.number,
+                        "protocol": port.protocol.value,
                         "dynamic": port.is_dynamic,
                         "wanted": port.wanted,
                         "taken_by": port.taken_by,
@@ -177,15 +178,17 @@ def _widths(columns: Sequence[tuple[str, ...]]) -> list[int]:
 
 
 def _all_ports(service: ServicePlan) -> str:
-    """Where a planned service listens: ``:8981 :9190``."""
-    return " ".join(f":{port.number}" for port in service.ports)
+    """Where a planned service listens: ``:8981 :5353/udp``."""
+    return " ".join(f":{port.host_port}" for port in service.ports)
 
 
 def _first_port(service: ServicePlan) -> str:
     """The same for a narrow terminal: ``:8981 and 3 more``."""
     whole = _all_ports(service)
     more = len(service.ports) - 1
-    return min(whole, f":{service.ports[0].number} and {more} more", key=len) if more > 0 else whole
+    return (
+        min(whole, f":{service.ports[0].host_port} and {more} more", key=len) if more > 0 else whole
+    )
 
 
 def plain_plan_lines(plan: StackPlan) -> list[Line]:
@@ -212,7 +215,7 @@ def plain_plan_lines(plan: StackPlan) -> list[Line]:
             + fields(
                 source=service.source,
                 runtime=service.runtime.value,
-                port=service.ports[0].number if service.ports else "",
+                port=service.ports[0].host_port if service.ports else "",
                 why=service.runtime_reason,
             ),
             Tone.MUTED,

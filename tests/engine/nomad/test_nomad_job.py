@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from prismctl.domain.host_port import PortProtocol
 from prismctl.domain.observation import InstanceKey
 from prismctl.domain.plan import EngineName, Port, ServicePlan, StackPlan
 from prismctl.domain.service import (
@@ -73,6 +74,8 @@ LAUNCHER = make_service(
     stop_grace_seconds=90.0,
 )
 MIGRATE = make_service("migrate", one_shot=True)
+UDP = Port(name="dns", number=5353, protocol=PortProtocol.UDP)
+DNS = make_service("dns", ports=(UDP,))
 SPOKEN_HERE = [CheckType.REDIS, CheckType.POSTGRES, CheckType.NATS, CheckType.KAFKA]
 """What our probes speak and Consul does not."""
 
@@ -140,6 +143,27 @@ def test_what_is_asked_at_no_port_is_no_check_of_consuls(kind: CheckType) -> Non
     assert "Checks" not in service
 
 
+def test_a_udp_port_is_told_to_consul_and_not_reserved_from_nomad_which_knows_no_protocols() -> (
+    None
+):
+    rendered = render(make_plan(DNS))["prism-stack"]["TaskGroups"][0]
+    assert "Networks" not in rendered
+    (told,) = rendered["Services"]
+    assert (told["Address"], told["PortLabel"]) == ("127.0.0.1", "5353")
+    assert "Checks" not in told
+
+
+def test_one_number_of_both_protocols_is_reserved_once_and_asked_for_tcp() -> None:
+    both = make_service(
+        "dns",
+        ports=(UDP, Port(name="dns-tcp", number=5353)),
+        check=HealthCheck(type=CheckType.TCP, port=5353),
+    )
+    rendered = render(make_plan(both))["prism-stack"]["TaskGroups"][0]
+    assert rendered["Networks"][0]["ReservedPorts"] == [{"Label": "dns_tcp", "Value": 5353}]
+    assert rendered["Services"][0]["Checks"][0]["PortLabel"] == "dns_tcp"
+
+
 def test_another_registration_changes_services_and_no_task() -> None:
     before, after = (render(make_plan(ADMIN), registration=n)["prism-stack"] for n in (0, 1))
     assert before["TaskGroups"][0]["Services"] != after["TaskGroups"][0]["Services"]
@@ -195,6 +219,15 @@ def test_postgres_is_interrupted_and_everything_else_terminated() -> None:
                 check=HealthCheck(type=CheckType.EXEC, command=("true",)),
             ),
             "key scripted - 0 prism/default/good/scripted",
+        ),
+        (DNS, "key dns - 0 prism/default/good/dns"),
+        (
+            make_service("mixed", ports=(UDP, Port(name="web", number=80))),
+            "tcp mixed 127.0.0.1 80 /",
+        ),
+        (
+            make_service("aside", ports=(UDP,), check=HealthCheck(type=CheckType.TCP, port=99)),
+            "tcp aside 127.0.0.1 99 /",
         ),
         *(
             (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from prismctl.domain.dependencies import close_over, find_cycle, render_cycle
+from prismctl.domain.host_port import PortProtocol
 from prismctl.domain.importing.compose_service import ComposeService
 from prismctl.domain.importing.imported import Imported, ImportedService, SourceKind
 from prismctl.domain.importing.names import choose_names
@@ -190,7 +191,8 @@ def _tell_missing_checks(reading: Reading, drafts: dict[str, Draft]) -> None:
             packaged = PACKAGED.get(awaited.name)
             if packaged is not None and packaged.health_check is not None:
                 continue
-            until = "its port accepts" if awaited.ports else "it has lived a moment"
+            is_asked = any(port.protocol is PortProtocol.TCP for port in awaited.ports)
+            until = "its port accepts" if is_asked else "it has lived a moment"
             words = f"{target} has no healthcheck: it is healthy once {until}; what its image says is not asked"
             reading.changed_at(place, name, "depends_on", words)
 

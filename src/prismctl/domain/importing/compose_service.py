@@ -7,10 +7,11 @@ import re
 import shlex
 from typing import TYPE_CHECKING, Any, Final
 
+from prismctl.domain.host_port import PortProtocol
 from prismctl.domain.importing.amounts import parse_go_duration, write_duration
 from prismctl.domain.importing.compose_limits import ComposeLimits
 from prismctl.domain.importing.compose_volumes import ComposeVolumes
-from prismctl.domain.importing.draft import Draft
+from prismctl.domain.importing.draft import Draft, DraftPort
 from prismctl.domain.importing.health import translate_check
 from prismctl.domain.importing.images import guess_type
 from prismctl.domain.importing.ports import MAX_RANGE, Mapped, PortError, parse_port, read_port
@@ -249,22 +250,27 @@ class ComposeService:
 
     def _place_port(self, port: Mapped, path: Path) -> None:
         reading = self.reading
-        if port.protocol != "tcp":
-            reading.left_out(path, "ports", f"{port.inside}/{port.protocol}: ports are TCP here")
+        if port.protocol not in set(PortProtocol):
+            words = f"{port.inside}/{port.protocol}: ports are TCP or UDP here"
+            reading.left_out(path, "ports", words)
             return
         if port.is_open_to_others:
             reading.changed(path, "ports", f"listens on loopback only, not on {port.host}")
         name = port.name if re.fullmatch(PORT_NAME_PATTERN, port.name) else ""
-        self.draft.add_port(port.inside, name, outside=port.outside, place=reading.place(path))
+        place, protocol = reading.place(path), PortProtocol(port.protocol)
+        self.draft.add_port(DraftPort(port.inside, name, port.outside, place, protocol))
 
     def _expose(self, value: object, where: Path) -> None:
         for index, each in enumerate(self.reading.items(value, where)):
             path = (*where, index)
-            word = (self.reading.evaluated(each, path) or "").removesuffix("/tcp")
-            if word.isdecimal() and 0 < int(word) <= LARGEST_PORT:
-                self.draft.add_port(int(word))
+            word = self.reading.evaluated(each, path) or ""
+            number, _, protocol = word.partition("/")
+            is_known = (protocol or PortProtocol.TCP) in set(PortProtocol)
+            if is_known and number.isdecimal() and 0 < int(number) <= LARGEST_PORT:
+                known = PortProtocol(protocol or PortProtocol.TCP)
+                self.draft.add_port(DraftPort(int(number), protocol=known))
             elif word:
-                self.reading.left_out(path, "expose", f"`{word}` is no single TCP port")
+                self.reading.left_out(path, "expose", f"`{word}` is no single TCP or UDP port")
 
     # What it needs.
 

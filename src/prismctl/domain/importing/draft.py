@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from prismctl.domain.host_port import PortProtocol, protocol_suffix
 from prismctl.domain.problems import NOWHERE, Place
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ class DraftPort:
     """What it is published as, where that is another number."""
     place: Place = NOWHERE
     """Where the file says so."""
+    protocol: PortProtocol = PortProtocol.TCP
 
 
 @dataclass(slots=True, kw_only=True)
@@ -75,15 +77,15 @@ class Draft:
         port = self.ports[index]
         if port.name and all(each.name != port.name for each in self.ports[:index]):
             return port.name
-        return "main" if index == 0 else f"p{port.number}"
+        suffix = protocol_suffix(port.protocol).replace("/", "-")
+        return "main" if index == 0 else f"p{port.number}{suffix}"
 
-    def add_port(
-        self, number: int, name: str = "", *, outside: int | None = None, place: Place = NOWHERE
-    ) -> bool:
+    def add_port(self, port: DraftPort) -> bool:
         """Take note of a port; whether it was not there yet."""
-        if any(port.number == number for port in self.ports):
+        if any((each.number, each.protocol) == (port.number, port.protocol) for each in self.ports):
             return False
-        self.ports.append(DraftPort(number, name, None if outside == number else outside, place))
+        outside = None if port.outside == port.number else port.outside
+        self.ports.append(replace(port, outside=outside))
         return True
 
     @property
@@ -139,6 +141,8 @@ class Draft:
         }
 
     def _write_port(self, port: DraftPort) -> int | str:
-        if port.outside is None or not self.maps_ports:
+        is_mapped = port.outside is not None and self.maps_ports
+        if not is_mapped and port.protocol is PortProtocol.TCP:
             return port.number
-        return f"{port.outside}:{port.number}"
+        lead = f"{port.outside}:" if is_mapped else ""
+        return f"{lead}{port.number}{protocol_suffix(port.protocol)}"

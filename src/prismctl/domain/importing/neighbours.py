@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from prismctl.domain.dependencies import close_over
+from prismctl.domain.importing.draft import DraftPort
 from prismctl.domain.importing.images import guess_port
 from prismctl.domain.importing.references import Finder, Mention, host_keys_of_port
 from prismctl.domain.importing.secret_names import is_secret as is_secret_name
@@ -105,7 +106,9 @@ class _Neighbours:
 
     def _add_port(self, owner: str, number: int, name: str) -> None:
         draft = self.drafts[owner]
-        if 0 < number <= LARGEST_PORT and draft.add_port(number):
+        is_known = any(port.number == number for port in draft.ports)
+        if 0 < number <= LARGEST_PORT and not is_known:
+            draft.add_port(DraftPort(number))
             words = f"{name} reaches it at {number}: that is a port of it now"
             self.reading.proposed(draft.place, owner, "ports", words)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from prismctl.domain.needs import PLAIN_NEED
 from prismctl.domain.plan import LOOPBACK
 from prismctl.domain.service import Runtime
-from prismctl.engine.nomad.job import can_consul_ask, consul_name
+from prismctl.engine.nomad.job import can_consul_ask, consul_name, first_tcp_port
 from prismctl.engine.nomad.processes import ProcessId, is_alive
 from prismctl.errors import PrismError
 from prismctl.files.atomic import write_atomically
@@ -32,7 +32,7 @@ def is_checked_by_consul(service: ServicePlan) -> bool:
     """Whether Consul can tell by itself that a service is good."""
     if service.one_shot or service.runtime is Runtime.EXTERNAL:
         return False
-    return bool(service.ports) and can_consul_ask(service.check)
+    return bool(service.ports) and can_consul_ask(service)
 
 
 def render_wait(plan: StackPlan, dependency: ServicePlan, need: Need = PLAIN_NEED) -> str:
@@ -41,17 +41,18 @@ def render_wait(plan: StackPlan, dependency: ServicePlan, need: Need = PLAIN_NEE
     if not need.is_told_by_health or dependency.runtime is Runtime.EXTERNAL:
         return f"key {name} - 0 {ready_key(plan, dependency, need)}"
     check = dependency.check
-    is_asked_at_port = check is not None and check.type.is_asked_at_port
-    if dependency.one_shot or not dependency.ports or not (check is None or is_asked_at_port):
+    first = first_tcp_port(dependency.ports)
+    is_asked_at_port = check.type.is_asked_at_port if check is not None else first is not None
+    if dependency.one_shot or not dependency.ports or not is_asked_at_port:
         return f"key {name} - 0 {ready_key(plan, dependency)}"
-    first = dependency.ports[0]
+    main = first or dependency.ports[0]
     if check is None:
-        return f"tcp {name} {first.host} {first.number} /"
-    number = check.port if isinstance(check.port, int) else first.number
+        return f"tcp {name} {main.host} {main.number} /"
+    number = check.port if isinstance(check.port, int) else main.number
     for port in dependency.ports:
         if check.port == port.name:
             number = port.number
-    if not can_consul_ask(check):
+    if not can_consul_ask(dependency):
         # The key stays when the service falls over; that its port accepts is seen each time.
         return f"key {name} {LOOPBACK} {number} {ready_key(plan, dependency)}"
     return f"{check.type.value} {name} {LOOPBACK} {number} {check.path}"
@@ -71,6 +72,7 @@ def render_environment_file(
     entries += [
         f"W{render_wait(plan, plan.service(name), service.need_of(name))}"
         for name in service.depends_on
+        if plan.service(name).replicas or plan.service(name).runtime is Runtime.EXTERNAL
     ]
     if has_guard(service):
         entries.append(f"R{find_refusal(command.data_directory)}")

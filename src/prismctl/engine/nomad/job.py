@@ -12,7 +12,7 @@ from prismctl.engine.nomad.configuration import DATACENTER, MAX_KILL_SECONDS
 from prismctl.engine.nomad.decode import GroupId
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Mapping
     from pathlib import Path
 
     from prismctl.domain.plan import Port, ServicePlan, StackPlan
@@ -97,16 +97,24 @@ def group_of(plan: StackPlan, service: ServicePlan, replica: int) -> GroupId:
     return GroupId(job_of(plan, service), group_name(service, replica))
 
 
-def can_consul_ask(check: HealthCheck | None) -> bool:
-    """Whether Consul can make a check; without one it asks whether the first port accepts."""
-    return check is None or check.type in _CONSUL_CHECKS
+def can_consul_ask(service: ServicePlan) -> bool:
+    """Whether Consul can make the check of a service; without one it asks whether the first TCP port accepts."""
+    if service.check is None:
+        return first_tcp_port(service.ports) is not None
+    return service.check.type in _CONSUL_CHECKS
 
 
-def find_consul_check(check: HealthCheck | None) -> CheckType | None:
-    """The nearest to a check that Consul can make; ``None`` when it can make nothing of it."""
-    if check is None or can_consul_ask(check):
+def find_consul_check(service: ServicePlan) -> CheckType | None:
+    """The nearest to a service's check that Consul can make; ``None`` when it can make nothing of it."""
+    check = service.check
+    if can_consul_ask(service):
         return CheckType.TCP if check is None else check.type
-    return CheckType.TCP if check.type.is_asked_at_port else None
+    return CheckType.TCP if check is not None and check.type.is_asked_at_port else None
+
+
+def first_tcp_port(ports: Iterable[Port]) -> Port | None:
+    """Where a connection can be made, if anywhere."""
+    return next((port for port in ports if port.is_tcp), None)
 
 
 def consul_name(service: ServiceName) -> str:
@@ -229,11 +237,14 @@ def kill_signal(service: ServicePlan) -> str:
 
 
 def _render_ports(service: ServicePlan, ports: tuple[Port, ...]) -> list[dict[str, Any]]:
-    reserved = [{"Label": port_label(port.name), "Value": port.number} for port in ports]
+    # Nomad takes a number for one port, whatever the protocol; whoever has the same number for TCP would be refused.
+    reserved = [
+        {"Label": port_label(port.name), "Value": port.number} for port in ports if port.is_tcp
+    ]
     check = service.check
     if (
         check is not None
-        and find_consul_check(check) is not None
+        and find_consul_check(service) is not None
         and _check_label(service, check) == _CHECK_LABEL
     ):
         reserved.append({"Label": _CHECK_LABEL, "Value": check.port})
@@ -249,11 +260,12 @@ def port_label(name: str) -> str:
     return re.sub(r"[^a-zA-Z0-9_]", "_", name)
 
 
-def _check_label(service: ServicePlan, check: HealthCheck) -> str:
-    if check.port is None and service.ports:
-        return port_label(service.ports[0].name)
+def _check_label(service: ServicePlan, check: HealthCheck | None) -> str:
+    first = first_tcp_port(service.ports)
+    if (check is None or check.port is None) and first is not None:
+        return port_label(first.name)
     for port in service.ports:
-        if check.port in {port.number, port.name}:
+        if port.is_tcp and check is not None and check.port in {port.number, port.name}:
             return port_label(port.name)
     return _CHECK_LABEL
 
@@ -264,24 +276,29 @@ def _render_service(
     rendered: dict[str, Any] = {
         "Name": consul_name(service.name),
         "Provider": "consul",
-        "PortLabel": port_label(ports[0].name),
+        **_render_address(ports[0]),
         "Meta": {"registration": str(registration)},
     }
-    kind = find_consul_check(service.check)
+    kind = find_consul_check(service)
     if kind is not None:
         rendered["Checks"] = [_render_check(service, kind, service.check)]
     return rendered
 
 
+def _render_address(port: Port) -> dict[str, Any]:
+    """Where Consul says that a service is: at a port that Nomad has reserved, or at a number that it knows nothing of."""
+    if port.is_tcp:
+        return {"PortLabel": port_label(port.name)}
+    return {"Address": port.host, "PortLabel": str(port.number)}
+
+
 def _render_check(
     service: ServicePlan, kind: CheckType, check: HealthCheck | None
 ) -> dict[str, Any]:
-    rendered: dict[str, Any] = {"Type": kind.value}
+    rendered: dict[str, Any] = {"Type": kind.value, "PortLabel": _check_label(service, check)}
     if check is None:
-        rendered["PortLabel"] = port_label(service.ports[0].name)
         interval, timeout = CHECK_INTERVAL_SECONDS, CHECK_INTERVAL_SECONDS
     else:
-        rendered["PortLabel"] = _check_label(service, check)
         if kind is CheckType.HTTP:
             rendered["Path"] = check.path
         # Neither may be under a second, Nomad says.

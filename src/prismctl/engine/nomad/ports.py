@@ -8,9 +8,11 @@ import sys
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final
 
+from prismctl.domain.host_port import HostPort, PortProtocol
 from prismctl.domain.plan import LOOPBACK
 from prismctl.errors import PrismError
 from prismctl.files.atomic import write_atomically
+from prismctl.machine.ports import reservation_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,26 +69,31 @@ class PortReservations:
     """
 
     def __init__(self) -> None:
-        self._held: dict[int, socket.socket] = {}
+        self._held: dict[HostPort, socket.socket] = {}
 
-    def reserve(self, number: int) -> bool:
-        """Whether the port is this process's to use."""
-        if number in self._held or sys.platform != "linux":
+    def reserve(self, number: int, *, udp: bool = False) -> bool:
+        """Whether the port is this process's to use, where wanted for both protocols."""
+        return self._reserve(HostPort(number)) and (
+            not udp or self._reserve(HostPort(number, PortProtocol.UDP))
+        )
+
+    def _reserve(self, port: HostPort) -> bool:
+        if port in self._held or sys.platform != "linux":
             return True
         holder = socket.socket(socket.AF_UNIX)
         try:
-            holder.bind(f"\0prismctl-port-{number}")
+            holder.bind(f"\0{reservation_name(port)}")
         except OSError:
             holder.close()
             return False
-        self._held[number] = holder
+        self._held[port] = holder
         return True
 
     def keep_only(self, ports: AgentPorts | None) -> None:
         """Give back what was reserved and is not one of these."""
         kept = {getattr(ports, name) for name in NAMES} if ports else set()
-        for number in set(self._held) - kept:
-            self._held.pop(number).close()
+        for port in [each for each in self._held if each.number not in kept]:
+            self._held.pop(port).close()
 
 
 def choose_agent_ports(is_usable: Callable[[str, int], bool]) -> AgentPorts:
@@ -109,7 +116,8 @@ def ensure_agent_ports(path: Path, reservations: PortReservations) -> AgentPorts
     """
 
     def is_usable(name: str, number: int) -> bool:
-        return reservations.reserve(number) and is_free(number, udp=name in UDP_TOO)
+        udp = name in UDP_TOO
+        return reservations.reserve(number, udp=udp) and is_free(number, udp=udp)
 
     recorded = load_agent_ports(path)
     if recorded is not None and all(is_usable(name, getattr(recorded, name)) for name in NAMES):

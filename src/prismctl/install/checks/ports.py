@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from prismctl.domain.addressing import describe_holder
-from prismctl.domain.port_owner import end_container_command, stop_command
+from prismctl.domain.host_port import HostPort, PortProtocol
+from prismctl.domain.plan import port_from_json
+from prismctl.domain.port_owner import end_container_command, stop_command, who_command
 from prismctl.domain.presets import PRESETS
 from prismctl.files.stack_owners import recognize_stack
 from prismctl.install.checks.finding import Finding, State
@@ -29,7 +32,7 @@ _UNIT: Final = re.compile(r"/system\.slice/(?:[^/\n]+/)*([^/\n]+)\.service$", re
 
 
 class PortFacts(NamedTuple):
-    """One number that services of the catalog ask for."""
+    """One port that services of the catalog ask for."""
 
     number: int
     services: tuple[str, ...]
@@ -45,34 +48,37 @@ class PortFacts(NamedTuple):
     """The service of the system that the holder is."""
     is_replaced: bool = False
     """Whether a start takes another one in its place."""
+    protocol: PortProtocol = PortProtocol.TCP
+
+    @property
+    def port(self) -> HostPort:
+        """What they ask for."""
+        return HostPort(self.number, self.protocol)
 
 
 def gather_ports(surroundings: Surroundings) -> tuple[PortFacts, ...]:
     """Every number of the catalog, and who has it."""
     wanted = list_ports(surroundings.catalog)
-    held = {facts.number for facts in wanted if not is_port_free(facts.number)}
+    held = {facts.port for facts in wanted if not is_port_free(*facts.port)}
     if not held:
         return wanted
     marked = find_marked(surroundings.home, surroundings.marks)
     planned = _planned_ports(surroundings)
     facts = []
     for each in wanted:
-        if each.number not in held:
+        if each.port not in held:
             facts.append(each)
             continue
-        holder = recognize_stack(who_holds(each.number), surroundings.home)
+        holder = recognize_stack(who_holds(*each.port), surroundings.home)
         pid = holder.pid if holder else None
         owner = holder.owner if holder else None
         starter = find_marked_ancestor(pid, marked) if pid is not None else None
         # Whoever cannot be seen may still be ours: a container's port belongs to another user's process.
-        stack = starter.stack if starter else ("" if pid else planned.get(each.number, ""))
+        stack = starter.stack if starter else ("" if pid else planned.get(each.port, ""))
         if owner is not None and not owner.is_other_home:
             stack = owner.stack
         facts.append(
-            PortFacts(
-                number=each.number,
-                services=each.services,
-                is_usual=each.is_usual,
+            each._replace(
                 is_free=False,
                 holder=holder,
                 stack=stack,
@@ -85,30 +91,31 @@ def gather_ports(surroundings: Surroundings) -> tuple[PortFacts, ...]:
 
 
 def list_ports(catalog: Catalog) -> tuple[PortFacts, ...]:
-    """Every number that the catalog asks for, in its order, with who does."""
+    """Every port that the catalog asks for, in its order, with who does."""
     in_presets = {name for preset in PRESETS.values() for name in preset.services}
 
     def is_usual(service: ServiceDefinition) -> bool:
         return service.required or service.default or service.name in in_presets
 
-    services: dict[int, list[ServiceDefinition]] = {}
+    services: dict[HostPort, list[ServiceDefinition]] = {}
     for service in catalog.services.values():
         for port in service.ports:
-            if port.number is not None:
-                services.setdefault(port.number, []).append(service)
+            if port.wanted is not None:
+                services.setdefault(port.wanted, []).append(service)
     return tuple(
         PortFacts(
-            number=number,
+            number=port.number,
+            protocol=port.protocol,
             services=tuple(dict.fromkeys(each.name for each in asking)),
             is_usual=any(is_usual(each) for each in asking),
         )
-        for number, asking in services.items()
+        for port, asking in services.items()
     )
 
 
-def _planned_ports(surroundings: Surroundings) -> dict[int, str]:
+def _planned_ports(surroundings: Surroundings) -> dict[HostPort, str]:
     """The stack that has each port by its plan, of those that run."""
-    planned: dict[int, str] = {}
+    planned: dict[HostPort, str] = {}
     for stack in surroundings.stacks:
         if not stack.is_attended:
             continue
@@ -116,7 +123,7 @@ def _planned_ports(surroundings: Surroundings) -> dict[int, str]:
             document = json.loads(stack.paths.plan.read_text(encoding="utf-8"))
             for service in document["services"]:
                 for port in service["ports"]:
-                    planned[int(port["number"])] = stack.paths.name
+                    planned[port_from_json(port).host_port] = stack.paths.name
     return planned
 
 
@@ -144,7 +151,7 @@ def judge_ports(facts: Sequence[PortFacts]) -> tuple[Finding, ...]:
         all_of_them if free == len(facts) else f"{free} of the catalog's {len(facts)} are free"
     ]
     for stack, ports in ours.items():
-        numbers = ", ".join(str(each.number) for each in ports)
+        numbers = ", ".join(str(each.port) for each in ports)
         words.append(f"{numbers} held by stack `{stack}`, which is this home's")
     general = Finding(name="ports", title="ports", state=State.FINE, detail="; ".join(words))
     strangers = (_judge_held(each) for each in facts if not each.is_free and not each.stack)
@@ -152,7 +159,7 @@ def judge_ports(facts: Sequence[PortFacts]) -> tuple[Finding, ...]:
 
 
 def _judge_held(facts: PortFacts) -> Finding:
-    name, title = f"port-{facts.number}", f"port {facts.number}"
+    name, title = f"port-{facts.port}".replace("/", "-"), f"port {facts.port}"
     who = describe_holder(facts.holder, now=time.time()) or "somebody who cannot be seen"
     detail = f"{', '.join(facts.services)}: held by {who}"
     if facts.is_replaced:
@@ -179,4 +186,4 @@ def _ending(facts: PortFacts) -> str:
         return f"systemctl stop {facts.unit}"
     if holder is not None and holder.pid is not None:
         return f"kill {holder.pid}"
-    return f"sudo ss -ltnp 'sport = :{facts.number}' (shows who it is)"
+    return f"{who_command(facts.port, sys.platform)} (shows who it is)"

@@ -1,4 +1,4 @@
-"""The kernel's list of TCP sockets at a port, on Linux.
+"""The kernel's list of sockets at a port, on Linux.
 
 Listeners are asked for over netlink (``man 7 sock_diag``): ``/proc/net/tcp`` walks the table of all connections, which
 takes milliseconds however few there are.
@@ -12,14 +12,30 @@ import struct
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from prismctl.domain.host_port import PortProtocol
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 LISTENING: Final = 10
 TIME_WAIT: Final = 6
-"""States, as ``include/net/tcp_states.h`` numbers them."""
+UNCONNECTED: Final = 7
+"""States, as ``include/net/tcp_states.h`` numbers them. One of UDP that takes datagrams from anybody is unconnected."""
 
-_TABLES: Final = ("/proc/net/tcp", "/proc/net/tcp6")
+
+class _Asked(NamedTuple):
+    """How the kernel is asked about one protocol."""
+
+    number: int
+    listening: int
+    """The state of a socket that takes what anybody sends."""
+    tables: tuple[str, str]
+
+
+_ASKED: Final = {
+    PortProtocol.TCP: _Asked(socket.IPPROTO_TCP, LISTENING, ("/proc/net/tcp", "/proc/net/tcp6")),
+    PortProtocol.UDP: _Asked(socket.IPPROTO_UDP, UNCONNECTED, ("/proc/net/udp", "/proc/net/udp6")),
+}
 
 _NETLINK_SOCK_DIAG: Final = 4
 _SOCK_DIAG_BY_FAMILY: Final = 20
@@ -32,11 +48,13 @@ _QUESTION: Final = struct.Struct("=BBBBI2s46x")
 """``struct inet_diag_req_v2``: family, protocol, extensions, padding, a bit for each state, and the port."""
 _ANSWER: Final = struct.Struct("=BB2x2s46x12xII")
 """``struct inet_diag_msg``: family, state, port, user, inode."""
+_RESULT: Final = struct.Struct("=i")
+"""What stands at the end of an answer: zero, or a negative error number."""
 _ANSWER_SECONDS: Final = 1.0
 _BUFFER_BYTES: Final = 65536
 
 
-class TcpSocket(NamedTuple):
+class KernelSocket(NamedTuple):
     """One socket at a port."""
 
     state: int
@@ -51,24 +69,26 @@ class TcpSocket(NamedTuple):
 
 def is_known() -> bool:
     """Whether this system tells."""
-    return os.path.exists(_TABLES[0])  # noqa: PTH110 - asked often
+    return os.path.exists(_ASKED[PortProtocol.TCP].tables[0])  # noqa: PTH110 - asked often
 
 
-def find_listeners(number: int) -> list[TcpSocket]:
+def find_listeners(number: int, protocol: PortProtocol = PortProtocol.TCP) -> list[KernelSocket]:
     """Who listens at a port, at whatever address of this machine."""
+    asked = _ASKED[protocol]
     try:
         families = (socket.AF_INET, socket.AF_INET6)
-        return [each for family in families for each in _ask_kernel(family, number)]
+        return [each for family in families for each in _ask_kernel(family, number, asked)]
     except OSError:
-        # A sandbox may know no netlink.
-        return [each for each in find_sockets(number) if each.state == LISTENING]
+        # A sandbox may know no netlink, and a kernel may be without the part that knows about UDP.
+        found = find_sockets(number, protocol)
+        return [each for each in found if each.state == asked.listening]
 
 
-def find_sockets(number: int) -> list[TcpSocket]:
+def find_sockets(number: int, protocol: PortProtocol = PortProtocol.TCP) -> list[KernelSocket]:
     """Whatever has a port at this end, connections and ended ones included."""
     wanted = f":{number:04X}"
     found = []
-    for table in _TABLES:
+    for table in _ASKED[protocol].tables:
         try:
             lines = Path(table).read_text(encoding="ascii").splitlines()[1:]
         except OSError:
@@ -76,13 +96,13 @@ def find_sockets(number: int) -> list[TcpSocket]:
         for line in lines:
             words = line.split()
             if words[1].endswith(wanted):
-                found.append(TcpSocket(int(words[3], 16), int(words[7]), int(words[9])))
+                found.append(KernelSocket(int(words[3], 16), int(words[7]), int(words[9])))
     return found
 
 
-def _ask_kernel(family: int, number: int) -> Iterator[TcpSocket]:
+def _ask_kernel(family: int, number: int, asked: _Asked) -> Iterator[KernelSocket]:
     question = _QUESTION.pack(
-        family, socket.IPPROTO_TCP, 0, 0, 1 << LISTENING, number.to_bytes(2, "big")
+        family, asked.number, 0, 0, 1 << asked.listening, number.to_bytes(2, "big")
     )
     length = _HEADER.size + len(question)
     header = _HEADER.pack(length, _SOCK_DIAG_BY_FAMILY, _REQUEST_DUMP, 0, 0)
@@ -91,13 +111,17 @@ def _ask_kernel(family: int, number: int) -> Iterator[TcpSocket]:
         kernel.send(header + question)
         while True:
             for kind, content in _split(kernel.recv(_BUFFER_BYTES)):
+                if kind == _ERROR or (kind == _DONE and _has_failed(content)):
+                    raise OSError("the kernel does not answer about sockets")
                 if kind == _DONE:
                     return
-                if kind == _ERROR:
-                    raise OSError("the kernel does not answer about sockets")
                 _, state, port, user_id, inode = _ANSWER.unpack_from(content)
                 if int.from_bytes(port, "big") == number:
-                    yield TcpSocket(state, user_id, inode)
+                    yield KernelSocket(state, user_id, inode)
+
+
+def _has_failed(content: bytes) -> bool:
+    return len(content) >= _RESULT.size and _RESULT.unpack_from(content)[0] < 0
 
 
 def _split(data: bytes) -> Iterator[tuple[int, bytes]]:

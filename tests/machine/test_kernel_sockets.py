@@ -7,11 +7,26 @@ import socket
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from prismctl.machine import holders, tcp_sockets
-from prismctl.machine.tcp_sockets import LISTENING, TcpSocket, find_listeners, find_sockets
+from prismctl.domain.host_port import PortProtocol
+from prismctl.machine import holders, kernel_sockets
+from prismctl.machine.kernel_sockets import (
+    LISTENING,
+    UNCONNECTED,
+    KernelSocket,
+    find_listeners,
+    find_sockets,
+)
 
 if TYPE_CHECKING:
     import pytest
+
+
+def bind(stack: ExitStack, family: int, address: str, port: int = 0) -> socket.socket:
+    bound = stack.enter_context(socket.socket(family, socket.SOCK_DGRAM))
+    if family == socket.AF_INET6:
+        bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    bound.bind((address, port))
+    return bound
 
 
 def listen(stack: ExitStack, family: int, address: str, port: int = 0) -> socket.socket:
@@ -24,8 +39,9 @@ def listen(stack: ExitStack, family: int, address: str, port: int = 0) -> socket
     return listener
 
 
-def own(listener: socket.socket) -> TcpSocket:
-    return TcpSocket(LISTENING, os.getuid(), os.fstat(listener.fileno()).st_ino)
+def own(listener: socket.socket) -> KernelSocket:
+    state = LISTENING if listener.type == socket.SOCK_STREAM else UNCONNECTED
+    return KernelSocket(state, os.getuid(), os.fstat(listener.fileno()).st_ino)
 
 
 def test_listeners_of_both_families_are_told_and_connections_are_not() -> None:
@@ -49,8 +65,37 @@ def test_the_tables_tell_the_same_where_there_is_no_netlink(
         listener = listen(stack, socket.AF_INET, "127.0.0.1")
         port = listener.getsockname()[1]
         told = find_listeners(port)
-        monkeypatch.setattr(tcp_sockets, "_NETLINK_SOCK_DIAG", 31)  # nobody answers there
+        monkeypatch.setattr(kernel_sockets, "_NETLINK_SOCK_DIAG", 31)  # nobody answers there
         assert find_listeners(port) == told == [own(listener)]
+
+
+def test_bound_udp_sockets_are_told_and_those_of_the_other_protocol_are_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with ExitStack() as stack:
+        first = bind(stack, socket.AF_INET, "127.0.0.1")
+        port = first.getsockname()[1]
+        second = bind(stack, socket.AF_INET6, "::1", port)
+        client = bind(stack, socket.AF_INET, "127.0.0.1")
+        client.connect(("127.0.0.1", port))
+
+        assert set(find_listeners(port, PortProtocol.UDP)) == {own(first), own(second)}
+        assert find_listeners(port) == []
+        assert find_listeners(client.getsockname()[1], PortProtocol.UDP) == []
+        assert len(find_sockets(client.getsockname()[1], PortProtocol.UDP)) == 1
+        monkeypatch.setattr(kernel_sockets, "_NETLINK_SOCK_DIAG", 31)  # nobody answers there
+        assert set(find_listeners(port, PortProtocol.UDP)) == {own(first), own(second)}
+    assert find_listeners(port, PortProtocol.UDP) == []
+
+
+def test_the_tables_tell_about_udp_where_the_kernel_has_no_part_that_answers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    nobody = kernel_sockets._ASKED[PortProtocol.UDP]._replace(number=socket.IPPROTO_SCTP)
+    with ExitStack() as stack:
+        bound = bind(stack, socket.AF_INET, "127.0.0.1")
+        monkeypatch.setitem(kernel_sockets._ASKED, PortProtocol.UDP, nobody)
+        assert find_listeners(bound.getsockname()[1], PortProtocol.UDP) == [own(bound)]
 
 
 def test_many_listeners_do_not_hide_one() -> None:
