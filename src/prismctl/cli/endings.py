@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from prismctl.cli.narrators import tell_done
 from prismctl.cli.stack import option_of
-from prismctl.domain.snapshot import GOOD_STATES
+from prismctl.domain.snapshot import is_as_asked
 from prismctl.errors import DeadlineError, PartialError, PrismError
 from prismctl.present.data import start_lines
 from prismctl.present.excerpt import READ_LINES
@@ -40,6 +40,7 @@ def conclude(
     began_at: float | None = None,
     done: str = "",
     took: float = 0.0,
+    wanted: Sequence[str] = (),
     usual: Callable[[dict[str, Any]], Estimate | None] | None = None,
 ) -> None:
     """Say how an operation ended.
@@ -53,6 +54,7 @@ def conclude(
         began_at: when a change of a stack that ran began; its time is told, not that of the first start.
         done: what is said instead of the banner.
         took: how long that took.
+        wanted: the services it was about; empty: all.
         usual: what was to be expected, by the result; ``None`` where nobody has measured that.
 
     Raises:
@@ -63,7 +65,9 @@ def conclude(
         status = client.status()
         if stop is not None:
             stop()
-        raise deadline_error(call, status, seconds=seconds, is_stopped=stop is not None)
+        raise deadline_error(
+            call, status, seconds=seconds, wanted=wanted, is_stopped=stop is not None
+        )
     if call.is_json:
         call.write_json({"result": result})
     elif call.has_animation and not call.is_quiet:
@@ -219,7 +223,7 @@ def deadline_error(
 def find_culprits(services: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """The services that are not up though all they need is; those for which most wait come first."""
     pending = {
-        service["name"]: service for service in services if service["state"] not in GOOD_STATES
+        service["name"]: service for service in services if not is_as_asked(service)
     }
     dependencies = {service["name"]: service.get("depends_on") or [] for service in services}
     free = [
@@ -246,7 +250,7 @@ def show_cards(call: Invocation, status: dict[str, Any], names: Sequence[str]) -
         waiting = [
             other
             for other in waiting_for(dependencies, name)
-            if services[other]["state"] not in GOOD_STATES
+            if not is_as_asked(services[other])
         ]
         card = failure_card(
             service,

@@ -25,6 +25,9 @@ DEV_ENTRIES = {
     "restart": Entry(
         f"{_COMMANDS}.restart:restart", "Restart the whole stack, or some services.", "The stack"
     ),
+    "scale": Entry(
+        f"{_COMMANDS}.scale:scale", "Run a service in more or fewer instances.", "The stack"
+    ),
     "status": Entry(f"{_COMMANDS}.status:status", "Show how the stack is.", "The stack"),
     "wait": Entry(f"{_COMMANDS}.wait:wait", "Wait until services are healthy.", "The stack"),
     "dashboard": Entry(

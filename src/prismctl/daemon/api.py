@@ -12,6 +12,7 @@ from prismctl import __version__
 from prismctl.daemon.environment import render_environment_of_stack
 from prismctl.daemon.http import Answer, Request, RequestError, Stream
 from prismctl.daemon.operations.apply import apply, subject_of
+from prismctl.daemon.operations.change import add, remove, scale
 from prismctl.daemon.operations.data import reset, restore, take_snapshot
 from prismctl.daemon.operations.restart import restart
 from prismctl.daemon.operations.stop import stop
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
     from prismctl.daemon.operations.queue import Operation
     from prismctl.daemon.stack import Stack
+    from prismctl.domain.plan import StackPlan
+    from prismctl.files.log_line import LogLine
 
 API_VERSION: Final = 1
 LOG_POLL_SECONDS: Final = 0.05
@@ -54,6 +57,9 @@ class Api:
             ("GET", "/v1/dashboard"): self._dashboard,
             ("POST", "/v1/warm"): self._warm,
             ("POST", "/v1/apply"): self._apply,
+            ("POST", "/v1/add"): self._add,
+            ("POST", "/v1/remove"): self._remove,
+            ("POST", "/v1/scale"): self._scale,
             ("POST", "/v1/restart"): self._restart,
             ("POST", "/v1/stop"): self._stop,
             ("POST", "/v1/login"): self._login,
@@ -181,23 +187,18 @@ class Api:
 
     async def _apply(self, request: Request) -> Stream:
         body = request.json()
+        self._read_plan(body)
         try:
-            plan = plan_from_json(body["plan"])
             began_at = float(body.get("began_at") or time.time())
             on_failure = FailurePolicy(body.get("on_failure") or FailurePolicy.KEEP)
             log_file = str(body.get("log_file") or "")
             dashboard_port = int(body.get("dashboard_port") or 0)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (TypeError, ValueError) as error:
             raise RequestError(400, f"this is not a plan: {error!r}") from error
-        if plan.stack != self._stack.paths.name:
-            raise RequestError(400, f"the plan is for stack `{plan.stack}`")
         if dashboard_port:
             self._stack.dashboard.want(dashboard_port)
-        subject = subject_of(body["plan"])
-        after = self._stack.events.last_sequence
-        operations = self._stack.operations
-        operation = operations.find(subject) or operations.start(
-            subject,
+        return self._operate(
+            subject_of(body["plan"]),
             lambda: apply(
                 self._stack,
                 body["plan"],
@@ -206,6 +207,49 @@ class Api:
                 log_file=log_file,
             ),
         )
+
+    async def _add(self, request: Request) -> Stream:
+        body = request.json()
+        addition = self._read_plan(body)
+        if not addition.services:
+            raise RequestError(400, "`plan` has no services")
+        subject = f"add {subject_of(body['plan'])}"
+        return self._operate(subject, lambda: add(self._stack, addition))
+
+    async def _remove(self, request: Request) -> Stream:
+        body = request.json()
+        names = _names(body, "services")
+        if not names:
+            raise RequestError(400, "`services` names nothing")
+        cascade, takes = bool(body.get("cascade")), bool(body.get("dependencies"))
+        return self._operate(
+            f"remove {' '.join(names)} {cascade} {takes}",
+            lambda: remove(self._stack, names, cascade=cascade, takes_dependencies=takes),
+        )
+
+    async def _scale(self, request: Request) -> Stream:
+        body = request.json()
+        name, replicas = body.get("service"), body.get("replicas")
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            raise RequestError(400, "`service` is not a name")
+        if not isinstance(replicas, int) or isinstance(replicas, bool):
+            raise RequestError(400, "`replicas` is not a whole number")
+        return self._operate(f"scale {name} {replicas}", lambda: scale(self._stack, name, replicas))
+
+    def _read_plan(self, body: dict[str, Any]) -> StackPlan:
+        try:
+            plan = plan_from_json(body["plan"])
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise RequestError(400, f"this is not a plan: {error!r}") from error
+        if plan.stack != self._stack.paths.name:
+            raise RequestError(400, f"the plan is for stack `{plan.stack}`")
+        return plan
+
+    def _operate(self, subject: str, work: Callable[[], Awaitable[dict[str, Any]]]) -> Stream:
+        """Follow an operation that is begun, or the one about the same that is being carried out."""
+        after = self._stack.events.last_sequence
+        operations = self._stack.operations
+        operation = operations.find(subject) or operations.start(subject, work)
         return self._follow_operation(operation, after)
 
     async def _restart(self, request: Request) -> Stream:

@@ -283,7 +283,7 @@ class Monitor:
         self.refresh()
         async for snapshot in self.snapshots.watch():
             found = [each for each in snapshot.services if each.name == service]
-            if found and found[0].state.is_good:
+            if found and found[0].is_good:
                 return True
             if not found or found[0].state is ServiceState.FAILED:
                 return False
@@ -294,7 +294,7 @@ class Monitor:
         self.refresh()
         async for snapshot in self.snapshots.watch():
             found = [each for each in snapshot.services if each.name == service]
-            if found and (found[0].state.is_good or self.was_tried(service)):
+            if found and (found[0].is_good or self.was_tried(service)):
                 return True
             if not found or found[0].state is ServiceState.FAILED:
                 return False
@@ -312,7 +312,7 @@ class Monitor:
         self.refresh()
         async for snapshot in self.snapshots.watch():
             waited_for = [each for each in snapshot.services if not names or each.name in names]
-            if all(service.state.is_settled for service in waited_for):
+            if all(service.is_settled for service in waited_for):
                 return snapshot
             if until_failure and has_failed(snapshot):
                 return snapshot
@@ -436,7 +436,7 @@ class Monitor:
             self._tell(narrate_snapshots(before if is_same_life else None, after, seconds))
         if after.state is StackState.RUNNING and before.state is not StackState.RUNNING:
             self._tell_ready(before, after, now)
-        if not all(service.state.is_settled for service in after.services):
+        if not all(service.is_settled for service in after.services):
             self._schedule(UNSETTLED_SECONDS)
 
     def _tell_ready(self, before: StackSnapshot, after: StackSnapshot, now: float) -> None:
@@ -472,7 +472,7 @@ class Monitor:
         if errors:
             history = replace(history, last_errors={**history.last_errors, **errors})
         is_settled = bool(snapshot.services) and all(
-            service.state.is_settled for service in snapshot.services
+            service.is_settled for service in snapshot.services
         )
         if is_settled and not history.has_settled:
             history = replace(history, has_settled=True)

@@ -24,10 +24,10 @@ class Outages:
         self, before: StackSnapshot, after: StackSnapshot, now: float
     ) -> dict[ServiceName, float]:
         """Compare two snapshots; the services that are up again, with the seconds that took."""
-        was_good = {service.name for service in before.services if service.state.is_good}
+        was_good = {service.name for service in before.services if service.is_good}
         recovered: dict[ServiceName, float] = {}
         for service in after.services:
-            if not service.state.is_good:
+            if not service.is_good:
                 if service.name in was_good:
                     self._services[service.name] = now
             elif service.name in self._services:

@@ -86,7 +86,7 @@ class Stack:
         self.stop_notes: list[str] = []
         """What somebody should know about how everything was taken down."""
         self._probes = ProbeScheduler(self.monitor.take_answer)
-        self.usage = UsageWatch(self.monitor, lambda: self._link, self._reserve_ports)
+        self.usage = UsageWatch(self.monitor, lambda: self._link, self.reserve_ports)
         self.starts = StartRecorder(paths, self.monitor, self.events, self.usage)
         self.dashboard = Dashboard(self)
         self._link: KeeperLink | None = None
@@ -450,7 +450,7 @@ class Stack:
             await self._link.client.wait_closed()
             if self.is_ending:
                 return
-            self._reserve_ports()
+            self.reserve_ports()
             self._keeper_is_there.clear()
             self.events.append(
                 EventKind.COMPONENT_LOST,
@@ -489,7 +489,7 @@ class Stack:
             details={"pid": self._link.facts.pid},
         )
 
-    def _reserve_ports(self) -> None:
+    def reserve_ports(self) -> None:
         """Keep other starts from the ports of the plan while nobody listens there: services will be back."""
         plan = self.monitor.plan
         services = plan.services if plan is not None else ()

@@ -71,6 +71,7 @@ class _Moment(NamedTuple):
 
 _CONTAINER_START_SECONDS: Final = 30.0
 """How long a container without a check may be on its way: it takes longer than a process to begin."""
+_SCALED_TO_NONE: Final = "scaled to 0"
 _SETTLED_PHASES: Final = {
     Phase.COMPLETED: ServiceState.COMPLETED,
     Phase.STOPPING: ServiceState.STOPPING,
@@ -138,18 +139,17 @@ def fold_components(world: WorldView) -> dict[str, str]:
 def _fold_stack(services: tuple[ServiceSnapshot, ...], history: StackHistory) -> StackState:
     if history.is_stopping:
         return StackState.STOPPING
-    states = [service.state for service in services]
-    is_all_settled = all(state.is_settled for state in states)
+    is_all_settled = all(service.is_settled for service in services)
     if not history.has_settled and not is_all_settled:
         return StackState.STARTING
-    if all(state.is_good for state in states):
+    if all(service.is_good for service in services):
         return StackState.RUNNING
-    if not any(state.is_good for state in states):
-        is_hopeless = all(state is ServiceState.FAILED for state in states)
+    if not any(service.is_good for service in services):
+        is_hopeless = all(service.state is ServiceState.FAILED for service in services)
         return StackState.FAILED if is_hopeless else StackState.DEGRADED
     is_lost = any(
         service.state in {ServiceState.FAILED, ServiceState.UNHEALTHY}
-        or (not service.state.is_good and service.name in history.healthy_after_seconds)
+        or (not service.is_good and service.name in history.healthy_after_seconds)
         for service in services
     )
     return StackState.DEGRADED if is_lost else StackState.RUNNING
@@ -166,7 +166,11 @@ def _fold_service(service: ServicePlan, moment: _Moment) -> ServiceSnapshot:
     )
     instances = tuple(_fold_instance(service, key, moment) for key in (*wanted, *surplus))
     counted = instances[: len(wanted)]
-    state, reason = _combine(counted, history)
+    if wanted or history.is_stopping:
+        state, reason = _combine(counted)
+    else:
+        state = ServiceState.STOPPING if surplus else ServiceState.STOPPED
+        reason = _SCALED_TO_NONE
     last_error = history.last_errors.get(service.name)
     if last_error is None and state in {ServiceState.UNHEALTHY, ServiceState.FAILED}:
         last_error = reason or None
@@ -195,12 +199,9 @@ def _fold_traffic(traffic: Traffic, instances: tuple[InstanceSnapshot, ...]) -> 
     return traffic if is_alive else Traffic(unit=traffic.unit)
 
 
-def _combine(
-    instances: tuple[InstanceSnapshot, ...], history: StackHistory
-) -> tuple[ServiceState, str]:
+def _combine(instances: tuple[InstanceSnapshot, ...]) -> tuple[ServiceState, str]:
     if not instances:
-        state = ServiceState.STOPPED if history.is_stopping else ServiceState.HEALTHY
-        return state, "" if history.is_stopping else "scaled to no instances"
+        return ServiceState.STOPPED, ""
     states = {instance.state for instance in instances}
     if len(states) == 1:
         return instances[0].state, instances[0].reason
@@ -308,8 +309,9 @@ def _judge_absent(service: ServicePlan, moment: _Moment) -> tuple[ServiceState, 
 
 def _is_met(name: ServiceName, need: Need, moment: _Moment) -> bool:
     """Whether what is needed of a service is so, or is not waited for any more."""
-    state = moment.folded[name].state
-    if state.is_good or (state is ServiceState.FAILED and not need.is_required):
+    found = moment.folded[name]
+    # Who had it stand still wants to see how the others do without.
+    if found.is_good or (found.state is ServiceState.FAILED and not need.is_required):
         return True
     if need.condition is not Condition.STARTED:
         return False

@@ -11,6 +11,8 @@ from prismctl.domain.rates import NO_TRAFFIC
 from prismctl.domain.waiting import find_waiting, render_waiting
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from prismctl.domain.plan import Port
     from prismctl.domain.rates import Traffic
     from prismctl.domain.service import ServiceName, StackName
@@ -63,6 +65,14 @@ GOOD_STATES: Final = frozenset({ServiceState.HEALTHY, ServiceState.COMPLETED})
 """Those in which all is well: what depends on the service can go on."""
 
 
+def is_as_asked(service: Mapping[str, Any]) -> bool:
+    """Whether a service of a status document is what it was asked to be: up, or scaled to no instances."""
+    if service["state"] in GOOD_STATES:
+        return True
+    wanted = (service.get("replicas") or {}).get("wanted", 1)
+    return bool(wanted == 0 and service["state"] == ServiceState.STOPPED)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstanceSnapshot:
     """One replica."""
@@ -102,6 +112,21 @@ class ServiceSnapshot:
     """From the plan being handed over to the first healthy moment."""
     source: str = ""
     traffic: Traffic = NO_TRAFFIC
+
+    @property
+    def stands_still(self) -> bool:
+        """It was scaled to no instances, and has none any more: nobody waits for it."""
+        return self.replicas_wanted == 0 and self.state is ServiceState.STOPPED
+
+    @property
+    def is_settled(self) -> bool:
+        """Nothing more is to be waited for."""
+        return self.state.is_settled or self.stands_still
+
+    @property
+    def is_good(self) -> bool:
+        """All is as it was asked to be: what depends on it can go on."""
+        return self.state.is_good or self.stands_still
 
     @property
     def replicas_healthy(self) -> int:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from prismctl.domain.counting import count_of
 from prismctl.domain.observation import is_about_hopeless
-from prismctl.domain.snapshot import GOOD_STATES
+from prismctl.domain.snapshot import is_as_asked
 from prismctl.present.progress import waiting_for
 from prismctl.present.reason import explain_all
 
@@ -41,7 +41,7 @@ def describe_partial(
     pending = [
         service
         for service in services
-        if service["state"] not in GOOD_STATES and service["name"] not in failed
+        if not is_as_asked(service) and service["name"] not in failed
     ]
     left_out = [
         service["name"]

@@ -74,7 +74,7 @@ def _is_over(call: Invocation, status: dict[str, Any], words: Sequence[str]) -> 
     Raises:
         PrismError: one of the services failed or is none of the stack's, or the stack is going down.
     """
-    from prismctl.domain.snapshot import GOOD_STATES
+    from prismctl.domain.snapshot import is_as_asked
 
     names = _resolve(call, status, words)
     wanted = [service for service in status["services"] if not names or service["name"] in names]
@@ -90,7 +90,15 @@ def _is_over(call: Invocation, status: dict[str, Any], words: Sequence[str]) -> 
         )
     if status["state"] in {"stopping", "stopped"}:
         raise PrismError(f"stack `{call.stack}` is {status['state']}")
-    if not wanted or any(service["state"] not in GOOD_STATES for service in wanted):
+    asleep = [service["name"] for service in wanted if service["replicas"]["wanted"] == 0]
+    if names and asleep:
+        from prismctl.cli.stack import option_of
+
+        raise PrismError(
+            f"{', '.join(asleep)} {'is' if len(asleep) == 1 else 'are'} scaled to 0: there is nothing to wait for",
+            hint=f"`prismctl dev scale {asleep[0]} 1{option_of(call.stack)}` has it run again",
+        )
+    if not wanted or not all(map(is_as_asked, wanted)):
         return False
     if call.is_json:
         call.write_json(status)

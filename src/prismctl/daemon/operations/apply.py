@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from prismctl.daemon.clean_slate import discard_data, discard_logs
-from prismctl.daemon.operations.images import prepare_containers
 from prismctl.daemon.operations.result import render_result
 from prismctl.daemon.operations.stop import take_down
-from prismctl.daemon.state_file import remove_files, save_plan
-from prismctl.domain.events import EventKind
-from prismctl.domain.fold import StackHistory
-from prismctl.domain.plan import FailurePolicy, compare_plans, plan_from_json, plan_to_json
-from prismctl.errors import PrismError
+from prismctl.daemon.operations.succession import put_in_place
+from prismctl.domain.plan import FailurePolicy, plan_from_json
 from prismctl.files.service_data import ServiceData
 
 if TYPE_CHECKING:
@@ -45,7 +39,7 @@ async def apply(
     """
     plan = plan_from_json(document)
     async with stack.operations.turn:
-        data = await _change(stack, plan, document, began_at=began_at, log_file=log_file)
+        data = await _change(stack, plan, began_at=began_at, log_file=log_file)
     snapshot = await stack.monitor.wait_until_settled(
         until_failure=on_failure is FailurePolicy.STOP
     )
@@ -63,7 +57,7 @@ async def apply(
 
 
 async def _change(
-    stack: Stack, plan: StackPlan, document: dict[str, Any], *, began_at: float, log_file: str
+    stack: Stack, plan: StackPlan, *, began_at: float, log_file: str
 ) -> dict[str, list[str]]:
     """Everything up to the plan being in its engine's hands; whose data was put aside, and whose was kept."""
     await stack.clear_leftovers()
@@ -72,56 +66,14 @@ async def _change(
         await stack.leave_engine()
         before = None
     data: dict[str, list[str]] = {"fresh": [], "kept": []}
-    details: dict[str, Any] = {"services": list(plan.names), "engine": plan.engine.value}
+    details: dict[str, Any] = {}
     if before is None:
         discard_logs(stack.paths)
         data["fresh"], data["kept"] = discard_data(stack.paths, plan)
-        details |= data
-    stack.events.append(EventKind.PLAN_ACCEPTED, message=plan.origin, details=details)
-    save_plan(stack.paths, document)
-    stack.monitor.begin(plan, _next_history(stack, before, plan, began_at))
+        details = dict(data)
     stack.copy_logs_to(log_file)
-    try:
-        await prepare_containers(stack, plan)
-        await stack.hand_over(plan)
-    except PrismError:
-        await _undo(stack, before)
-        raise
+    await put_in_place(stack, before, plan, began_at=began_at, details=details)
     if before is None:
         ServiceData(stack.paths.data).forget_kept()
     stack.write_down()
     return data
-
-
-async def _undo(stack: Stack, before: StackPlan | None) -> None:
-    if before is not None:
-        save_plan(stack.paths, plan_to_json(before))
-        stack.monitor.begin(before, stack.monitor.history)
-        return
-    remove_files(stack.paths)
-    stack.monitor.end()
-
-
-def _next_history(
-    stack: Stack, before: StackPlan | None, plan: StackPlan, began_at: float
-) -> StackHistory:
-    """A first plan begins a history; a change keeps what stays true of what is not touched."""
-    now = time.time()
-    if before is None:
-        return StackHistory(started_at=began_at, applied_at=now)
-    history = stack.monitor.history
-    changes = compare_plans(before, plan)
-    untouched = set(plan.names) - {*changes.added, *changes.changed}
-    return replace(
-        history,
-        applied_at=now,
-        has_settled=False,
-        healthy_after_seconds={
-            name: seconds
-            for name, seconds in history.healthy_after_seconds.items()
-            if name in untouched
-        },
-        last_errors={
-            name: error for name, error in history.last_errors.items() if name in untouched
-        },
-    )

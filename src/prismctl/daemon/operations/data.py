@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from prismctl.daemon.operations.result import render_result
-from prismctl.daemon.process_table import read_process
+from prismctl.daemon.operations.departures import Departures
+from prismctl.daemon.operations.result import find_failed, render_result
 from prismctl.domain.events import EventKind
 from prismctl.domain.snapshot import ServiceState
-from prismctl.errors import DeadlineError, PrismError
+from prismctl.errors import PrismError
 from prismctl.files.data_changes import (
     DataChange,
     GivenUpError,
@@ -29,9 +28,6 @@ if TYPE_CHECKING:
     from prismctl.domain.plan import StackPlan
     from prismctl.domain.service import ServiceName
 
-END_SECONDS: Final = 20.0
-"""How long services may take to be gone, beyond the grace that they are given."""
-_LOOK_SECONDS: Final = 0.02
 _AT_REST: Final = frozenset({ServiceState.COMPLETED, ServiceState.FAILED, ServiceState.STOPPED})
 """Nothing of such a service runs, and nothing will by itself."""
 
@@ -132,7 +128,7 @@ async def _standing_still(
     if plan is None or not names:
         return await _in_thread(work)
     # Of what has failed, nobody has asked for another try.
-    spared = [each for each in _find_failed(stack) if each not in names]
+    spared = [each for each in find_failed(stack.monitor.refresh()) if each not in names]
     stack.monitor.expect_settling()
     stack.withheld = frozenset(names)
     try:
@@ -148,11 +144,6 @@ async def _standing_still(
     return result
 
 
-def _find_failed(stack: Stack) -> list[ServiceName]:
-    snapshot = stack.monitor.refresh()
-    return [each.name for each in snapshot.services if each.state is ServiceState.FAILED]
-
-
 async def _stop(
     stack: Stack, plan: StackPlan, names: list[ServiceName], spared: list[ServiceName]
 ) -> None:
@@ -161,40 +152,9 @@ async def _stop(
     Raises:
         DeadlineError: one does not end.
     """
-    grace = max(plan.service(name).stop_grace_seconds for name in names)
-    seen: dict[int, float] = {}
-    _note_processes(stack, names, seen)
+    departures = Departures(stack.monitor, lambda key: key.service in names)
     await stack.hand_over(plan, spared=spared)
-    deadline = time.monotonic() + 2 * grace + END_SECONDS
-    while _note_processes(stack, names, seen) or _living(seen):
-        if time.monotonic() >= deadline:
-            raise DeadlineError(
-                f"{', '.join(names)} did not stop: PID {', '.join(map(str, _living(seen)))}",
-                hint="`prismctl dev stop --kill` ends everything at once",
-            )
-        await asyncio.sleep(_LOOK_SECONDS)
-
-
-def _note_processes(stack: Stack, names: Collection[str], seen: dict[int, float]) -> bool:
-    """Take note of the services' processes; whether the engine still tells of any."""
-    # Both of a container: what keeps it takes it away after all inside has ended.
-    both = (stack.monitor.main_pids(), stack.monitor.container_pids())
-    told = [pid for pids in both for key, pid in pids.items() if key.service in names]
-    for pid in told:
-        facts = read_process(pid)
-        if facts is not None:
-            seen.setdefault(pid, facts.started)
-    main = [key for key in stack.monitor.main_pids() if key.service in names]
-    return bool(main)
-
-
-def _living(seen: dict[int, float]) -> list[int]:
-    found = {pid: read_process(pid) for pid in seen}
-    return [
-        pid
-        for pid, facts in found.items()
-        if facts is not None and not facts.is_gone and facts.started == seen[pid]
-    ]
+    await departures.wait(max(plan.service(name).stop_grace_seconds for name in names))
 
 
 async def _in_thread(work: Callable[[Callable[[], None]], _Result]) -> _Result:

@@ -38,7 +38,7 @@ def render_result(
         if not names.isdisjoint(service.depends_on) and not was_tried(service.name)
     ]
     failed = [service.name for service in lost if service.name not in skipped]
-    has_good = any(service.state.is_good for service in snapshot.services)
+    has_good = any(service.is_good for service in snapshot.services)
     outcome = "ready" if not lost else ("partial" if has_good else "failed")
     return {
         "outcome": outcome,
@@ -46,6 +46,11 @@ def render_result(
         "skipped": skipped,
         "status": render_status(snapshot, time.time()),
     }
+
+
+def find_failed(snapshot: StackSnapshot) -> list[ServiceName]:
+    """The services that will not come up."""
+    return [each.name for each in snapshot.services if each.state is ServiceState.FAILED]
 
 
 def render_stopped(snapshot: StackSnapshot) -> dict[str, Any]:
