@@ -89,9 +89,15 @@ def test_logs_of_one_service_are_asked_for_by_short_name(prismctl: Any, daemon: 
     assert "service=prism-admin" in daemon.requests[-1][1]
 
 
-def test_logs_as_json_are_the_lines_of_the_api(prismctl: Any, daemon: Any) -> None:
-    daemon.logs = [entry("\x1b[31mred")]
-    assert prismctl("dev", "logs", "-o", "json").lines == daemon.logs
+def test_logs_as_json_are_the_lines_of_the_api_with_what_is_read_out_of_them(
+    prismctl: Any, daemon: Any
+) -> None:
+    structured = '{"level":"warn","msg":"slow","ms":12}'
+    daemon.logs = [entry("\x1b[31mred"), entry(structured)]
+    first, second = prismctl("dev", "logs", "-o", "json").lines
+    assert first == {**daemon.logs[0], "level": None, "fields": None}
+    fields = {"level": "warn", "msg": "slow", "ms": 12}
+    assert second == {**daemon.logs[1], "level": "warn", "fields": fields}
 
 
 def test_what_a_service_prints_cannot_steer_the_terminal(prismctl: Any, daemon: Any) -> None:

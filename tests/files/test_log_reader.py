@@ -7,15 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prismctl.files.logs import (
-    MAX_TEXT_BYTES,
-    LogCursor,
-    LogFollower,
-    find_logs,
-    line_to_json,
-    read_logs,
-    render_stamp,
-)
+from prismctl.files.log_cursor import MAX_TEXT_BYTES, LogCursor
+from prismctl.files.log_line import line_to_json, render_stamp
+from prismctl.files.logs import LogFollower, find_logs, read_logs
 
 
 def entry(seconds: float, text: str, *, stream: str = "stdout", mark: str = "F") -> str:
@@ -42,6 +36,7 @@ def test_a_line_names_its_instance_and_stream(tmp_path: Path) -> None:
     write(tmp_path / "web#2.log", entry(1.5, "oops", stream="stderr"))
 
     (line,) = read_logs(tmp_path)
+    inode = (tmp_path / "web#2.log").stat().st_ino
 
     assert line_to_json(line) == {
         "time": "1970-01-01T00:00:01.500000000Z",
@@ -49,6 +44,7 @@ def test_a_line_names_its_instance_and_stream(tmp_path: Path) -> None:
         "replica": 2,
         "stream": "stderr",
         "text": "oops",
+        "sequence": f"19700101000001500000000.{inode:x}-10000000045",
     }
 
 

@@ -5,7 +5,8 @@ import os
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from prismctl.files.logs import LogFollower, LogLine, read_logs
+from prismctl.files.log_line import LogLine
+from prismctl.files.logs import LogFollower, read_logs
 from prismctl.keeper.logs import LogFile
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prismctl.present.loglines import Level, LevelFilter, LogPrinter, colour_of, level_of
+from prismctl.present.log_levels import Level, LevelFilter, level_of
+from prismctl.present.loglines import LogPrinter, colour_of
 
 
 def entry(text: str, service: str = "redis", replica: int = 0) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import pytest
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from prismctl.domain.service import CheckType
-from prismctl.files.logs import render_stamp
+from prismctl.files.log_line import render_stamp
 from prismctl.probes.scheduler import ProbeScheduler
 from tests.free_ports import take_port
 from tests.probes.conversations import ask_once, question, reset, saying, serving, silence

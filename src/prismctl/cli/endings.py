@@ -266,12 +266,17 @@ def show_cards(call: Invocation, status: dict[str, Any], names: Sequence[str]) -
 
 def last_words(call: Invocation, service: str) -> list[dict[str, Any]]:
     """The last lines a service printed, from its files, which are there whoever has ended."""
-    from prismctl.files.logs import line_to_json, read_logs
+    from prismctl.files.log_line import line_to_json
+    from prismctl.files.logs import read_logs
+    from prismctl.files.redaction import load_redactor
 
     try:
         lines = [
-            line_to_json(entry) for entry in read_logs(call.paths.logs, [service], tail=READ_LINES)
+            line_to_json(entry)
+            for entry in read_logs(
+                call.paths.logs, [service], tail=READ_LINES, redactor=load_redactor(call.paths)
+            )
         ]
-    except OSError:
+    except (OSError, PrismError):
         return []
     return lines[-READ_LINES:]

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import itertools
-from collections import defaultdict, deque
+import time
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from prismctl.cli.stack import find_stack
-from prismctl.present.loglines import LEVEL_WORDS, LevelFilter
+from prismctl.client.log_following import note_positions
+from prismctl.present.log_levels import LEVEL_WORDS, LevelFilter
 
 if TYPE_CHECKING:
     import re
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from prismctl.cli.invocation import Invocation
+    from prismctl.client import StackClient
     from prismctl.files.paths import StackPaths
 
 _ROTATED_SUFFIX = ".log"
@@ -63,86 +66,107 @@ def _planned(paths: StackPaths) -> list[str]:
         return []
 
 
-def read_log_lines(call: Invocation, query: LogQuery) -> Iterator[dict[str, Any]]:
-    """The lines of the query, as objects of the API; ends where a stopped stack's logs end."""
+def read_log_bundles(call: Invocation, query: LogQuery) -> Iterator[list[dict[str, Any]]]:
+    """The lines of the query, as objects of the API, as many at once as there are; ends where a stopped stack's logs end."""
     client = find_stack(call.paths)
     if client is None:
-        from prismctl.files.logs import line_to_json, read_logs
-
-        lines = read_logs(
-            call.paths.logs,
-            query.services,
-            tail=None if query.is_filtered else query.tail,
-            since=query.since,
-        )
-        yield from _last(_filtered(map(line_to_json, lines), query), query)
+        bundles = _read_files(call, query)
+    elif query.follow:
+        yield from _follow(client, call.paths, query)
         return
+    else:
+        tail = None if query.is_filtered else query.tail
+        bundles = client.log_bundles(query.services, tail=tail, since=query.since)
+    yield from _choose(bundles, query)
 
-    def fetch(*, tail: int | None, since: float | None, follow: bool) -> Iterator[dict[str, Any]]:
-        return client.logs(query.services, tail=tail, since=since, follow=follow)
 
-    if not query.is_filtered:
-        yield from fetch(tail=query.tail, since=query.since, follow=query.follow)
+def _read_files(call: Invocation, query: LogQuery) -> Iterator[list[dict[str, Any]]]:
+    from prismctl.files.log_line import line_to_json
+    from prismctl.files.logs import part_lines, read_logs
+    from prismctl.files.redaction import load_redactor
+
+    lines = read_logs(
+        call.paths.logs,
+        query.services,
+        tail=None if query.is_filtered else query.tail,
+        since=query.since,
+        redactor=load_redactor(call.paths),
+    )
+    for bundle in part_lines(lines):
+        yield [line_to_json(line) for line in bundle]
+
+
+def _follow(
+    client: StackClient, paths: StackPaths, query: LogQuery
+) -> Iterator[list[dict[str, Any]]]:
+    from prismctl.client import follow_logs
+
+    admit = _make_filter(query)
+    if query.tail is None or admit is None:
+        bundles = follow_logs(client, paths, query.services, tail=query.tail, since=query.since)
+        yield from bundles if admit is None else _filtered(bundles, admit)
         return
-    if not query.follow or query.tail is None:
-        entries = fetch(tail=None, since=query.since, follow=query.follow)
-        yield from _last(_filtered(entries, query), query)
-        return
-    # The last N that match are only known once all that is there was read; what came meanwhile follows.
-    seen: dict[tuple[str, int], str] = defaultdict(str)
-    admit = _Filter(query)
-    history = fetch(tail=None, since=query.since, follow=False)
-    yield from _last((entry for entry in _noting(history, seen) if admit(entry)), query)
-    newest = max(seen.values(), default="")
-    follow_since = _epoch(newest) if newest else query.since
-    for entry in fetch(tail=None, since=follow_since, follow=True):
-        if entry["time"] > seen[_source(entry)] and admit(entry):
-            yield entry
+    # The last N that match are only known once all that is there was read; then it goes on where that ended.
+    began_at = time.time()
+    positions: dict[str, str] = {}
+    history = client.log_bundles(query.services, since=query.since)
+    yield _last(_filtered(_noting(history, positions), admit), query.tail)
+    since = max(began_at, query.since or began_at)
+    yield from _filtered(
+        follow_logs(client, paths, query.services, since=since, after=positions), admit
+    )
+
+
+def _choose(
+    bundles: Iterator[list[dict[str, Any]]], query: LogQuery
+) -> Iterator[list[dict[str, Any]]]:
+    admit = _make_filter(query)
+    if admit is None:
+        yield from bundles
+    elif query.tail is None:
+        yield from _filtered(bundles, admit)
+    else:
+        yield _last(_filtered(bundles, admit), query.tail)
 
 
 def _noting(
-    entries: Iterable[dict[str, Any]], seen: dict[tuple[str, int], str]
-) -> Iterator[dict[str, Any]]:
-    for entry in entries:
-        seen[_source(entry)] = entry["time"]
-        yield entry
+    bundles: Iterable[list[dict[str, Any]]], positions: dict[str, str]
+) -> Iterator[list[dict[str, Any]]]:
+    for bundle in bundles:
+        note_positions(bundle, positions)
+        yield bundle
 
 
-def _source(entry: dict[str, Any]) -> tuple[str, int]:
-    return str(entry["service"]), int(entry.get("replica") or 0)
+def _make_filter(query: LogQuery) -> Callable[[dict[str, Any]], bool] | None:
+    """Whether a line is wanted; ``None``: all are."""
+    if not query.is_filtered:
+        return None
+    levels = LevelFilter(LEVEL_WORDS[query.level]) if query.level else None
+    pattern = query.pattern
 
-
-def _epoch(stamp: str) -> float:
-    from datetime import datetime
-
-    # A minute earlier, because another instance may have been read before it printed its newest line.
-    return datetime.fromisoformat(stamp).timestamp() - 60
-
-
-class _Filter:
-    def __init__(self, query: LogQuery) -> None:
-        self._pattern = query.pattern
-        self._levels = LevelFilter(LEVEL_WORDS[query.level]) if query.level else None
-
-    def __call__(self, entry: dict[str, Any]) -> bool:
-        if self._levels is not None and not self._levels.admits(entry):
+    def admit(entry: dict[str, Any]) -> bool:
+        if levels is not None and not levels.admits(entry):
             return False
-        return self._pattern is None or self._pattern.search(str(entry["text"])) is not None
+        return pattern is None or pattern.search(str(entry["text"])) is not None
+
+    return admit
 
 
-def _filtered(entries: Iterable[dict[str, Any]], query: LogQuery) -> Iterator[dict[str, Any]]:
-    return filter(_Filter(query), entries) if query.is_filtered else iter(entries)
+def _filtered(
+    bundles: Iterable[list[dict[str, Any]]], admit: Callable[[dict[str, Any]], bool]
+) -> Iterator[list[dict[str, Any]]]:
+    for bundle in bundles:
+        if admitted := [entry for entry in bundle if admit(entry)]:
+            yield admitted
 
 
-def _last(entries: Iterator[dict[str, Any]], query: LogQuery) -> Iterator[dict[str, Any]]:
-    """The last lines of each instance, in order of time; all of them where no number was given."""
-    if query.tail is None:
-        yield from entries
-        return
+def _last(bundles: Iterable[list[dict[str, Any]]], count: int) -> list[dict[str, Any]]:
+    """The last lines of each instance, in the order in which they came."""
     kept: dict[tuple[str, int], deque[tuple[int, dict[str, Any]]]] = {}
     counter = itertools.count()
-    for entry in entries:
-        lines = kept.setdefault(_source(entry), deque(maxlen=query.tail))
-        lines.append((next(counter), entry))
+    for bundle in bundles:
+        for entry in bundle:
+            source = str(entry["service"]), int(entry.get("replica") or 0)
+            kept.setdefault(source, deque(maxlen=count)).append((next(counter), entry))
     merged = sorted((item for lines in kept.values() for item in lines), key=lambda item: item[0])
-    yield from (entry for _, entry in merged)
+    return [entry for _, entry in merged]

@@ -22,7 +22,8 @@ from prismctl.domain.plan import EngineName, FailurePolicy, plan_from_json, plan
 from prismctl.domain.snapshot import render_status
 from prismctl.domain.start_report import render_report
 from prismctl.errors import RejectedError
-from prismctl.files.logs import LogFollower, find_logs, line_to_json
+from prismctl.files.log_line import render_lines
+from prismctl.files.logs import LogFollower, find_logs, part_lines
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -141,29 +142,36 @@ class Api:
 
     async def _logs(self, request: Request) -> Stream:
         tail = _number(request, "tail")
-        return Stream(
-            documents=self._tell_logs(
-                request.query.get("service", []),
+        services = request.query.get("service", [])
+        try:
+            follower = LogFollower(
+                find_logs(self._stack.paths.logs, services),
                 tail=None if tail is None else int(tail),
                 since=_number(request, "since"),
-                is_followed=_flag(request, "follow"),
+                after=_positions(request),
+                redactor=self._stack.redactor,
             )
-        )
+        except ValueError as error:
+            raise RequestError(400, f"`after` has what is no sequence: {error}") from error
+        lines = self._tell_logs(follower, services, is_followed=_flag(request, "follow"))
+        return Stream(documents=lines, render=render_lines)
 
     async def _tell_logs(
-        self, services: list[str], *, tail: int | None, since: float | None, is_followed: bool
-    ) -> AsyncIterator[dict[str, Any]]:
-        directory = self._stack.paths.logs
-        with LogFollower(find_logs(directory, services), tail=tail, since=since) as follower:
-            for line in follower.read_history():
-                yield line_to_json(line)
+        self, follower: LogFollower, services: list[str], *, is_followed: bool
+    ) -> AsyncIterator[list[LogLine]]:
+        with follower:
+            for bundle in part_lines(follower.read_history()):
+                yield bundle
+                # Others have their turn, however much there is.
+                await asyncio.sleep(0)
             while is_followed:
                 lines = follower.read_new()
-                for line in lines:
-                    yield line_to_json(line)
+                for bundle in part_lines(lines):
+                    yield bundle
+                    await asyncio.sleep(0)
                 if not lines:
                     await asyncio.sleep(LOG_POLL_SECONDS)
-                    follower.include(find_logs(directory, services))
+                    follower.include(find_logs(self._stack.paths.logs, services))
 
     async def _environment(self, _: Request) -> Answer:
         return Answer(document={"variables": render_environment_of_stack(self._stack)})
@@ -339,6 +347,12 @@ def _names(body: dict[str, Any], key: str) -> list[str]:
     if strange:
         raise RequestError(400, f"`{strange[0]}` is not a name")
     return names
+
+
+def _positions(request: Request) -> dict[str, str]:
+    """The sequences of ``after``, by instance: ``SERVICE#REPLICA=SEQUENCE``, as often as there are instances."""
+    pairs = [text.partition("=") for text in request.query.get("after", [])]
+    return {key: sequence for key, _, sequence in pairs}
 
 
 def _number(request: Request, name: str) -> float | None:

@@ -12,6 +12,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
 from prismctl.domain.events import StackEvent, event_from_json, event_to_json
+from prismctl.domain.redaction import NOTHING_HIDDEN
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -35,6 +36,8 @@ class EventLog:
         self._recent.extend(_read_events(path))
         self._arrived = asyncio.Event()
         self._is_written = True
+        self.redactor = NOTHING_HIDDEN
+        """Hides secrets in what events say."""
 
     @property
     def last_sequence(self) -> int:
@@ -64,8 +67,8 @@ class EventLog:
             kind=kind,
             service=service,
             instance=instance,
-            message=message,
-            details=details or {},
+            message=self.redactor.hide_text(message),
+            details=self.redactor.hide_deep(details or {}),
         )
         self._recent.append(event)
         self._write(event)

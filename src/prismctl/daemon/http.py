@@ -17,7 +17,8 @@ from prismctl.errors import ExitCode, PrismError, RejectedError
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
 
-MAX_LINE_BYTES: Final = 16 * 1024
+MAX_LINE_BYTES: Final = 64 * 1024
+"""Who follows the logs of hundreds of instances names the place in each."""
 MAX_HEADERS: Final = 100
 MAX_BODY_BYTES: Final = 16 * 1024 * 1024
 MAX_QUERY_FIELDS: Final = 1000
@@ -113,9 +114,10 @@ def render_ndjson(document: dict[str, Any]) -> bytes:
 class Stream:
     """Documents as they come, one JSON object a line unless it says otherwise."""
 
-    documents: AsyncIterator[dict[str, Any]]
+    documents: AsyncIterator[Any]
     kind: str = "application/x-ndjson"
-    render: Callable[[dict[str, Any]], bytes] = render_ndjson
+    render: Callable[[Any], bytes] = render_ndjson
+    """Of one of the documents, which may as well be several lines at once."""
 
 
 Reply = Answer | Content | Stream

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from prismctl.daemon.container_ending import explain_ending
 from prismctl.daemon.disk_room import describe_full_disk
+from prismctl.daemon.hiding import hide_in_snapshot
 from prismctl.daemon.latest import LatestValue
 from prismctl.daemon.narration import (
     Telling,
@@ -32,6 +33,7 @@ from prismctl.domain.observation import (
     Phase,
     WorldView,
 )
+from prismctl.domain.redaction import NOTHING_HIDDEN
 from prismctl.domain.servers.registry import describe_durability
 from prismctl.domain.service import Runtime, StackName
 from prismctl.domain.snapshot import (
@@ -86,6 +88,8 @@ class Monitor:
         self._outages = Outages()
         self._timer: asyncio.TimerHandle | None = None
         self._on_progress: Callable[[], None] = lambda: None
+        self.redactor = NOTHING_HIDDEN
+        """Hides secrets in what snapshots say."""
         self.snapshots: LatestValue[StackSnapshot] = LatestValue(self._fold())
 
     # What it is given to work with.
@@ -502,7 +506,9 @@ class Monitor:
         # What is so as long as this plan is.
         notes = (*notes, *describe_durability(self._plan.services))
         history = replace(self._history, endpoints=endpoints, notes=notes)
-        return fold_snapshot(self._plan, self._world, time.time(), history)
+        return hide_in_snapshot(
+            fold_snapshot(self._plan, self._world, time.time(), history), self.redactor
+        )
 
 
 def has_failed(snapshot: StackSnapshot) -> bool:

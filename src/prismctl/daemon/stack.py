@@ -35,8 +35,10 @@ from prismctl.daemon.sweep import end_leftovers
 from prismctl.daemon.usage_watch import UsageWatch
 from prismctl.daemon.web.dashboard import Dashboard
 from prismctl.domain.events import EventKind
+from prismctl.domain.redaction import NOTHING_HIDDEN, find_secrets
 from prismctl.domain.service import Runtime
 from prismctl.errors import PrismError, RejectedError, UnavailableError
+from prismctl.files.redaction import remember_secrets
 from prismctl.machine import release_ports, reserve_port
 from prismctl.probes.scheduler import ProbeScheduler
 from prismctl.runtime.container_sweep import let_containers_go_on, sweep_containers
@@ -72,6 +74,8 @@ class Stack:
         self.stop_listening: Callable[[], None] = lambda: None
         """Called before it is told that everything is down: the next command must not find this daemon."""
         self.events = EventLog(paths.events)
+        self.redactor = NOTHING_HIDDEN
+        """Hides the secrets of the plan in whatever leaves the daemon for somebody's eyes."""
         self.monitor = Monitor(paths, self.events)
         self.operations = OperationQueue(self.events, self.reconsider_idleness)
         self.ended = asyncio.Event()
@@ -286,6 +290,15 @@ class Stack:
                     async with asyncio.timeout(KEEPER_END_SECONDS):
                         await self._link.client.wait_closed()
 
+    def hide_secrets(self, plan: StackPlan, *, is_new_start: bool = False) -> None:
+        """Let no secret of this plan be read in logs, events and reasons; of earlier ones neither, unless it begins anew.
+
+        Raises:
+            PrismError: it cannot be written down for who reads the logs once the stack has stopped.
+        """
+        self.redactor = remember_secrets(self.paths, find_secrets(plan), is_new_start=is_new_start)
+        self.events.redactor = self.monitor.redactor = self.redactor
+
     def copy_logs_to(self, target: str) -> None:
         """Append all output to a file from now on; empty: no more."""
         self._log_file = target
@@ -351,6 +364,7 @@ class Stack:
 
     async def _adopt(self, plan: StackPlan) -> None:
         state = load_state(self.paths)
+        self.hide_secrets(plan)
         self.monitor.begin(plan, state.history)
         if state.is_stopping:
             self.operations.start("stop", lambda: stop(self, kill=False))

@@ -164,6 +164,11 @@ class StackPaths:
         return self.directory / "secrets.json"
 
     @property
+    def hidden(self) -> Path:
+        """The values that are hidden in what is shown of the logs, as long as there are logs (0600)."""
+        return self.directory / "hidden.json"
+
+    @property
     def dashboard_token(self) -> Path:
         """Lets somebody in to the stack's page (0600); made anew for each run."""
         return self.directory / "dashboard-token"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from prismctl.present.loglines import Level, level_of
+from prismctl.present.log_levels import Level, level_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,120 +1,121 @@
-"""Log lines for people: a coloured name in front, levels recognised, whatever a service prints made harmless."""
+"""Log lines for people: a coloured name in front, JSON made readable, whatever a service prints made harmless."""
 
 from __future__ import annotations
 
-import re
-from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Final
 
+from prismctl.present.log_levels import Level, level_of
+from prismctl.present.structured_logs import parse_structured, render_fields
 from prismctl.present.text import clean, pad
 from prismctl.present.units import render_clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+__all__ = ["Level", "LogPrinter", "colour_of", "last_state", "level_of"]
+
+MAX_SHOWN_CHARACTERS: Final = 10_000
+"""More of one line would fill several screens; where it is cut, it says how long it is."""
+
 _PALETTE: Final = (36, 33, 32, 35, 34, 96, 93, 92, 95, 94)
 """SGR foreground colours that can be told apart on dark and light grounds; red is left for failures."""
-
-
-class Level(IntEnum):
-    """How bad a log line is."""
-
-    TRACE = 0
-    DEBUG = 1
-    INFO = 2
-    WARN = 3
-    ERROR = 4
-    FATAL = 5
-
-
-LEVEL_WORDS: Final = {
-    "trace": Level.TRACE,
-    "debug": Level.DEBUG,
-    "dbg": Level.DEBUG,
-    "info": Level.INFO,
-    "inf": Level.INFO,
-    "log": Level.INFO,
-    "notice": Level.INFO,
-    "warn": Level.WARN,
-    "wrn": Level.WARN,
-    "warning": Level.WARN,
-    "error": Level.ERROR,
-    "err": Level.ERROR,
-    "fatal": Level.FATAL,
-    "panic": Level.FATAL,
-    "critical": Level.FATAL,
-}
-
-_JSON_LEVEL: Final = re.compile(r'"(?:level|lvl|severity|levelname)"\s*:\s*"([A-Za-z]+)"')
-_FIELD_LEVEL: Final = re.compile(r"\b(?:level|lvl|severity)=\"?([A-Za-z]+)")
-_BRACKETED_LEVEL: Final = re.compile(r"[\[<(]([A-Za-z]{3,8})[\]>)]")
-_WORD_LEVEL: Final = re.compile(
-    r"(?<![\w.-])(TRACE|DEBUG|INFO|NOTICE|WARN(?:ING)?|ERROR|FATAL|PANIC|CRITICAL|LOG)(?![\w-])"
-)
-_HEAD_CHARACTERS: Final = 200
-"""A level stands near the beginning of a line; looking further finds words, not levels."""
-
-
-def level_of(text: str) -> Level | None:
-    """The level a line carries, in JSON, ``level=…``, ``[INFO]`` or a capital word; ``None`` without one."""
-    for pattern in (_JSON_LEVEL, _FIELD_LEVEL):
-        match = pattern.search(text)
-        if match:
-            return LEVEL_WORDS.get(match[1].lower())
-    head = text[:_HEAD_CHARACTERS]
-    for pattern in (_BRACKETED_LEVEL, _WORD_LEVEL):
-        for match in pattern.finditer(head):
-            level = LEVEL_WORDS.get(match[1].lower())
-            if level is not None:
-                return level
-    return None
-
-
-class LevelFilter:
-    """Lets lines of a level or worse through; a line without a level goes with the line before it.
-
-    So the lines of a traceback stay with the error they belong to.
-    """
-
-    def __init__(self, minimum: Level) -> None:
-        self._minimum = minimum
-        self._is_open: dict[tuple[str, int], bool] = {}
-
-    def admits(self, entry: dict[str, Any]) -> bool:
-        """Whether the line is to be shown."""
-        source = (str(entry["service"]), int(entry.get("replica") or 0))
-        level = level_of(str(entry["text"]))
-        if level is not None:
-            self._is_open[source] = level >= self._minimum
-        return self._is_open.get(source, self._minimum <= Level.INFO)
+_LEVEL_COLOURS: Final = {Level.WARN: 33, Level.ERROR: 31, Level.FATAL: 31}
+_SECOND: Final = 19
+"""So much of a time of a log line says the second."""
 
 
 class LogPrinter:
-    """Renders log lines with an aligned name in front when there is more than one source."""
+    """Renders log lines with an aligned name in front when there is more than one source.
 
-    def __init__(self, names: Iterable[str], *, has_prefix: bool, has_colour: bool) -> None:
+    Args:
+        names: of the services whose lines are expected.
+        has_prefix: whether lines say whose they are.
+        has_colour: whether the output shows colours.
+        is_readable: whether JSON is made readable and very long lines are cut, as on a terminal.
+        is_exact: control characters are left in, for an output that is no terminal.
+    """
+
+    def __init__(
+        self,
+        names: Iterable[str],
+        *,
+        has_prefix: bool,
+        has_colour: bool,
+        is_readable: bool = False,
+        is_exact: bool = False,
+    ) -> None:
         self._has_prefix = has_prefix
         self._has_colour = has_colour
-        cleaned = [clean(name) for name in names]
-        self._width = max((len(name) for name in cleaned), default=0)
-        self._colours = {name: colour_of(name) for name in cleaned}
+        self._is_readable = is_readable
+        self._is_exact = is_exact
+        self._width = max((len(clean(name)) for name in names), default=0)
+        self._labels: dict[tuple[str, int], str] = {}
+        self._second = ""
+        self._clock = ""
 
     def render(self, entry: dict[str, Any]) -> str:
         """One line, without its end."""
-        text = clean(str(entry["text"]), keep_colours=self._has_colour)
-        clock = render_clock(str(entry.get("time") or ""))
+        text = self._render_text(str(entry["text"]))
+        moment = str(entry.get("time") or "")
+        if moment[:_SECOND] != self._second:
+            self._second = moment[:_SECOND]
+            clock = render_clock(moment)
+            self._clock = f"{self._muted(clock)}  " if clock else ""
         if not self._has_prefix:
-            return f"{self._muted(clock)}  {text}" if clock else text
-        replica = int(entry.get("replica") or 0)
-        name = clean(str(entry["service"])) + (f"#{replica}" if replica else "")
-        self._width = max(self._width, len(name))
+            return f"{self._clock}{text}"
+        source = str(entry["service"]), int(entry.get("replica") or 0)
+        label = self._labels.get(source) or self._label(*source)
+        return f"{label}  {self._clock}{text}"
+
+    def _label(self, service: str, replica: int) -> str:
+        name = clean(service) + (f"#{replica}" if replica else "")
+        if len(name) > self._width:
+            self._width = len(name)
+            self._labels.clear()
         label = pad(name, self._width)
         if self._has_colour:
-            label = f"\x1b[{self._colours.get(name) or colour_of(name)}m{label}\x1b[0m"
-        return f"{label}  {self._muted(clock)}  {text}" if clock else f"{label}  {text}"
+            label = f"\x1b[{colour_of(name)}m{label}\x1b[0m"
+        self._labels[service, replica] = label
+        return label
+
+    def _render_text(self, text: str) -> str:
+        if self._is_exact:
+            return text
+        if "\r" in text:
+            text = last_state(text)
+        if not self._is_readable:
+            return clean(text, keep_colours=self._has_colour)
+        if text.startswith("{") and (readable := self._render_structured(text)):
+            return readable
+        note = ""
+        if len(text) > MAX_SHOWN_CHARACTERS:
+            note = self._muted(f" … ({len(text):,} characters, all of them with --raw)")
+            text = text[:MAX_SHOWN_CHARACTERS]
+        return clean(text, keep_colours=self._has_colour) + note
+
+    def _render_structured(self, text: str) -> str:
+        parsed = parse_structured(text)
+        if parsed is None:
+            return ""
+        level = level_of(text)
+        fields = clean(render_fields(parsed))
+        words = [
+            self._painted(level.name, _LEVEL_COLOURS.get(level)) if level is not None else "",
+            clean(parsed.message),
+            self._muted(fields[:MAX_SHOWN_CHARACTERS]) if fields else "",
+        ]
+        return " ".join(word for word in words if word)
+
+    def _painted(self, text: str, colour: int | None) -> str:
+        return f"\x1b[{colour}m{text}\x1b[0m" if self._has_colour and colour else text
 
     def _muted(self, text: str) -> str:
-        return f"\x1b[2m{text}\x1b[0m" if self._has_colour else text
+        return f"\x1b[2m{text}\x1b[0m" if self._has_colour and text else text
+
+
+def last_state(text: str) -> str:
+    """What is left to be seen of a line that was written over again and again, as progress bars do."""
+    return next((state for state in reversed(text.split("\r")) if state.strip()), "")
 
 
 def colour_of(name: str) -> int:

@@ -11,8 +11,11 @@ from prismctl.cli.completion import complete_running
 from prismctl.cli.numbers import LINES
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from prismctl.cli.invocation import Invocation
     from prismctl.cli.logstream import LogQuery
+    from prismctl.errors import ConfigError
 
 _LEVELS = ("trace", "debug", "info", "warn", "error", "fatal")
 
@@ -20,7 +23,8 @@ _LEVELS = ("trace", "debug", "info", "warn", "error", "fatal")
 @click.command(
     cls=Command,
     help="Show what services print, oldest first: one service, some, or all of them in order of time. "
-    "A stopped stack's last logs are there, too. Following survives restarts and rotation; Ctrl-C ends it.",
+    "A stopped stack's last logs are there, too. Following survives restarts, rotation and the daemon's end; Ctrl-C ends it. "
+    "On a terminal, lines of JSON are made readable; values that the catalog marks as secrets are never shown.",
     short_help="Show what services print.",
     examples=[
         ("prismctl dev logs", "all services, merged"),
@@ -28,6 +32,8 @@ _LEVELS = ("trace", "debug", "info", "warn", "error", "fatal")
         ("prismctl dev logs --since 5m --level error", "what went wrong lately"),
         ("prismctl dev logs --grep 'timeout|refused' --tail 20", "the last 20 lines that match"),
         ("prismctl dev logs nomad", "an agent of the engine"),
+        ("prismctl dev logs redis --pager", "in $PAGER; --editor takes $EDITOR"),
+        ("prismctl dev logs -f -o json", "one object a line: level, fields, sequence"),
     ],
 )
 @click.argument("services", nargs=-1, metavar="[SERVICE]...", shell_complete=complete_running)
@@ -41,6 +47,9 @@ _LEVELS = ("trace", "debug", "info", "warn", "error", "fatal")
 @option("--since", metavar="TIME", help="Only what is newer: `10s`, `5m`, `2h` or RFC 3339.")
 @option("--grep", metavar="REGEX", help="Only lines that match.")
 @option("--level", type=click.Choice(_LEVELS), help="Only lines of this level or worse.")
+@option("--raw", is_flag=True, help="Lines as they were printed: JSON as JSON, long lines whole.")
+@option("--pager", is_flag=True, help="Show it in $PAGER.")
+@option("--editor", is_flag=True, help="Open it in $EDITOR.")
 def logs(
     call: Invocation,
     *,
@@ -50,12 +59,17 @@ def logs(
     since: str | None,
     grep: str | None,
     level: str | None,
+    raw: bool,
+    pager: bool,
+    editor: bool,
 ) -> None:
     """Print log lines that pass the filters."""
-    from prismctl.cli.logstream import LogQuery, known_log_sources, read_log_lines
+    from prismctl.cli.logstream import LogQuery, known_log_sources, read_log_bundles
     from prismctl.cli.moments import parse_since
     from prismctl.cli.naming import resolve_words
 
+    if follow and (pager or editor):
+        raise _refuse_following("--pager" if pager else "--editor")
     known = known_log_sources(call.paths)
     query = LogQuery(
         services=resolve_words(services, known, stack=call.stack),
@@ -65,23 +79,58 @@ def logs(
         pattern=_compile(grep) if grep else None,
         level=level,
     )
-    lines = read_log_lines(call, query)
+    texts = _render(call, query, known, read_log_bundles(call, query), is_raw=raw)
+    if editor:
+        from prismctl.cli.paging import edit
+
+        edit(texts, f"{'-'.join(query.services) or 'logs'}.log")
+    elif pager and call.is_on_terminal:
+        from prismctl.cli.paging import page
+
+        page(texts)
+    else:
+        for text in texts:
+            call.write(text.removesuffix("\n"))
+            if follow:
+                call.flush()
+
+
+def _render(
+    call: Invocation,
+    query: LogQuery,
+    known: list[str],
+    bundles: Iterator[list[dict[str, Any]]],
+    *,
+    is_raw: bool,
+) -> Iterator[str]:
+    """Whole lines, several at once: one by one, writing them would take longer than all the rest."""
     if call.is_json:
-        for entry in lines:
-            call.write_json(entry)
+        import json
+
+        from prismctl.present.structured_logs import describe
+
+        for bundle in bundles:
+            documents = ({**entry, **describe(str(entry["text"]))} for entry in bundle)
+            yield "".join(f"{json.dumps(each, ensure_ascii=False)}\n" for each in documents)
         return
-    _print(call, query, known, lines)
-
-
-def _print(call: Invocation, query: LogQuery, known: list[str], lines: Any) -> None:
     from prismctl.present.loglines import LogPrinter
 
-    names = query.services or known
-    printer = LogPrinter(names, has_prefix=len(query.services) != 1, has_colour=call.has_colour)
-    for entry in lines:
-        call.write(printer.render(entry))
-        if query.follow:
-            call.flush()
+    printer = LogPrinter(
+        query.services or known,
+        has_prefix=len(query.services) != 1,
+        has_colour=call.has_colour,
+        is_readable=call.is_on_terminal and not is_raw,
+        is_exact=is_raw and not call.is_on_terminal,
+    )
+    for bundle in bundles:
+        yield "".join(f"{printer.render(entry)}\n" for entry in bundle)
+
+
+def _refuse_following(option_name: str) -> ConfigError:
+    from prismctl.errors import ConfigError, Problem
+
+    problem = Problem(message=f"{option_name} shows what there is, and `--follow` never ends")
+    return ConfigError((problem,), hint="leave one of them out; in `less`, F waits for more")
 
 
 def _compile(pattern: str) -> Any:

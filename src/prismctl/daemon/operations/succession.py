@@ -52,6 +52,7 @@ async def put_in_place(
         message=message or plan.origin,
         details={"services": list(plan.names), "engine": plan.engine.value, **details},
     )
+    stack.hide_secrets(plan, is_new_start=before is None)
     save_plan(stack.paths, plan_to_json(plan))
     stack.monitor.begin(plan, _next_history(stack, before, plan, began_at))
     try:
