@@ -35,7 +35,16 @@ class Desk:
 
     def start(self, catalog: str, *flags: str) -> list[str]:
         (self.directory / "services.yaml").write_text(catalog)
-        return ["dev", "start", "--engine", "local", "--services", "services.yaml", *flags]
+        return [
+            "dev",
+            "start",
+            "--engine",
+            "local",
+            "--services",
+            "services.yaml",
+            "--no-dashboard",
+            *flags,
+        ]
 
     def terminal(self, arguments: list[str], *, size: tuple[int, int] = (24, 80)) -> Any:
         return self.program([sys.executable, "-m", "prismctl", *arguments], size=size)

@@ -39,9 +39,9 @@ def dashboard(
 
         show_in_browser(call, only_print=only_print)
         return
-    from prismctl.cli.watching import can_watch, watch_in_lines, watch_stack
+    from prismctl.cli.watching import watch_in_lines, watch_stack
 
-    if plain or not can_watch(call):
+    if plain or not call.can_watch:
         watch_in_lines(call, is_read_only=read_only)
     else:
         watch_stack(call, is_read_only=read_only)

@@ -173,7 +173,7 @@ class DashboardApp(App[Ending]):
         now = self._clock()
         state = self.state
         if delivery.lines:
-            self.logbook.add(delivery.lines)
+            self.logbook.add(delivery.lines, left_out=delivery.left_out)
         if delivery.history is not None:
             state = states.take_history(state, delivery.history)
         if delivery.status is not None:

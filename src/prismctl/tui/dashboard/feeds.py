@@ -14,12 +14,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from prismctl.client import Hangup, StackClient, StackCondition, find_condition
-from prismctl.client.http import NotFoundError
 from prismctl.errors import PrismError
 from prismctl.tui.dashboard.logbook import LogLine, decode_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from prismctl.files.paths import StackPaths
 
@@ -95,11 +94,12 @@ class Mailbox:
             self._history = history
             self._ring()
 
-    def put_line(self, line: LogLine, *, left_out: bool = False) -> None:
-        """A line of a log; where too many wait, the oldest go."""
+    def put_lines(self, lines: Sequence[LogLine], *, left_out: bool = False) -> None:
+        """Lines of logs; where too many wait, the oldest go."""
         with self._lock:
-            self._left_out = self._left_out or left_out or len(self._lines) == WAITING_LINES
-            self._lines.append(line)
+            is_full = len(self._lines) + len(lines) > WAITING_LINES
+            self._left_out = self._left_out or left_out or is_full
+            self._lines.extend(lines)
             self._ring()
 
     def take(self) -> Delivery:
@@ -131,6 +131,10 @@ class Feeds:
         self._is_known = threading.Event()
         """The first status has come: it is known how many services there are."""
         self._services = 1
+        self._shape: tuple[object, ...] = ()
+        """Which services there are, and how many of each: while it is the same, the plan is."""
+        self.plan: dict[str, Any] | None = None
+        """The plan that runs, or ran last; with secrets."""
         self._hangups: dict[str, Hangup] = {}
         self._lock = threading.Lock()
 
@@ -165,10 +169,7 @@ class Feeds:
                 for document in stream:
                     self._mailbox.put_status(document)
                     pauses.reset()
-                    self._services = len(document.get("services") or ())
-                    if not self._is_known.is_set():
-                        self._is_known.set()
-                        self._read_history()
+                    self._look_closer(document)
                 loss = Loss("the daemon hung up", "")
             except PrismError as error:
                 loss = Loss(error.message, error.hint)
@@ -179,6 +180,25 @@ class Feeds:
                 self._mailbox.put_loss(self._judge(loss))
             pauses.wait()
 
+    def _look_closer(self, document: dict[str, Any]) -> None:
+        """Ask for what goes with a document: what was measured before the first, and the plan of each that is new."""
+        services = document.get("services") or ()
+        self._services = len(services)
+        is_first = not self._is_known.is_set()
+        self._is_known.set()
+        shape = tuple(
+            (each["name"], (each.get("replicas") or {}).get("wanted")) for each in services
+        )
+        try:
+            if shape and shape != self._shape:
+                self.plan = self._client.plan()
+                self._shape = shape
+            if is_first:
+                self._mailbox.put_history(self._client.metrics_history())
+        except PrismError:
+            # Without it, less can be shown; what does not answer is told by the status.
+            return
+
     def _judge(self, loss: Loss) -> Loss:
         try:
             condition = find_condition(self._paths)
@@ -188,63 +208,49 @@ class Feeds:
             return Loss("it was stopped", loss.hint, is_stopped=True)
         return loss
 
-    def _read_history(self) -> None:
-        try:
-            self._mailbox.put_history(self._client.metrics_history())
-        except (NotFoundError, PrismError):
-            # Sparklines begin with what comes from now on.
-            return
-
     def _read_logs(self) -> None:
         self._is_known.wait()
         pauses = _Pauses(self._is_closing)
-        newest: dict[tuple[str, int], str] = {}
-        since: float | None = None
+        read: dict[str, str] = {}
+        """The sequence of the last line of each instance."""
+        has_read = False
         while not self._is_closing.is_set():
+            hangup = self._new_hangup("logs")
             try:
-                hangup = self._new_hangup("logs")
-                stream = self._client.logs(
-                    tail=self._history_lines() if since is None else None,
-                    since=since,
-                    follow=True,
-                    hangup=hangup,
+                bundles = self._client.log_bundles(
+                    tail=self._history_lines(), after=read, follow=True, hangup=hangup
                 )
-                is_current = self._pass_on(stream, newest, hangup, is_new=since is None)
+                is_current = self._pass_on(bundles, read, left_out=has_read and not read)
                 pauses.reset()
             except PrismError:
                 # The status tells of it.
                 is_current = True
-            since = _resume_at(newest) if is_current else None
-            if not is_current:
+            has_read = True
+            if is_current:
+                pauses.wait()
+            else:
                 # What is far behind is given up: the newest lines are what somebody looks at.
-                continue
-            pauses.wait()
+                hangup.hang_up()
+                read.clear()
 
     def _history_lines(self) -> int:
         return max(FEWEST_LINES, HISTORY_LINES // max(1, self._services) // 2)
 
     def _pass_on(
-        self,
-        stream: Iterator[dict[str, Any]],
-        newest: dict[tuple[str, int], str],
-        hangup: Hangup,
-        *,
-        is_new: bool,
+        self, bundles: Iterator[list[dict[str, Any]]], read: dict[str, str], *, left_out: bool
     ) -> bool:
-        """Hand lines over, those that are there already left out; ``False``: they come later than can be shown."""
-        left_out = is_new and bool(newest)
+        """Hand lines over until there are no more; ``False``: they come later than they can be shown."""
         opened_at = time.time()
         pace = _Pace(self._is_closing)
-        for entry in stream:
-            line = decode_line(entry)
-            source = (line.service, line.replica)
-            if line.time <= newest.get(source, ""):
+        for entries in bundles:
+            if not entries:
                 continue
-            newest[source] = line.time
-            self._mailbox.put_line(line, left_out=left_out)
+            self._mailbox.put_lines([decode_line(entry) for entry in entries], left_out=left_out)
             left_out = False
-            if pace.is_batch_over() and opened_at < _epoch(line.time) < time.time() - LAG_SECONDS:
-                hangup.hang_up()
+            for entry in entries:
+                read[f"{entry['service']}#{entry['replica']}"] = str(entry.get("sequence") or "")
+            pace.count(len(entries))
+            if opened_at < _epoch(entries[-1]["time"]) < time.time() - LAG_SECONDS:
                 return False
         return True
 
@@ -282,16 +288,16 @@ class _Pace:
         self._count = 0
         self._began = time.monotonic()
 
-    def is_batch_over(self) -> bool:
-        """Count one; after a batch, wait until it has taken its time."""
-        self._count += 1
+    def count(self, lines: int) -> None:
+        """So many more; after a batch, wait until it has taken its time."""
+        self._count += lines
         if self._count < BATCH_LINES:
-            return False
-        left = self._began + BATCH_SECONDS - time.monotonic()
+            return
+        seconds = self._count / BATCH_LINES * BATCH_SECONDS
+        left = self._began + seconds - time.monotonic()
         if left > 0:
             self._is_closing.wait(left)
         self._count, self._began = 0, time.monotonic()
-        return True
 
 
 def _epoch(stamp: str) -> float:
@@ -299,9 +305,3 @@ def _epoch(stamp: str) -> float:
         return datetime.fromisoformat(stamp).timestamp()
     except ValueError:
         return 0.0
-
-
-def _resume_at(newest: dict[tuple[str, int], str]) -> float | None:
-    """From when on to read again: a little earlier, for one may be read before another that printed before it."""
-    latest = max(newest.values(), default="")
-    return _epoch(latest) - 5.0 if latest else None

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
 LINES_OF_ONE: Final = 2_000
 LINES_OF_ALL: Final = 5_000
 CHARACTERS_OF_ONE: Final = 1_000_000
 """Of one service; of all together it is four times as much."""
+LEFT_OUT: Final = "… lines are left out here: they came faster than they can be shown"
 LONGEST: Final = 8_000
 """Characters that are kept of a line; the whole one is in the file, a key away."""
 
@@ -90,11 +91,11 @@ class Logbook:
     def __init__(self) -> None:
         self._of_service: dict[str, Ring] = {}
         self._of_all = Ring(lines=LINES_OF_ALL, characters=4 * CHARACTERS_OF_ONE)
-        self.version = 0
-        """Other lines, another number."""
 
-    def add(self, lines: Iterable[LogLine]) -> None:
-        """Take lines in."""
+    def add(self, lines: Sequence[LogLine], *, left_out: bool = False) -> None:
+        """Take lines in; where others are missing before them, that is noted among them."""
+        if left_out and lines:
+            lines = (replace(lines[0], text=LEFT_OUT), *lines)
         for line in lines:
             ring = self._of_service.get(line.service)
             if ring is None:
@@ -102,7 +103,6 @@ class Logbook:
                 self._of_service[line.service] = ring
             ring.add(line)
             self._of_all.add(line)
-        self.version += 1
 
     def ring(self, service: str = "") -> Ring:
         """The lines of a service; without a name, of all."""

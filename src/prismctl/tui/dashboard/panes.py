@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from prismctl.domain.snapshot import GOOD_STATES
 from prismctl.present.failure import failure_card
@@ -18,19 +18,28 @@ from prismctl.present.text import (
     pad,
     width_of,
 )
-from prismctl.tui.dashboard.actions import ACTIONS, Section
+from prismctl.tui.dashboard.actions import ACTIONS, BY_ID, Section
 from prismctl.tui.dashboard.graph import graph_lines
 from prismctl.tui.dashboard.log_view import view_logs
 from prismctl.tui.dashboard.state import Focus, Link, Pane, find_service
 from prismctl.tui.dashboard.view import View
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from prismctl.tui.dashboard.logbook import Logbook
     from prismctl.tui.dashboard.state import DashboardState, Prompt
 
 _CARD_WIDTH: Final = 100
 _SAID_LINES: Final = 80
-_CARD_ACTIONS: Final = ("restart", "logs", "end-holder", "pager", "copy")
+_CARD_KEYS: Final = {
+    "end-holder": "ends what has its port",
+    "restart": "tries it again",
+    "logs": "all it printed",
+    "pager": "in $PAGER",
+    "copy": "copies this",
+}
+"""What can be done about a service that is not well, by the action."""
 
 
 def has_choices(state: DashboardState) -> bool:
@@ -162,24 +171,30 @@ def card_lines(state: DashboardState, logbook: Logbook, width: int) -> list[Line
         width=min(width, _CARD_WIDTH),
         stack=state.stack,
     )
-    keys = [
-        (state.keymap.first_key(each.id), each.words)
-        for each in ACTIONS
-        if each.id in _CARD_ACTIONS and not (each.changes and state.is_read_only)
-    ]
-    rows = [
-        clip_line(
-            line(
-                "  ",
-                Span(pad("keys" if index == 0 else "", 16), Tone.MUTED),
-                Span(pad(key, 4), Tone.ACCENT),
-                Span(words),
-            ),
-            width,
-        )
-        for index, (key, words) in enumerate(each for each in keys if each[0])
-    ]
-    return [*card, *rows]
+    # The headline and what is below it, with the keys between: they are seen where little else is.
+    cut = next((index for index, each in enumerate(card) if not each), len(card))
+    return [*card[:cut], _card_keys(state, width), *card[cut:]]
+
+
+def _card_keys(state: DashboardState, width: int) -> Line:
+    spans: list[Span] = [Span("  ")]
+    for action_id, words in _CARD_KEYS.items():
+        key = state.keymap.first_key(action_id)
+        if not key or (BY_ID[action_id].changes and state.is_read_only):
+            continue
+        if action_id == "end-holder" and not _is_about_port(state.service or {}):
+            continue
+        spans += [Span(key, Tone.ACCENT), Span(f" {words}   ")]
+    return clip_line(tuple(spans), width)
+
+
+_PORT_WORDS: Final = ("address already in use", "eaddrinuse", "port is already", "is in use")
+
+
+def _is_about_port(service: Mapping[str, Any]) -> bool:
+    """Whether a service went wrong because somebody else has its port."""
+    said = f"{service.get('reason')} {service.get('last_error')}".lower()
+    return any(words in said for words in _PORT_WORDS)
 
 
 def help_lines(state: DashboardState, width: int) -> list[Line]:
