@@ -25,7 +25,7 @@ def open_picker(home: Path, *flags: str) -> pexpect.spawn[str]:
     environment.pop("CI", None)
     picker = pexpect.spawn(
         str(PRISMCTL),
-        ["dev", "start", "--auto-ports", *flags],
+        ["dev", "start", "--auto-ports", "--no-dashboard", *flags],
         env=environment,
         encoding="utf-8",
         dimensions=(30, 110),

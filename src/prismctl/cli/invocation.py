@@ -96,6 +96,12 @@ class Invocation:
             and is_in_foreground(sys.stdin)
         )
 
+    @property
+    def can_watch(self) -> bool:
+        """Whether a full screen would reach somebody who can see it and press keys."""
+        is_drawable = os.environ.get("TERM", "dumb") != "dumb"
+        return self.can_ask and self.is_on_terminal and not self.is_quiet and is_drawable
+
     def write(self, text: str) -> None:
         """Write one line of the answer.
 
