@@ -123,6 +123,15 @@ class LogFile:
         else:
             self.is_losing = False
 
+    def find_end(self) -> tuple[int, int] | None:
+        """The inode of the current file and its size, after which the next lines go; ``None``: it cannot be opened."""
+        try:
+            if self._descriptor == _NOT_WRITTEN:
+                self._open()
+            return os.fstat(self._descriptor).st_ino, self._size
+        except OSError:
+            return None
+
     def ensure_current(self) -> None:
         """Go on in a new file when somebody removed or replaced the one in use."""
         if self._descriptor == _NOT_WRITTEN:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING
 
@@ -123,19 +124,43 @@ def test_an_allocation_that_was_finished_is_not_copied_again(place: Place) -> No
     assert [text for _, _, text in place.lines()] == [b"one"]
 
 
-def test_lines_written_and_not_recorded_before_a_crash_are_not_doubled(place: Place) -> None:
-    place.write("a1/redis.stdout.0", b"one\n")
+@pytest.mark.parametrize("was_rotated", [False, True])
+@pytest.mark.parametrize("written", [0, 1, 25, 44, 60, 88])
+def test_a_crash_in_the_middle_of_a_write_costs_no_line_and_takes_none_back(
+    place: Place, written: int, *, was_rotated: bool
+) -> None:
+    place.write("a1/redis.stdout.0", b"one\ntw")
     first = place.pump()
     first.follow(KEY, "a1", "redis")
+    first.finish("nobody").result(10)
     place.close(first)
-    # What a pump had written when it was killed, before it could record it.
+    # What a pump leaves that is killed while it adds the next lines, of which the first began in an older file.
+    record = place.directory / "records" / "redis#0.json"
+    document = json.loads(record.read_text())
+    document["size"] = place.target.stat().st_size
+    document["streams"] = {"a1/redis.stdout": [0, 4]}
+    document["next"] = ["a1/redis.stdout", [1, 8], len(b"two\nthree\n")]
+    record.write_text(json.dumps(document))
+    place.write("a1/redis.stdout.1", b"o\nthree\nfour\n")
+    if was_rotated:
+        place.target.rename(place.directory / "redis#0.log.1")
+    added = b"".join(
+        b"2026-01-02T03:04:05.678901234Z stdout F %s\n" % text for text in (b"two", b"three")
+    )
     with place.target.open("ab") as file:
-        file.write(b"2026-01-02T03:04:05.678901234Z stdout F two\n")
-    place.write("a1/redis.stdout.0", b"two\n")
+        file.write(added[:written])
+    read_before = added[:written].count(b"\n")
+
     second = place.pump()
     second.follow(KEY, "a1", "redis")
     second.finish("a1").result(10)
-    assert [text for _, _, text in place.lines()] == [b"one", b"two"]
+
+    earlier = [] if was_rotated else [b"one"]
+    assert [text for _, _, text in place.lines()] == [*earlier, b"two", b"three", b"four"]
+    kept = place.target.read_bytes()
+    whole = added[: added[:written].rfind(b"\n") + 1]
+    assert whole.count(b"\n") == read_before
+    assert whole in kept
 
 
 def test_files_that_vanish_while_they_are_read_are_read_to_the_end(place: Place) -> None:

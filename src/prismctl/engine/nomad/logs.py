@@ -194,13 +194,12 @@ class LogPump:
             return
         while self._pump(source):
             pass
-        for stream in source.streams.values():
+        for name, stream in source.streams.items():
             if line := stream.take_rest():
-                source.target.write(line)
+                source.target.write(name, line)
             stream.close()
-        source.target.save_record()
-        for name in source.streams:
             source.target.detach(name)
+        source.target.save_record()
         if source.watch is not None and self._inotify is not None:
             self._inotify.remove(source.watch)
 
@@ -208,13 +207,9 @@ class LogPump:
     def _pump(source: _Source) -> bool:
         """Carry a bounded part of both streams; whether more is there already."""
         has_more = False
-        is_changed = False
-        for stream in source.streams.values():
+        for name, stream in source.streams.items():
             lines, stream_has_more = stream.take()
             if lines:
-                source.target.write(lines)
-                is_changed = True
+                source.target.write(name, lines)
             has_more = has_more or stream_has_more
-        if is_changed:
-            source.target.save_record()
         return has_more
