@@ -56,6 +56,7 @@ class Api:
             ("GET", "/v1/logs"): self._logs,
             ("GET", "/v1/environment"): self._environment,
             ("GET", "/v1/dashboard"): self._dashboard,
+            ("GET", "/v1/failure"): self._failure,
             ("POST", "/v1/warm"): self._warm,
             ("POST", "/v1/apply"): self._apply,
             ("POST", "/v1/add"): self._add,
@@ -175,6 +176,16 @@ class Api:
 
     async def _environment(self, _: Request) -> Answer:
         return Answer(document={"variables": render_environment_of_stack(self._stack)})
+
+    async def _failure(self, request: Request) -> Answer:
+        # Needed only when something failed.
+        from prismctl.daemon.failure_card import render_card
+
+        name = request.one("service")
+        try:
+            return Answer(document=render_card(self._stack, name))
+        except KeyError:
+            raise RequestError(404, f"there is no service `{name}`") from None
 
     async def _dashboard(self, request: Request) -> Answer:
         dashboard = self._stack.dashboard

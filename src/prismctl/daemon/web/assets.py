@@ -25,6 +25,7 @@ _FILES: Final = {
             "format",
             "graph",
             "keys",
+            "levels",
             "logs",
             "metrics",
             "services",

@@ -111,10 +111,7 @@ class LogBundle:
             return None
         told = {
             "skipped": self._skipped,
-            "lines": [
-                [each.time, each.service, each.replica, each.stream, each.text]
-                for each in self._lines
-            ],
+            "lines": [list(each) for each in self._lines],
         }
         self._lines.clear()
         self._skipped = 0
