@@ -42,7 +42,7 @@ def picker(desk: Desk) -> Any:
     home = desk.lab.home
     home.mkdir(parents=True)
     (home / "services.yaml").write_text(CATALOG)
-    child = desk.terminal(["dev", "start", "--engine", "local"])
+    child = desk.terminal(["dev", "start", "--engine", "local", "--no-dashboard"])
     child.expect(OPENED)
     return child
 
@@ -60,11 +60,47 @@ def test_what_is_picked_is_started_and_offered_again(
     status = json.loads(desk.pipe("dev", "status").stdout)
     assert {service["name"] for service in status["services"]} == {"web", "worker"}
     assert desk.pipe("dev", "stop").returncode == ExitCode.DONE
-    again = desk.terminal(["dev", "start", "--engine", "local"])
+    again = desk.terminal(["dev", "start", "--engine", "local", "--no-dashboard"])
     again.expect("as last time")
     again.expect(re.escape("--with-worker"))
     again.send("q")
     read_to_end(again)
+    wait_until(lambda: not desk.lab.own_processes())
+
+
+@pytest.mark.parametrize("waits_for", [OPENED, None], ids=["at the first sight", "blindly"])
+def test_what_is_typed_before_it_is_loaded_counts_in_order(
+    desk: Desk, waits_for: str | None
+) -> None:
+    desk.lab.home.mkdir(parents=True)
+    (desk.lab.home / "services.yaml").write_text(CATALOG)
+    child = desk.terminal(["dev", "start", "--engine", "local", "--no-dashboard"])
+    child.delaybeforesend = None
+    if waits_for is not None:
+        child.expect(waits_for)
+    # Down, and down once more where nothing is; in, out, and in again.
+    child.send("j\x1b[B   \r")
+    child.expect("Ready in: .*[0-9.]+ seconds")
+    assert ended_with_rest(child) == ExitCode.DONE
+    status = json.loads(desk.pipe("dev", "status").stdout)
+    assert {service["name"] for service in status["services"]} == {"web", "worker"}
+    assert desk.pipe("dev", "stop").returncode == ExitCode.DONE
+
+
+def test_ctrl_c_at_the_first_sight_ends_it_and_leaves_nothing(
+    desk: Desk, wait_until: Callable[..., None]
+) -> None:
+    child = desk.terminal(["dev", "start", "--engine", "local", "--no-dashboard"])
+    child.delaybeforesend = None
+    before = mode(child)
+    child.expect(OPENED)
+    child.send("\x03")
+    shown = read_to_end(child)
+    assert shown.count("\x1b[?1049l") == 1
+    assert "Traceback" not in shown
+    # Textual may have been there already, for which it is a key like `q`.
+    assert ended_with(child) in {ExitCode.INTERRUPTED, ExitCode.DONE}
+    assert mode(child) == before
     wait_until(lambda: not desk.lab.own_processes())
 
 
@@ -89,7 +125,7 @@ def test_what_is_typed_at_a_prompt_afterwards_is_shown(desk: Desk) -> None:
     (desk.lab.home).mkdir(parents=True)
     (desk.lab.home / "services.yaml").write_text(CATALOG)
     child = desk.program(["/bin/sh", "-i"])
-    child.sendline(f"{os.sys.executable} -m prismctl dev start --engine local")  # type: ignore[attr-defined]
+    child.sendline(f"{os.sys.executable} -m prismctl dev start --engine local --no-dashboard")  # type: ignore[attr-defined]
     child.expect(OPENED)
     child.send("q")
     child.expect("nothing was started")
@@ -131,7 +167,7 @@ def test_ctrl_z_gives_the_shell_back_and_fg_the_picker(desk: Desk) -> None:
     (desk.lab.home).mkdir(parents=True)
     (desk.lab.home / "services.yaml").write_text(CATALOG)
     child = desk.program(["/bin/bash", "--norc", "-i"])
-    child.sendline(f"{os.sys.executable} -m prismctl dev start --engine local")  # type: ignore[attr-defined]
+    child.sendline(f"{os.sys.executable} -m prismctl dev start --engine local --no-dashboard")  # type: ignore[attr-defined]
     child.expect(OPENED)
     child.send("\x1a")
     child.expect("Stopped")
@@ -165,7 +201,7 @@ def test_without_colour_nothing_is_painted(desk: Desk) -> None:
     home = desk.lab.home
     home.mkdir(parents=True)
     (home / "services.yaml").write_text(CATALOG)
-    child = desk.terminal(["dev", "start", "--engine", "local", "--no-color"])
+    child = desk.terminal(["dev", "start", "--engine", "local", "--no-color", "--no-dashboard"])
     child.expect(OPENED)
     colours = re.findall(r"\x1b\[[0-9;]*m", str(child.before))
     used = {code for each in colours for code in each[2:-1].split(";")}

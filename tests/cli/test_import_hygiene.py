@@ -123,6 +123,21 @@ def test_a_catalog_somebody_edited_is_parsed(tmp_path: Path) -> None:
     assert "ruamel.yaml" in loaded(["dev", "catalog", "validate", "mine.yaml"], tmp_path)
 
 
+def test_an_edited_catalog_is_parsed_once(tmp_path: Path) -> None:
+    home = tmp_path / "prism"
+    home.mkdir()
+    (home / "services.yaml").write_text("services:\n  - name: a\n    command: sleep 1\n")
+    assert "ruamel.yaml" in loaded(["dev", "catalog", "list"], tmp_path)
+    assert "ruamel.yaml" not in loaded(["dev", "catalog", "list"], tmp_path)
+
+
+def test_the_picker_is_drawn_before_what_runs_it_is_loaded() -> None:
+    probe = "import json, sys, prismctl.cli.choosing; print(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
+    late = {"textual", "prismctl.planning", "prismctl.cli.starting", "prismctl.files.profiles"}
+    assert not set(json.loads(done.stdout)) & (HEAVY | late)
+
+
 def test_a_daemon_that_comes_up_loads_no_database() -> None:
     probe = (
         "import sys, prismctl.daemon.api, prismctl.daemon.stack; print('sqlite3' in sys.modules)"

@@ -25,7 +25,7 @@ from prismctl.present.units import render_bytes, render_duration
 
 if TYPE_CHECKING:
     from prismctl.cli.invocation import Invocation
-    from prismctl.cli.starting import StartOptions
+    from prismctl.cli.start_options import StartOptions
     from prismctl.install.survey import Survey
 
 _LOOK_SECONDS: Final = 3.0

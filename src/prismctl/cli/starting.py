@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from prismctl.cli.endings import conclude
+from prismctl.cli.engine_guess import guess_engine
 from prismctl.cli.estimating import estimate_plan, find_usual, services_with_data
 from prismctl.cli.following import follow, with_earlier_events
 from prismctl.cli.interrupts import Terminated, held_interrupts, interruption_error
@@ -19,6 +20,7 @@ from prismctl.cli.narrators import choose_narrator
 from prismctl.cli.preflight import check_before_start, look_for_room, warn_of_shortages
 from prismctl.cli.process_clock import process_began_at
 from prismctl.cli.stack import find_stack, option_of
+from prismctl.cli.start_options import plan_request
 from prismctl.cli.stopping import (
     finish_stop,
     stop_after_interrupt,
@@ -39,7 +41,6 @@ from prismctl.domain.plan import (
 )
 from prismctl.domain.presets import RANDOM
 from prismctl.errors import PrismError
-from prismctl.files.paths import find_project_file
 from prismctl.present.progress import begin_progress
 from prismctl.present.text import Span, Tone, line
 from prismctl.present.units import render_duration
@@ -48,10 +49,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from prismctl.cli.invocation import Invocation
+    from prismctl.cli.start_options import StartOptions
+    from prismctl.cli.start_questions import Settled
     from prismctl.client import StartingDaemon
-    from prismctl.domain.addressing import PortConflict
     from prismctl.domain.plan import StackPlan
-    from prismctl.planning import PlanRequest
 
 AGENTS: Final = {
     EngineName.NOMAD: ("consul", "nomad"),
@@ -59,82 +60,6 @@ AGENTS: Final = {
     EngineName.CLUSTER: (),
 }
 """What an engine needs to have running itself, in start order."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StartOptions:
-    """What was typed after ``start``."""
-
-    preset: str | None = None
-    picked: tuple[str, ...] | None = None
-    """What was chosen one by one; ``None``: nobody was asked."""
-    with_services: tuple[str, ...] = ()
-    without_services: tuple[str, ...] = ()
-    catalog_file: str | None = None
-    engine: str | None = None
-    """``None``: nobody chose."""
-    profile: str = ""
-    """A name, or a file."""
-    runtime: str = ""
-    """What is preferred where a service offers both; empty: nobody chose."""
-    has_auto_ports: bool = False
-    persists: bool = False
-    """Every service keeps its data."""
-    on_failure: str = "keep"
-    wait_seconds: float = 60.0
-    log_file: str | None = None
-    """Absolute."""
-    moved: tuple[PortConflict, ...] = ()
-    """Taken ports in place of which their services shall get others."""
-    random_seed: int = field(default_factory=lambda: int.from_bytes(os.urandom(4)))
-    """Planned twice, a random preset is the same."""
-
-    @property
-    def is_choice_of_services(self) -> bool:
-        """Whether anything was said about which services shall run."""
-        return bool(
-            self.preset
-            or self.picked is not None
-            or self.profile
-            or self.with_services
-            or self.without_services
-            or self.catalog_file
-        )
-
-    @property
-    def is_choice(self) -> bool:
-        """Whether anything was said about what shall run, and how."""
-        return bool(self.is_choice_of_services or self.engine or self.runtime)
-
-
-def plan_request(
-    call: Invocation,
-    options: StartOptions,
-    *,
-    held_by: StackPlan | None = None,
-    is_trial: bool = False,
-) -> PlanRequest:
-    """What was typed, to be decided; the ports of the stack that runs are not in its way."""
-    from prismctl.planning import PlanRequest
-
-    return PlanRequest(
-        preset=options.preset or "",
-        picked=options.picked,
-        with_services=options.with_services,
-        without_services=options.without_services,
-        services_file=Path(options.catalog_file) if options.catalog_file else None,
-        profile=options.profile,
-        engine=options.engine or "",
-        runtime=options.runtime,
-        auto_ports=True if options.has_auto_ports else None,
-        persist=True if options.persists else None,
-        replaceable_ports=frozenset((each.service, each.port_name) for each in options.moved),
-        stack=call.stack,
-        held_by=held_by,
-        reserves_ports=True,
-        is_trial=is_trial,
-        random_seed=options.random_seed,
-    )
 
 
 def plan_for(
@@ -194,7 +119,7 @@ def show_plan(call: Invocation, options: StartOptions) -> None:
             call.write_lines([action_line("startup", startup)])
 
 
-def start_stack(call: Invocation, options: StartOptions) -> None:
+def start_stack(call: Invocation, settled: Settled) -> None:
     """Start the stack, or change it to the plan, and wait until it is ready.
 
     Where ports are taken and somebody can be asked, they are; nothing of the start runs meanwhile, and the
@@ -204,23 +129,8 @@ def start_stack(call: Invocation, options: StartOptions) -> None:
         PrismError: it did not come up, or not in time, or was interrupted; the message says how it was left.
         click.exceptions.Exit: somebody decided not to go on.
     """
-    began_at = process_began_at()
-    if _is_engine_open(call, options):
-        from prismctl.cli.engine_question import ask_for_engine
-
-        options = ask_for_engine(call, options)
-        began_at = time.time()
-    chosen: StartingDaemon | None = None
-    if _can_be_asked(call, options):
-        from prismctl.cli.choosing import is_choice_open, show_picker
-
-        if is_choice_open(call):
-            picked = show_picker(call, options)
-            if picked is None:
-                call.report([line("nothing was started")])
-                return
-            options, chosen = picked
-            began_at = time.time()
+    options, chosen = settled.options, settled.daemon
+    began_at = settled.began_at or process_began_at()
     deadline = time.monotonic() + options.wait_seconds
     while True:
         client = _find_running(call) if chosen is None else None
@@ -256,30 +166,6 @@ def _find_running(call: Invocation) -> StackClient | None:
     """
     client = find_stack(call.paths)
     return None if client is None or finish_stop(call, client) else client
-
-
-def _can_be_asked(call: Invocation, options: StartOptions) -> bool:
-    """What can be told without loading what would ask."""
-    return not options.is_choice_of_services and call.can_ask and call.is_on_terminal
-
-
-def _is_engine_open(call: Invocation, options: StartOptions) -> bool:
-    """Whether to ask who shall run the services: nobody has said, Nomad is missing, and somebody looks."""
-    if options.engine is not None or not (call.can_ask and call.is_on_terminal):
-        return False
-    if call.is_quiet or call.is_json or call.is_confirmed or find_project_file(Path.cwd()):
-        return False
-    if _has_nomad(call) or find_stack(call.paths) is not None:
-        return False
-    from prismctl.files.settings import load_settings
-
-    return load_settings(call.home).engine == "auto"
-
-
-def _has_nomad(call: Invocation) -> bool:
-    from prismctl.machine import find_tool
-
-    return all(find_tool(tool, call.home.tools) for tool in AGENTS[EngineName.NOMAD])
 
 
 def _change(
@@ -467,18 +353,6 @@ def _noting_use(
 
 def _dependencies(plan: StackPlan) -> dict[str, tuple[str, ...]]:
     return {service.name: service.depends_on for service in plan.services}
-
-
-def guess_engine(call: Invocation, options: StartOptions) -> str:
-    """The engine whose agents are worth bringing up while the plan is still being made; empty for none.
-
-    Only where nothing but the tools can decide: a wrong guess would start agents for nothing.
-    """
-    if options.engine not in {None, "auto", "nomad"}:
-        return ""
-    if options.engine is None and (call.home.settings.exists() or find_project_file(Path.cwd())):
-        return ""
-    return EngineName.NOMAD.value if _has_nomad(call) else ""
 
 
 def _say_already_running(call: Invocation, status: dict[str, Any]) -> None:

@@ -6,21 +6,14 @@ import os
 import shutil
 from typing import TYPE_CHECKING, Final, TextIO
 
-from prismctl.present.text import UNBOUNDED, Tone
+from prismctl.present.colours import SGR
+from prismctl.present.text import UNBOUNDED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from prismctl.present.text import Span
 
-_SGR: Final = {
-    Tone.GOOD: "32",
-    Tone.BUSY: "33",
-    Tone.BAD: "31",
-    Tone.MUTED: "2",
-    Tone.STRONG: "1",
-    Tone.ACCENT: "36",
-}
 _NARROWEST: Final = 20
 
 
@@ -79,6 +72,6 @@ def paint(spans: Iterable[Span], *, has_colour: bool) -> str:
     if not has_colour:
         return "".join(span.text for span in spans).rstrip()
     return "".join(
-        f"\x1b[{_SGR[span.tone]}m{span.text}\x1b[0m" if span.tone in _SGR else span.text
+        f"\x1b[{SGR[span.tone]}m{span.text}\x1b[0m" if span.tone in SGR else span.text
         for span in spans
     )

@@ -70,7 +70,11 @@ def watch_stack(call: Invocation, *, is_read_only: bool = False) -> None:
         ending, plan = show_dashboard(call, is_read_only=is_read_only)
         if ending != "start again":
             break
-        start_again(call, plan)
+        try:
+            start_again(call, plan)
+        except PrismError as error:
+            if not _is_worth_watching(call, error):
+                raise
     option = option_of(call.stack)
     if ending == "stopped" or find_stack(call.paths) is None:
         words = f"stack {call.stack} is stopped; `prismctl dev start{option}` starts it"

@@ -13,6 +13,7 @@ from prismctl.files.text import name_for_people, read_text
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from prismctl.domain.document import Document
     from prismctl.files.paths import Home
 
 SCHEMA_FILE_NAME: Final = "services.schema.json"
@@ -39,32 +40,46 @@ def load_catalog(
     if not stamp:
         return _untouched(home.catalog)
     is_missing = not home.catalog.exists()
-    catalog = _read(home.catalog, is_missing=is_missing, locates=locates and not is_missing)
+    catalog = _read(home.catalog, home, is_missing=is_missing, locates=locates and not is_missing)
     remember_names(home, catalog.names, stamp=stamp)
     return catalog
 
 
-def _read(path: Path, *, is_missing: bool = False, locates: bool = False) -> Catalog:
-    """The catalog of a file, or the one that the file would be made with, and what lies over it."""
+def _read(
+    path: Path, home: Home | None = None, *, is_missing: bool = False, locates: bool = False
+) -> Catalog:
+    """The catalog of a file, or the one that the file would be made with, and what lies over it.
+
+    A ``home`` keeps what was parsed: its own catalog is read again and again.
+    """
     packaged = render_catalog()
     text = packaged if is_missing else read_text(path)
     # Where nobody has edited it, what it says is known, and no YAML has to be parsed.
     is_known = text == packaged and not locates
-    catalog = _untouched(path) if is_known else parse_catalog(text, path)
+    catalog = _untouched(path) if is_known else parse_catalog(text, path, home)
     overlay = find_overlay(path)
-    return _put_over(catalog, overlay) if overlay.exists() else catalog
+    return _put_over(catalog, overlay, home) if overlay.exists() else catalog
 
 
-def _put_over(catalog: Catalog, overlay: Path) -> Catalog:
+def _put_over(catalog: Catalog, overlay: Path, home: Home | None) -> Catalog:
     """The catalog with a file over it; one in which nothing is written changes nothing."""
     from prismctl.domain.catalog import read_overlay
-    from prismctl.files.yaml import parse_document
 
     text = read_text(overlay)
     lines = (line.strip() for line in text.splitlines())
     if all(not line or line.startswith("#") for line in lines):
         return catalog
-    return read_overlay(parse_document(text, overlay), catalog)
+    return read_overlay(_parse(text, overlay, home), catalog)
+
+
+def _parse(text: str, path: Path, home: Home | None) -> Document:
+    if home is None:
+        from prismctl.files.yaml import parse_document
+
+        return parse_document(text, path)
+    from prismctl.files.parsed_catalog import read_document
+
+    return read_document(text, path, home)
 
 
 def _untouched(path: Path) -> Catalog:
@@ -76,17 +91,16 @@ def _untouched(path: Path) -> Catalog:
     )
 
 
-def parse_catalog(text: str, path: Path) -> Catalog:
-    """The catalog that a file's text describes.
+def parse_catalog(text: str, path: Path, home: Home | None = None) -> Catalog:
+    """The catalog that a file's text describes; a ``home`` keeps what was parsed.
 
     Raises:
         ConfigError: it has mistakes; all of them, each with its place.
     """
     from prismctl.domain.catalog import read_catalog
-    from prismctl.files.yaml import parse_document
 
     try:
-        return read_catalog(parse_document(text, path))
+        return read_catalog(_parse(text, path, home))
     except ConfigError as error:
         from prismctl.files.foreign import refuse_foreign
 

@@ -19,6 +19,7 @@ from prismctl.cli.completion import (
 from prismctl.cli.numbers import SECONDS, SEED
 from prismctl.domain.presets import RANDOM
 from prismctl.errors import ConfigError, Problem
+from prismctl.present.text import line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -96,7 +97,8 @@ def _value_error(flag: str, text: str) -> ConfigError:
     outlives_readers=True,
     help="Start a stack and wait until it is ready. The plan is shown with the reason for each service, "
     "then applied exactly as shown. A stack that already runs is changed to the plan; "
-    "the same plan again changes nothing. Where a port is taken, a terminal is asked what to do.",
+    "the same plan again changes nothing. Where a port is taken, a terminal is asked what to do. On a terminal, "
+    "the dashboard opens when it is up.",
     short_help="Start a stack and wait until it is ready.",
     examples=[
         ("prismctl dev start", "choose; without a terminal, the smallest stack"),
@@ -202,7 +204,12 @@ def _value_error(flag: str, text: str) -> ConfigError:
     section=_HOW,
     help="Append what all services print to this file, as long as the stack runs.",
 )
-@option("--no-dashboard", is_flag=True, section=_HOW, help="Never open a dashboard.")
+@option(
+    "--no-dashboard",
+    is_flag=True,
+    section=_HOW,
+    help="Open no dashboard after the start; without a terminal to show it on, none opens anyway.",
+)
 @option("--dry-run", is_flag=True, section=_HOW, help="Show the plan and touch nothing.")
 @click.argument("words", nargs=-1, metavar="")
 @click.pass_context
@@ -228,10 +235,9 @@ def start(
     dry_run: bool,
 ) -> None:
     """Hand what was typed to the start."""
-    del no_dashboard  # Nothing opens by itself; the flag states what holds.
     if words:
         raise _stray_word_error(ctx, words[0])
-    from prismctl.cli.starting import StartOptions, show_plan, start_stack
+    from prismctl.cli.start_options import StartOptions
 
     if log_file is not None and not Path(log_file).absolute().parent.is_dir():
         problem = Problem(message=f"--log-file: {Path(log_file).parent} is not a directory")
@@ -254,9 +260,24 @@ def start(
     if seed is not None:
         options = replace(options, random_seed=int(seed))
     if dry_run:
+        from prismctl.cli.starting import show_plan
+
         show_plan(call, options)
-    else:
-        start_stack(call, options)
+        return
+    from prismctl.cli.start_questions import settle_questions
+
+    settled = settle_questions(call, options)
+    if settled is None:
+        call.report([line("nothing was started")])
+        return
+    from prismctl.cli.starting import start_stack
+
+    if no_dashboard or not call.can_watch:
+        start_stack(call, settled)
+        return
+    from prismctl.cli.watching import start_and_watch
+
+    start_and_watch(call, lambda: start_stack(call, settled), on_failure=on_failure)
 
 
 def settle_patience(

@@ -16,11 +16,12 @@ from textual.scroll_view import ScrollView
 from textual.widget import Widget
 
 from prismctl.domain.picking import PROFILE, command_words
-from prismctl.present.text import Span, Tone, clean, line
+from prismctl.present.text import Span, Tone, line
 from prismctl.tui.looks import to_strip
 from prismctl.tui.picker import state as states
 from prismctl.tui.picker.preview import preview_lines
 from prismctl.tui.picker.rows import name_width, row_line
+from prismctl.tui.picker.screen import NOTHING_FITS, divide, follow_cursor, foot_lines, title_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -38,17 +39,7 @@ if TYPE_CHECKING:
 
 ENDING: Final = (signal.SIGINT, signal.SIGTERM)
 """Signals that end the picker as `q` does, so that the terminal is given back in order."""
-WIDE: Final = 100
-"""Columns from which the preview stands beside the list."""
-LIST_LINES: Final = 14
-"""Of the screen's lines, what the list and all but the preview have for themselves where there are few."""
-PREVIEW_LINES: Final = (2, 9)
-"""How few and how many the preview has below the list."""
 PAGE: Final = 10
-HELP: Final = (
-    "space toggle · enter start · s save · p preset · / find · a group · c copy · ? help · q quit"
-)
-SHORT_HELP: Final = "space toggle · enter start · s save · ? help · q quit"
 KEYS: Final = (
     ("space", "take a service in or out"),
     ("enter", "start what is chosen"),
@@ -80,6 +71,8 @@ class Doing:
     """Finds out what a selection would be; in a thread, and may take its time."""
     save: Callable[[str, tuple[ServiceName, ...]], str]
     """Saves a profile of that name; says what came of it."""
+    find_signal: Callable[[], int] = lambda: 0
+    """The signal that came before the picker could hear any; 0: none."""
 
 
 class LinesView(Widget):
@@ -139,12 +132,10 @@ class ServiceList(ScrollView, can_focus=True):
         if state is None:
             return
         self.virtual_size = Size(0, len(state.rows))
-        # With its heading, where that is just above.
-        top = max(0, state.cursor - 1)
-        if top < self.scroll_offset.y:
-            self.scroll_to(y=top, animate=False)
-        elif state.cursor >= self.scroll_offset.y + self.size.height > 0:
-            self.scroll_to(y=state.cursor - self.size.height + 1, animate=False)
+        top = int(self.scroll_offset.y)
+        wanted = follow_cursor(state.cursor, top, self.size.height)
+        if wanted != top:
+            self.scroll_to(y=wanted, animate=False)
         self.refresh()
 
     def on_click(self, event: events.Click) -> None:
@@ -158,10 +149,11 @@ class ServiceList(ScrollView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         """One line of the screen."""
         state, index = self._state, self._row_at(y)
-        width = self.size.width
+        # Beside the scroll bar, not below it.
+        width = self.scrollable_content_region.width
         if state is None or index >= len(state.rows):
             is_nothing_found = state is not None and not state.rows and y == 0
-            words = line(Span("  nothing fits", Tone.MUTED)) if is_nothing_found else ()
+            words = NOTHING_FITS if is_nothing_found else ()
             return to_strip(words, width, has_colour=self._has_colour)
         row = state.rows[index]
         spans = row_line(row, state.picking.catalog, self._selected, self._preview, self._names)
@@ -194,7 +186,7 @@ class PickerApp(App[Picked]):
         scrollbar-background-active: ansi_default; scrollbar-color-active: ansi_default;
     }
     #preview { height: 9; margin-top: 1; }
-    #foot { height: 2; margin-top: 1; }
+    #foot { height: 3; }
     Input { height: 1; border: none; padding: 0; background: ansi_default; color: ansi_default; }
     .wide #body { layout: horizontal; }
     .wide #services { width: 3fr; height: 1fr; }
@@ -202,7 +194,8 @@ class PickerApp(App[Picked]):
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "take", show=False),
-        Binding("enter", "start", show=False, priority=False),
+        # What was typed while the terminal still belonged to the shell has another enter.
+        Binding("enter,ctrl+j", "start", show=False, priority=False),
         Binding("s", "save", show=False),
         Binding("p", "next_point", show=False),
         Binding("slash", "find", show=False),
@@ -238,6 +231,8 @@ class PickerApp(App[Picked]):
         self._flags = tuple(flags)
         self.ended_by = 0
         """The signal that ended it, if one did."""
+        self.has_begun = False
+        """Whether it has had the screen, and gives it back itself."""
         self._worked_out: Picking | None = None
         self._picked = Picked(())
         self._command: tuple[str, ...] = ()
@@ -281,8 +276,11 @@ class PickerApp(App[Picked]):
 
     def on_mount(self) -> None:
         """Begin."""
+        self.has_begun = True
         for number in ENDING:
             asyncio.get_running_loop().add_signal_handler(number, self._leave_for, number)
+        if earlier := self._doing.find_signal():
+            self._leave_for(earlier)
         self.app_resume_signal.subscribe(self, lambda _: self._draw_anew())
         self.query_one(ServiceList).focus()
         self._arrange(self.size)
@@ -399,11 +397,10 @@ class PickerApp(App[Picked]):
             widget.refresh(layout=True)
 
     def _arrange(self, size: Size) -> None:
-        is_wide = size.width >= WIDE
-        self.screen.set_class(is_wide, "wide")
-        fewest, most = PREVIEW_LINES
-        lines = max(fewest, min(most, size.height - LIST_LINES))
-        self.query_one("#preview").styles.height = "1fr" if is_wide else lines
+        layout = divide(size.width, size.height)
+        self.screen.set_class(layout.is_wide, "wide")
+        height = "1fr" if layout.is_wide else layout.preview_height
+        self.query_one("#preview").styles.height = height
 
     def _show(self) -> None:
         state = self.state
@@ -415,8 +412,8 @@ class PickerApp(App[Picked]):
         pane.show(
             _key_lines() if self._is_explained else preview_lines(state.picking, preview, width)
         )
-        self.query_one("#title", LinesView).show([self._title(), ()])
-        self.query_one("#foot", LinesView).show(self._foot())
+        self.query_one("#title", LinesView).show([title_line(state, self._stack)])
+        self.query_one("#foot", LinesView).show(foot_lines(state, self.command, self.size.width))
         if preview is None and not self._is_looking:
             self._is_looking = True
             self.run_worker(lambda: self._look(wanted), thread=True, exit_on_error=True)
@@ -432,22 +429,6 @@ class PickerApp(App[Picked]):
         # While the picker is being left its parts are gone one by one.
         if self.query("#foot"):
             self._show()
-
-    def _title(self) -> Line:
-        where = f"stack {self._stack}" if self._stack != "default" else ""
-        found = f"find: {self.state.words}" if self.state.words else ""
-        rest = " · ".join(each for each in (self.state.origin, where, found) if each)
-        return line(Span("Prism Stack Builder", Tone.STRONG), "   ", Span(clean(rest), Tone.MUTED))
-
-    def _foot(self) -> list[Line]:
-        message = self.state.message
-        help_words = HELP if self.size.width > len(HELP) else SHORT_HELP
-        return [
-            line(Span(f"$ {' '.join(self.command)}", Tone.ACCENT)),
-            line(Span(clean(message), Tone.BUSY))
-            if message
-            else line(Span(help_words, Tone.MUTED)),
-        ]
 
 
 def _key_lines() -> list[Line]:

@@ -1,0 +1,98 @@
+"""What the picker has others find out and do: what a selection would be on this machine, and to save it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from prismctl.cli.estimating import estimate_plan, services_with_data
+from prismctl.cli.start_options import plan_request
+from prismctl.errors import ConfigError, PrismError
+from prismctl.machine import read_available_memory
+from prismctl.planning import foresee_plan, render_conflict
+from prismctl.present.estimate import startup_words
+from prismctl.present.wording import engine_title
+from prismctl.tui.picker.preview import Preview, ServicePreview
+
+if TYPE_CHECKING:
+    from prismctl.cli.invocation import Invocation
+    from prismctl.cli.start_options import StartOptions
+    from prismctl.domain.plan import StackPlan
+    from prismctl.domain.service import ServiceName
+    from prismctl.tui.picker.app import Picked
+
+
+def look_at(
+    call: Invocation,
+    options: StartOptions,
+    picked: Picked,
+    *,
+    is_warm: bool = False,
+) -> Preview:
+    """What a selection would be on this machine now; writes nothing.
+
+    Args:
+        call: whose home it is.
+        options: what else was typed.
+        picked: what is selected.
+        is_warm: the engine's agents are up, or about to be.
+    """
+    options = replace(options, picked=picked.services, profile=picked.profile)
+    try:
+        plan, conflicts = foresee_plan(
+            plan_request(call, options, is_trial=True),
+            home=call.home,
+            environment=os.environ,
+            working_directory=Path.cwd(),
+        )
+    except ConfigError as error:
+        return Preview(services={}, problems=[each.message for each in error.problems])
+    except PrismError as error:
+        return Preview(services={}, problems=[error.message])
+    free, _ = read_available_memory()
+    estimate = estimate_plan(
+        call.home,
+        plan,
+        with_data=services_with_data(call.paths, plan),
+        is_cold=False if is_warm else None,
+    )
+    return Preview(
+        engine=engine_title(plan.engine.value),
+        services=_services_of(plan),
+        conflicts=[render_conflict(each) for each in conflicts],
+        images=plan.missing_images,
+        startup=startup_words(estimate, missing_images=len(plan.missing_images)),
+        memory_bytes=estimate.memory_bytes,
+        free_bytes=free,
+    )
+
+
+def _services_of(plan: StackPlan) -> dict[ServiceName, ServicePreview]:
+    return {
+        service.name: ServicePreview(
+            runtime=service.runtime.value,
+            reason=service.runtime_reason,
+            ports=tuple(port.number for port in service.ports),
+        )
+        for service in plan.services
+    }
+
+
+def save_picked(call: Invocation, name: str, names: tuple[ServiceName, ...]) -> str:
+    """Save what is chosen under a name; what came of it, in words."""
+    from prismctl.files.profile_writing import new_file, save_profile
+    from prismctl.files.text import name_for_people
+
+    try:
+        if new_file(call.home, name).exists():
+            return (
+                f"there is a profile {name} already; `prismctl dev profile save {name}` replaces it"
+            )
+        file = save_profile(call.home, name, services=names)
+    except ConfigError as error:
+        return error.problems[0].message
+    except PrismError as error:
+        return error.message
+    return f"saved as {name_for_people(file)}; `prismctl dev start --profile={name}` starts it"
