@@ -17,6 +17,8 @@ from prismctl.machine import is_port_free
 from tests.conftest import collect
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.conftest import StackLab
 
 
@@ -234,14 +236,15 @@ def test_an_operation_without_a_stack_is_refused_with_the_way_on(lab: StackLab) 
 
 def test_a_request_that_says_nothing_is_refused(lab: StackLab) -> None:
     lab.start_with(lab.service("base"))
-    for ask in (
+    asks: list[Callable[[], Any]] = [
         lambda: lab.client.remove([]),
         lambda: lab.client.scale("../x", 1),
         lambda: lab.client.scale("base", True),
         lambda: lab.client.scale("base", "2"),  # type: ignore[arg-type]
         lambda: lab.client.add({}),
         lambda: lab.client.add(addition(lab)),
-    ):
+    ]
+    for ask in asks:
         with pytest.raises(PrismError):
             collect(ask())
 

@@ -25,6 +25,7 @@ from prismctl.domain.plan_change import (
     remove_from_plan,
     scale_plan,
 )
+from prismctl.domain.replicas import plan_replica
 from prismctl.domain.selection import REQUIRED, needed_by
 from prismctl.domain.service import Runtime, ServiceName, ServiceType, StackName
 from prismctl.errors import RejectedError
@@ -383,3 +384,15 @@ def test_any_sequence_leaves_a_plan_that_is_whole_and_touches_nothing_else(
             assert required <= seen
             seen.add(each.name)
         assert plan.services
+
+
+def test_a_further_instance_of_a_container_has_a_directory_of_its_own() -> None:
+    redis = service(
+        "redis",
+        runtime=Runtime.CONTAINER,
+        volumes=("/stack/data/redis:/data",),
+        template=ServiceTemplate(volumes=("${self.data}:/data",)),
+    )
+    assert scale_plan(stack(redis), redis.name, 2).services[0].replicas == 2
+    second = plan_replica(redis, ports=(), data="/stack/data/redis#1")
+    assert second.volumes == ("/stack/data/redis#1:/data",)

@@ -92,6 +92,7 @@ class ServiceTemplate:
     init: tuple[str, ...] = ()
     check_command: tuple[str, ...] = ()
     files: dict[str, str] = field(default_factory=dict)
+    volumes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,6 +180,18 @@ class ServicePlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """How a stack was asked to be run: it holds for what is added to it as well."""
+
+    catalog: str = ""
+    """The catalog that was named for it, absolute; empty: home's, or the project's."""
+    runtime: str = ""
+    """What is preferred where a service offers both; empty: nobody said."""
+    auto_ports: bool = False
+    persist: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StackPlan:
     """A whole stack, decided."""
 
@@ -195,6 +208,7 @@ class StackPlan:
     """The project file that had a say in it, absolute; empty without one."""
     profile: str = ""
     """The file of the profile that it was made from, absolute; empty without one."""
+    terms: Terms = field(default_factory=Terms)
     containers: ContainerTool | None = None
     """What runs the containers; ``None`` when there are none."""
     missing_images: tuple[str, ...] = ()
@@ -283,6 +297,7 @@ def plan_from_json(data: dict[str, Any]) -> StackPlan:
     if fields.get("containers") is not None:
         fields["containers"] = ContainerTool(**fields["containers"])
     fields["missing_images"] = tuple(fields.get("missing_images", ()))
+    fields["terms"] = Terms(**fields.get("terms", {}))
     fields["services"] = tuple(_service_from_json(service) for service in data["services"])
     return StackPlan(**fields)
 

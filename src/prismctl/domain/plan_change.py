@@ -232,7 +232,7 @@ def _refuse_more(service: ServicePlan) -> None:
 
 def _find_shared_volume(service: ServicePlan) -> str:
     """A directory of this machine that every instance would write to; empty where there is none."""
-    own = service.volumes
+    own = service.template.volumes if service.template is not None else service.volumes
     for volume in own:
         host, _, rest = volume.partition(":")
         if host.startswith("/") and "ro" not in rest.partition(":")[2].split(","):

@@ -50,6 +50,8 @@ def plan_replica(service: ServicePlan, *, ports: tuple[Port, ...], data: str) ->
         check=check,
         command=fill(template.command),
         args=fill(template.args),
+        # A plan of an earlier version says nothing about them.
+        volumes=fill(template.volumes) or service.volumes,
         init=fill(template.init),
         env={
             name: fill_own(value, ports=by_name, data=data) for name, value in template.env.items()

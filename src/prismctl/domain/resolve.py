@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from prismctl.domain.host_port import HostPort
     from prismctl.domain.offering import Catalog
     from prismctl.domain.selection import Selection
+    from prismctl.domain.service import ServiceName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +83,8 @@ class PlanOptions:
     """Of which services, by service and port name, taken ones are replaced even so."""
     current_ports: Mapping[tuple[str, str], HostPort] = field(default_factory=dict)
     """What the running stack has, by service and port name."""
+    neighbours: Mapping[ServiceName, tuple[Port, ...]] = field(default_factory=dict)
+    """Services that run already, with their ports: they are not planned, and others may refer to them."""
     persist: bool = False
     """Keep the data of every service."""
     replicas: Mapping[str, int] = field(default_factory=dict)
@@ -213,6 +216,10 @@ class _Planner(NamedTuple):
     problems: Problems
     refusals: list[Refusal]
 
+    def is_there(self, name: ServiceName) -> bool:
+        """Whether a service is part of the stack, be it planned here or there already."""
+        return name in self.selection.sources or name in self.options.neighbours
+
     def choose(
         self, definition: ServiceDefinition, command: tuple[str, ...], image: str
     ) -> RuntimeChoice:
@@ -313,14 +320,8 @@ class _Planner(NamedTuple):
             # A password is a secret wherever it goes, also in the address that another service is given.
             secrets=definition.secrets
             | {key for key, text in definition.env.items() if holds_password(text)},
-            depends_on=tuple(
-                each for each in definition.depends_on if each in self.selection.sources
-            ),
-            needs={
-                each: need
-                for each, need in definition.needs.items()
-                if each in self.selection.sources
-            },
+            depends_on=tuple(each for each in definition.depends_on if self.is_there(each)),
+            needs={each: need for each, need in definition.needs.items() if self.is_there(each)},
             ports=ports,
             check=settled.health_check,
             min_uptime_seconds=definition.min_uptime_seconds,
@@ -427,7 +428,7 @@ class _Texts:
         self.name = definition.name
         self.catalog = planner.catalog
         self.problems = planner.problems
-        options = planner.options
+        options = self.options = planner.options
         self.password_of = options.password_of
         self.around = Surroundings(
             service=definition.name,
@@ -437,7 +438,7 @@ class _Texts:
                     ports[0].host if ports else LOOPBACK,
                     {port.name: port.number for port in ports},
                 )
-                for name, ports in planner.assignment.ports.items()
+                for name, ports in {**options.neighbours, **planner.assignment.ports}.items()
             },
             full_name=self.catalog.full_name,
             known_services=self.catalog.services,
@@ -478,8 +479,9 @@ class _Texts:
         init = definition.init if is_native else ()
         check_command = definition.health_check.command if check and definition.health_check else ()
         files = definition.files if is_native else {}
+        volumes = () if is_native else definition.volumes
         texts = (*command, *args, *init, *check_command, *definition.env.values())
-        texts = (*texts, *files, *files.values())
+        texts = (*texts, *files, *files.values(), *volumes)
         if not any(has_own_references(text) for text in texts):
             return None
         return ServiceTemplate(
@@ -487,6 +489,7 @@ class _Texts:
             args=self._keep(args),
             init=self._keep(init),
             check_command=self._keep(check_command),
+            volumes=tuple(_expand_home(each, self.options) for each in self._keep(volumes)),
             files=dict(
                 zip(self._keep(tuple(files)), self._keep(tuple(files.values())), strict=True)
             ),

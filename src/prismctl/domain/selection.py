@@ -132,20 +132,20 @@ def select_services(
     }
     for index, word in enumerate(layer.services):
         place = layer.places[index] if index < len(layer.places) else NOWHERE
-        name = _find(catalog, word, place, layer.origin, problems)
+        name = find_named(catalog, word, place, layer.origin, problems)
         if name is not None:
             chosen.setdefault(name, source)
     words = [*layer.services, *(each.word for each in additions)]
-    problems.add_hint(_bring_packaged(_find_packaged(words, catalog), catalog))
+    problems.add_hint(hint_at_packaged(words, catalog))
     added: dict[ServiceName, str] = {}
     for addition in additions:
-        name = _find(catalog, addition.word, addition.place, addition.source, problems)
+        name = find_named(catalog, addition.word, addition.place, addition.source, problems)
         if name is not None:
             added[name] = addition.word
             chosen.setdefault(name, addition.source)
     removed: dict[ServiceName, Addition] = {}
     for removal in removals:
-        name = _find(catalog, removal.word, removal.place, removal.source, problems)
+        name = find_named(catalog, removal.word, removal.place, removal.source, problems)
         if name is None:
             continue
         if name in added:
@@ -208,9 +208,10 @@ def _leave_out_as_well(
     return f"`{flags}` leaves out what needs {name}, too"
 
 
-def _find(
+def find_named(
     catalog: Catalog, word: str, place: Place, source: str, problems: Problems
 ) -> ServiceName | None:
+    """The service that a word stands for; an unknown one is a problem with the nearest name, and ``None``."""
     definition = catalog.find(word)
     if definition is None:
         subject = "" if place.file else source
@@ -221,6 +222,11 @@ def _find(
             )
         return None
     return definition.name
+
+
+def hint_at_packaged(words: Iterable[str], catalog: Catalog) -> str:
+    """How the catalog gets those of the services named that ship and that it has left out; empty when it lacks none."""
+    return _bring_packaged(_find_packaged(words, catalog), catalog)
 
 
 def _find_packaged(words: Iterable[str], catalog: Catalog) -> list[ServiceName]:

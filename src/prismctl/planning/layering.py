@@ -12,7 +12,6 @@ from prismctl.domain.selection import Addition, Layer, find_preset, preset_layer
 from prismctl.domain.service import ServiceType
 from prismctl.files.preferences import settle_preferences
 from prismctl.files.settings import RUNTIMES
-from prismctl.planning.continuing import layer_of_running
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,8 +63,6 @@ def layer_selection(
     if request.preset:
         layer = _preset_layer(request.preset, request, catalog, facts, problems)
         layers.append(layer and layer._replace(source="--preset"))
-    if request.running is not None and request.services_file is None:
-        layers.append(layer_of_running(request.running, catalog))
     is_said = any(layers)
     # One that is overruled is named as such, if it can be; it need not even exist.
     if project is not None and project.preset and (not is_said or project.preset in PRESETS):
@@ -92,7 +89,7 @@ def layer_settings(request: PlanRequest, files: Files, stack: StackName) -> dict
 
 
 def _typed_settings(request: PlanRequest) -> dict[str, Given]:
-    """What was said on the spot about how the stack is run; the running one keeps its engine."""
+    """What was said on the spot about how the stack is run."""
     words = {
         "engine": request.engine,
         "runtime": request.runtime,
@@ -101,14 +98,11 @@ def _typed_settings(request: PlanRequest) -> dict[str, Given]:
         "on_failure": request.on_failure,
         "wait_timeout": request.wait_seconds,
     }
-    typed = {
+    return {
         key: Given(value, f"--{key.replace('_', '-')}")
         for key, value in words.items()
         if value not in {"", None}
     }
-    if request.running is not None:
-        typed.setdefault("engine", Given(request.running.engine.value, "running stack"))
-    return typed
 
 
 def _preset_layer(

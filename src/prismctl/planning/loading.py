@@ -102,8 +102,8 @@ def _load_catalog(inquiry: Inquiry, project: Project | None, *, locates: bool) -
 def _load_profile(inquiry: Inquiry, project: Project | None, problems: Problems) -> Profile | None:
     request = inquiry.request
     name, directory = request.profile, inquiry.working_directory
-    # A project's own profile is for who says nothing, and for a stack that does not run yet.
-    if not name and project is not None and not request.names_selection and request.running is None:
+    # A project's own profile is for who says nothing.
+    if not name and project is not None and not request.names_selection:
         name, directory = project.profile, project.directory
     if not name:
         return None

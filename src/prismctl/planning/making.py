@@ -7,16 +7,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from prismctl.domain.plan import ENGINES
+from prismctl.domain.plan import ENGINES, Terms
 from prismctl.domain.problems import Problems
 from prismctl.domain.resolve import PlanOptions, resolve_plan
 from prismctl.domain.service import Runtime
 from prismctl.files.passwords import Passwords
 from prismctl.files.settings import RUNTIMES
-from prismctl.planning.continuing import continue_plan, ports_of_running
 from prismctl.planning.deciding import settle
 from prismctl.planning.request import Inquiry
-from prismctl.planning.taken_ports import PortTakenError, can_have, describe_who_has, name_holders
+from prismctl.planning.taken_ports import (
+    PortTakenError,
+    can_have,
+    describe_who_has,
+    name_holders,
+    ports_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -65,10 +70,10 @@ def make_plan(
     problems = Problems()
     inquiry = Inquiry(request, home, environment, working_directory, tell)
     decision = settle(inquiry, problems)
-    resolution = _resolve(inquiry, decision, _options(inquiry, decision, problems), problems)
+    resolution = _resolve(inquiry, decision, find_options(inquiry, decision), problems)
     if resolution.conflicts:
         raise PortTakenError(name_holders(resolution.conflicts, home))
-    return _conclude(resolution.plan, decision, request)
+    return _conclude(resolution.plan, decision, inquiry)
 
 
 def foresee_plan(
@@ -95,13 +100,13 @@ def foresee_plan(
     problems = Problems()
     inquiry = Inquiry(request, home, environment, working_directory)
     decision = settle(inquiry, problems)
-    options = _options(inquiry, decision, problems)
+    options = find_options(inquiry, decision)
     resolution = _resolve(inquiry, decision, options, problems)
     conflicts = name_holders(resolution.conflicts, home)
     if conflicts:
         options = replace(options, replaces_taken_ports=True)
         resolution = _resolve(inquiry, decision, options, problems)
-    return Foreseen(_conclude(resolution.plan, decision, request), tuple(conflicts))
+    return Foreseen(_conclude(resolution.plan, decision, inquiry), tuple(conflicts))
 
 
 def _resolve(
@@ -113,11 +118,8 @@ def _resolve(
         ConfigError: something is impossible; all of it.
         MissingToolError: programs that are needed are not installed.
     """
-    request, home = inquiry.request, inquiry.home
-    held = {
-        *ports_of_running(request.held_by).values(),
-        *ports_of_running(request.running).values(),
-    }
+    home = inquiry.home
+    held = set(ports_of(inquiry.request.held_by).values())
     resolution = resolve_plan(
         decision.selection,
         decision.catalog,
@@ -127,20 +129,30 @@ def _resolve(
         who_has=lambda port: describe_who_has(port, home),
         problems=problems,
     )
-    _check_volumes(resolution.plan, decision.catalog, home, problems)
+    check_volumes(resolution.plan, decision.catalog, home, problems)
     return resolution
 
 
-def _conclude(plan: StackPlan, decision: Decision, request: PlanRequest) -> StackPlan:
-    """The plan with the files that it came from, continuing what runs."""
+def _conclude(plan: StackPlan, decision: Decision, inquiry: Inquiry) -> StackPlan:
+    """The plan with the files that it came from, and what holds for what is added to it."""
     project, profile = decision.project, decision.profile
     # An empty file gives the stack its name, and says nothing about what runs in it.
     project_file = str(project.file) if project is not None and project.document is not None else ""
     profile_file = str(profile.file) if profile is not None else ""
-    return continue_plan(replace(plan, project=project_file, profile=profile_file), request)
+    services_file = inquiry.request.services_file
+    catalog_file = str(inquiry.working_directory / services_file) if services_file else ""
+    chosen = {key: setting.value for key, setting in decision.preferences.items()}
+    terms = Terms(
+        catalog=catalog_file,
+        runtime=chosen["runtime"],
+        auto_ports=chosen["auto_ports"],
+        persist=chosen["persist"],
+    )
+    return replace(plan, project=project_file, profile=profile_file, terms=terms)
 
 
-def _options(inquiry: Inquiry, decision: Decision, problems: Problems) -> PlanOptions:
+def find_options(inquiry: Inquiry, decision: Decision) -> PlanOptions:
+    """What the plan depends on beside what was decided about services and machine."""
     request = inquiry.request
     stack = inquiry.home.stack(decision.stack)
     chosen = {key: setting.value for key, setting in decision.preferences.items()}
@@ -154,9 +166,8 @@ def _options(inquiry: Inquiry, decision: Decision, problems: Problems) -> PlanOp
         runtime=_find_runtime(chosen["runtime"]),
         replaces_taken_ports=chosen["auto_ports"],
         replaceable_ports=request.replaceable_ports,
-        current_ports=ports_of_running(request.running),
+        current_ports=ports_of(request.held_by),
         persist=chosen["persist"],
-        replicas=_count_replicas(request, decision.catalog, problems),
         patterns_directory=str(patterns) if patterns.is_dir() else "",
         password_of=Passwords(stack, saves=not request.is_trial).find,
     )
@@ -167,22 +178,7 @@ def _find_runtime(word: str) -> Runtime | None:
     return Runtime(word) if word in RUNTIMES and word != "auto" else None
 
 
-def _count_replicas(request: PlanRequest, catalog: Catalog, problems: Problems) -> dict[str, int]:
-    """How many instances there shall be, where that is not what the catalog says."""
-    running = request.running
-    replicas: dict[str, int] = (
-        {service.name: service.replicas for service in running.services} if running else {}
-    )
-    for word, count in request.replicas.items():
-        definition = catalog.find(word)
-        if definition is None:
-            problems.add_unknown("service", word, catalog.known_words)
-        else:
-            replicas[definition.name] = count
-    return replicas
-
-
-def _check_volumes(plan: StackPlan, catalog: Catalog, home: Home, problems: Problems) -> None:
+def check_volumes(plan: StackPlan, catalog: Catalog, home: Home, problems: Problems) -> None:
     """What a container is to see has to be there: Docker would make a directory that belongs to root.
 
     Raises:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -35,14 +35,8 @@ class PlanRequest:
     wait_seconds: float | None = None
     """Both are the caller's to keep to; they are here to be settled with the rest."""
     stack: str = ""
-    replicas: Mapping[str, int] = field(default_factory=dict)
-    """By full or short name."""
     held_by: StackPlan | None = None
-    """The stack that runs: the ports that it holds are not in its own way. Nothing else of it has a say."""
-    running: StackPlan | None = None
-    """The plan that is to be changed. Its ports are kept; where nothing above it names services, so are they."""
-    refreshes: bool = False
-    """Decide services that run anew as well, because the catalog was edited."""
+    """The stack that runs, to be planned anew: its ports are not in its own way, and those it had found are kept."""
     random_seed: int | None = None
     """Draws the same random preset again."""
     reserves_ports: bool = False

@@ -16,9 +16,19 @@ if TYPE_CHECKING:
 
     from prismctl.domain.addressing import PortConflict
     from prismctl.domain.host_port import HostPort
+    from prismctl.domain.plan import StackPlan
     from prismctl.domain.service import StackName
     from prismctl.files.paths import Home
     from prismctl.planning.request import Inquiry
+
+
+def ports_of(plan: StackPlan | None) -> dict[tuple[str, str], HostPort]:
+    """What the services of a plan have, by service and port name; nothing where there is none."""
+    return {
+        (service.name, port.name): port.host_port
+        for service in (plan.services if plan else ())
+        for port in service.ports
+    }
 
 
 class PortTakenError(PrismError):
@@ -26,7 +36,9 @@ class PortTakenError(PrismError):
 
     code: ClassVar[str] = "port-taken"
 
-    def __init__(self, conflicts: Sequence[PortConflict]) -> None:
+    def __init__(
+        self, conflicts: Sequence[PortConflict], *, otherwise: str = "start with --auto-ports"
+    ) -> None:
         self.conflicts = tuple(conflicts)
         """Never empty; with the holders, as far as they can be seen."""
         self.problems = tuple(Problem(message=render_conflict(each)) for each in self.conflicts)
@@ -35,7 +47,7 @@ class PortTakenError(PrismError):
         what = "it" if count == 1 else "them"
         super().__init__(
             self.problems[0].message if count == 1 else f"{count} ports are in use",
-            hint=f"{_way_out(self.conflicts) or f'end {what}'}, or start with --auto-ports",
+            hint=f"{_way_out(self.conflicts) or f'end {what}'}, or {otherwise}",
         )
 
 
