@@ -132,10 +132,28 @@ def test_an_edited_catalog_is_parsed_once(tmp_path: Path) -> None:
 
 
 def test_the_picker_is_drawn_before_what_runs_it_is_loaded() -> None:
-    probe = "import json, sys, prismctl.cli.choosing; print(json.dumps(sorted(sys.modules)))"
+    probe = (
+        "import json, sys, prismctl.cli.choosing; from prismctl.machine import find_tool; "
+        "print(json.dumps(sorted(sys.modules)))"
+    )
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
-    late = {"textual", "prismctl.planning", "prismctl.cli.starting", "prismctl.files.profiles"}
+    late = {
+        "textual",
+        "prismctl.planning",
+        "prismctl.cli.starting",
+        "prismctl.domain.plan",
+        "prismctl.files.profiles",
+        "prismctl.machine.ports",
+    }
     assert not set(json.loads(done.stdout)) & (HEAVY | late)
+
+
+def test_all_that_is_told_of_the_machine_is_there() -> None:
+    import prismctl.machine
+
+    for name in prismctl.machine.__all__:
+        assert getattr(prismctl.machine, name)
+    assert not hasattr(prismctl.machine, "nothing")
 
 
 def test_a_daemon_that_comes_up_loads_no_database() -> None:
