@@ -127,6 +127,44 @@ def service(shell: Shell, name: str) -> dict[str, Any]:
     return found
 
 
+UDP_ECHO = """
+socket(S, 2, 2, 17) or die; bind(S, pack("Sna4x8", 2, 53, "\\0" x 4)) or die;
+send(S, $text, 0, $sender) while defined($sender = recv(S, $text, 2048, 0));
+"""
+"""Listens at 53 of every address, by nothing but what perl has built in."""
+
+
+@pytest.mark.usefixtures("containers")
+def test_a_udp_port_of_a_container_is_mapped_as_one(
+    shell: Shell, engine: str, shop: ImageShop, wait_until: Callable[..., None]
+) -> None:
+    port = take_port()
+    start(
+        shell,
+        engine,
+        {
+            "name": "dns-box",
+            "default": True,
+            "container": shop.make("perl", changes=['ENTRYPOINT ["/bin/perl"]']),
+            "args": ["-e", UDP_ECHO],
+            "port": f"{port}:53/udp",
+        },
+    )
+    assert shell.address("dns-box") == f"127.0.0.1:{port}"
+
+    def ask() -> bytes:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            client.settimeout(0.5)
+            client.connect(("127.0.0.1", port))
+            try:
+                client.send(b"hello")
+                return client.recv(2048)
+            except OSError:
+                return b""
+
+    wait_until(lambda: ask() == b"hello")
+
+
 @pytest.mark.usefixtures("containers")
 def test_a_container_answers_on_its_port_and_its_figures_are_its_own(
     shell: Shell, engine: str, redis_image: str, wait_until: Callable[..., None]

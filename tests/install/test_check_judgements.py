@@ -10,10 +10,11 @@ import pytest
 
 from prismctl.domain.addressing import PortHolder
 from prismctl.domain.capacity import Need
+from prismctl.domain.host_port import PortProtocol
 from prismctl.domain.offering import Catalog
 from prismctl.domain.packaged import PACKAGED
 from prismctl.domain.port_owner import ContainerOwner, StackOwner
-from prismctl.domain.service import ServiceName
+from prismctl.domain.service import PortDefinition, ServiceDefinition, ServiceName
 from prismctl.install.checks.clock import ClockFacts, judge_clock
 from prismctl.install.checks.configuration import judge_configuration
 from prismctl.install.checks.finding import Finding, RepairKind, State, render_findings
@@ -182,6 +183,14 @@ def test_a_holder_that_cannot_be_seen_is_to_be_looked_for_as_root() -> None:
     assert found.fix.startswith("sudo ss -ltnp 'sport = :5432'")
 
 
+def test_a_udp_port_is_called_one_and_looked_for_as_one() -> None:
+    holder = PortHolder(user="avahi")
+    facts = port(5353)._replace(is_free=False, holder=holder, protocol=PortProtocol.UDP)
+    found = judge_ports((facts,))[1]
+    assert (found.name, found.title) == ("port-5353-udp", "port 5353/udp")
+    assert found.fix.startswith("sudo ss -lunp 'sport = :5353'")
+
+
 def test_a_port_in_place_of_which_a_start_takes_another_is_only_told() -> None:
     holder = PortHolder(pid=811, command="postgres")
     facts = port(5432)._replace(is_free=False, holder=holder, is_replaced=True)
@@ -203,6 +212,18 @@ def test_the_packaged_ports_are_those_of_the_catalog_and_none_twice() -> None:
     assert len(numbers) == len(set(numbers))
     assert set(numbers) == wanted - {None}
     assert {facts.number for facts in listed if facts.is_usual} >= {8981, 7070, 6379, 5432}
+
+
+def test_one_number_of_both_protocols_is_two_ports() -> None:
+    dns = ServiceDefinition(
+        name=ServiceName("dns"),
+        ports=tuple(
+            PortDefinition(name=protocol.value, number=5353, protocol=protocol)
+            for protocol in PortProtocol
+        ),
+    )
+    listed = list_ports(Catalog(services={dns.name: dns}, file=""))
+    assert [str(facts.port) for facts in listed] == ["5353", "5353/udp"]
 
 
 def test_the_unit_of_a_process_is_read_from_its_control_groups() -> None:

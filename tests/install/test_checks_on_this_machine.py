@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from prismctl.domain.host_port import PortProtocol
 from prismctl.domain.offering import Catalog
 from prismctl.domain.packaged import PACKAGED
 from prismctl.domain.service import PortDefinition, ServiceDefinition, ServiceName
@@ -46,6 +47,7 @@ from prismctl.install.checks.surroundings import Misread, StackSeen, Surrounding
 from prismctl.install.checks.tools import check_tools
 from prismctl.install.manifest import InstalledTool, Manifest, ToolHistory, write_manifest
 from tests.free_ports import take_port
+from tests.port_holder import holding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -188,6 +190,21 @@ def test_a_held_port_is_told_with_the_pid_and_the_command_of_its_holder(home: Ho
     assert held.state is State.PROBLEM
     assert f"PID {process.pid}, python" in held.detail
     assert held.fix.startswith(f"kill {process.pid}, or ")
+
+
+def test_a_held_udp_port_is_told_and_the_same_number_of_tcp_is_free(home: Home) -> None:
+    number = take_port()
+    ports = tuple(
+        PortDefinition(name=protocol.value, number=number, protocol=protocol)
+        for protocol in PortProtocol
+    )
+    dns = ServiceDefinition(name=ServiceName("dns"), ports=ports)
+    with holding(number, protocol="udp") as process:
+        facts = gather_ports(around(home, catalog=Catalog(services={dns.name: dns}, file="")))
+    assert [each.is_free for each in facts] == [True, False]
+    general, held = judge_ports(facts)
+    assert general.detail.startswith("1 of the catalog's 2 are free")
+    assert f"PID {process.pid}, python" in held.detail
 
 
 def test_a_free_port_is_free(home: Home) -> None:

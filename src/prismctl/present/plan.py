@@ -186,9 +186,9 @@ def _first_port(service: ServicePlan) -> str:
     """The same for a narrow terminal: ``:8981 and 3 more``."""
     whole = _all_ports(service)
     more = len(service.ports) - 1
-    return (
-        min(whole, f":{service.ports[0].host_port} and {more} more", key=len) if more > 0 else whole
-    )
+    if more <= 0:
+        return whole
+    return min(whole, f":{service.ports[0].host_port} and {more} more", key=len)
 
 
 def plain_plan_lines(plan: StackPlan) -> list[Line]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from prismctl.domain.host_port import HostPort, PortProtocol
 from prismctl.engine.nomad.layout import AgentLayout
 from prismctl.engine.nomad.ports import (
     NAMES,
@@ -32,6 +33,7 @@ from prismctl.engine.nomad.processes import (
 )
 from prismctl.engine.nomad.sweep import find_leftovers, find_mounts, sweep
 from prismctl.files.paths import StackPaths
+from prismctl.machine import reserve_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -199,6 +201,19 @@ def test_what_one_stack_has_chosen_another_does_not_choose(
     assert not numbers[0] & numbers[1]
     reservations.keep_only(None)
     assert others.reserve(first.nomad_http)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="nothing can be reserved elsewhere")
+def test_a_port_of_gossip_is_kept_from_services_of_both_protocols(
+    tmp_path: Path, reservations: PortReservations
+) -> None:
+    record = tmp_path / "ports.json"
+    ports = record_unusual_ports(record)
+    assert ensure_agent_ports(record, reservations) == ports
+    assert not reserve_port(HostPort(ports.consul_dns, PortProtocol.UDP), "somebody")
+    assert not reserve_port(HostPort(ports.consul_dns), "somebody")
+    assert reserve_port(HostPort(ports.nomad_http, PortProtocol.UDP), "somebody")
+    assert not reserve_port(HostPort(ports.nomad_http), "somebody")
 
 
 def test_a_damaged_record_is_as_good_as_none(tmp_path: Path) -> None:
