@@ -6,6 +6,8 @@ import os
 import pwd
 import shutil
 import signal
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +17,7 @@ import pytest
 from prismctl.client import StackCondition, find_condition
 from prismctl.domain.plan import EngineName, Port
 from prismctl.domain.service import CheckType, HealthCheck, Resources
+from prismctl.files.logs import read_logs
 from tests.free_ports import take_port
 
 if TYPE_CHECKING:
@@ -313,3 +316,74 @@ def test_a_stop_goes_in_reverse_order_and_leaves_nothing(trial: Trial) -> None:
     assert not [pid for pid in trial.seen if is_alive(pid)]
     ended = {name: int((lab.home / f"{name}-ended").read_text()) for name in ("base", "top")}
     assert ended["base"] - ended["top"] > 0.2e9
+
+
+COUNTER = """
+import os, signal, sys, time
+place = sys.argv[1]
+is_asked_to_end = []
+for each in (signal.SIGINT, signal.SIGTERM):
+    # Not in the middle of a line, which nobody could put together again.
+    signal.signal(each, lambda *_: is_asked_to_end.append(1))
+with open(os.path.join(place, "runs"), "a") as runs:
+    runs.write(".")
+# Each run counts from a number of its own.
+number = os.path.getsize(os.path.join(place, "runs")) * 100_000_000
+while not os.path.exists(os.path.join(place, "enough")):
+    sys.stdout.write("".join(f"number {number + at} {'x' * 400}\\n" for at in range(250)))
+    sys.stdout.flush()
+    number += 250
+    if is_asked_to_end:
+        sys.exit()
+    time.sleep(0.02)
+print("that is all", flush=True)
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+signal.signal(signal.SIGTERM, signal.SIG_DFL)
+time.sleep(1000)
+"""
+
+
+def test_following_gives_each_line_once_whatever_is_killed_meanwhile(
+    trial: Trial, tmp_path: Path, wait_until: Callable[..., None]
+) -> None:
+    lab = trial.lab
+    trial.run(lab.python("counter", COUNTER.replace("sys.argv[1]", repr(str(tmp_path)))))
+    output = tmp_path / "output"
+    command = [str(Path(sys.executable).with_name("prismctl")), "dev", "logs", "-f", "counter"]
+    environment = {**os.environ, "PRISM_HOME": str(lab.home), "PRISM_STACK": lab.paths.name}
+
+    def wait_for_more(size: int = 3_000_000) -> None:
+        wanted = output.stat().st_size + size
+        wait_until(lambda: output.stat().st_size > wanted, seconds=60)
+
+    with (
+        output.open("wb") as file,
+        subprocess.Popen(command, stdout=file, env=environment, cwd=tmp_path) as follower,
+    ):
+        try:
+            wait_for_more()
+            for _ in range(2):
+                killed = lab.daemon_pid()
+                os.kill(killed, signal.SIGKILL)
+                wait_for_more()
+                assert lab.daemon_pid() != killed
+                list(lab.client.restart(["counter"]))
+                # More than one file of the log holds.
+                wait_for_more(12_000_000)
+            (tmp_path / "enough").touch()
+            wait_until(lambda: output.read_bytes().endswith(b"that is all\n"), seconds=60)
+        finally:
+            follower.send_signal(signal.SIGINT)
+
+    trial.pids()
+    assert (lab.paths.logs / "counter#0.log.1").exists()
+    written = [line.text for line in read_logs(lab.paths.logs, ["counter"])]
+    followed = [line[10:] for line in output.read_text().splitlines()]
+    numbers = [int(line.split()[1]) for line in followed if line.startswith("number")]
+    runs = {number // 100_000_000 for number in numbers}
+    assert len(runs) == 3
+    for run in runs:
+        of_run = [number for number in numbers if number // 100_000_000 == run]
+        first = run * 100_000_000
+        assert of_run == list(range(first, first + len(of_run)))
+    assert followed == written

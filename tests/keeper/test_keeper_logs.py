@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import contextlib
-import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,6 +8,7 @@ import pytest
 from prismctl.files.logs import LogFollower, read_logs
 from prismctl.keeper.logs import MAX_TEXT_BYTES
 from prismctl.keeper.protocol import KeeperEvent
+from tests.small_disk import open_small_disk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -134,17 +134,9 @@ for number in range(20_000):
 
 
 @pytest.fixture
-def small_disk(directory: Path) -> Iterator[Path]:
-    """A file system of 64 KiB."""
-    path = directory / "disk"
-    path.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(path)]
-    try:
-        subprocess.run(mount, check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("only root can mount a small file system")
-    yield path
-    subprocess.run(["umount", str(path)], check=True)
+def small_disk() -> Iterator[Path]:
+    with open_small_disk() as path:
+        yield path
 
 
 async def test_a_full_disk_neither_blocks_the_service_nor_ends_the_log_for_ever(

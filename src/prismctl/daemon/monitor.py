@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import time
 from dataclasses import replace
@@ -77,7 +78,8 @@ class Monitor:
         self._services: dict[ServiceName, ServicePlan] = {}
         self._engine_name = ""
         self._history = StackHistory(memory_limit_bytes=_machine_memory_bytes())
-        self._passing_notes: tuple[str, ...] = ()
+        self._passing_notes: dict[str, tuple[str, ...]] = {}
+        """By who keeps them true."""
         self._disk_note = ""
         self._world = WorldView()
         self._probes: ProbeScheduler | None = None
@@ -182,10 +184,10 @@ class Monitor:
         self._history = replace(self._history, notes=(*self._history.notes, note)[-5:])
         self._touch()
 
-    def show_notes(self, notes: tuple[str, ...]) -> None:
-        """What is to be known as long as it is so; empty: nothing any more."""
-        if notes != self._passing_notes:
-            self._passing_notes = notes
+    def show_notes(self, notes: tuple[str, ...], source: str = "usage") -> None:
+        """What is to be known as long as it is so, by whom; empty: nothing any more."""
+        if notes != self._passing_notes.get(source, ()):
+            self._passing_notes[source] = notes
             self._touch()
 
     def show_dashboard(self, url: str) -> None:
@@ -493,7 +495,8 @@ class Monitor:
         if self._dashboard_url and self._plan is not None:
             endpoints = {"dashboard": self._dashboard_url, **endpoints}
         disk_notes = (self._disk_note,) if self._disk_note else ()
-        notes = (*self._history.notes, *self._passing_notes, *disk_notes)
+        passing = itertools.chain.from_iterable(self._passing_notes.values())
+        notes = (*self._history.notes, *passing, *disk_notes)
         if self._plan is None:
             nothing = stopped_snapshot(self._stack, self._engine_name)
             return replace(

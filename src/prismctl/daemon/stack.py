@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from prismctl.daemon.engine_seat import EngineSeat
 from prismctl.daemon.event_log import EventLog
 from prismctl.daemon.keeper_link import KeeperLink, open_keeper
-from prismctl.daemon.log_copy import copy_logs
+from prismctl.daemon.log_copy import LogCopy
 from prismctl.daemon.monitor import Monitor
 from prismctl.daemon.operations.data import settle_data
 from prismctl.daemon.operations.queue import OperationQueue
@@ -35,7 +35,7 @@ from prismctl.daemon.sweep import end_leftovers
 from prismctl.daemon.usage_watch import UsageWatch
 from prismctl.daemon.web.dashboard import Dashboard
 from prismctl.domain.events import EventKind
-from prismctl.domain.redaction import NOTHING_HIDDEN, find_secrets
+from prismctl.domain.redaction import Redactor, find_secrets
 from prismctl.domain.service import Runtime
 from prismctl.errors import PrismError, RejectedError, UnavailableError
 from prismctl.files.redaction import remember_secrets
@@ -61,6 +61,8 @@ ADOPT_SECONDS: Final = 3.0
 """How long a new daemon waits for engine and services to tell how they are, before it answers anyway."""
 RECOVERY_DELAYS: Final = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0)
 MAX_RESERVED_PORTS: Final = 128
+COPY_END_SECONDS: Final = 5.0
+"""How long a stop waits for the rest of the logs to be in the file that was asked for."""
 RECOVERY_SECONDS: Final = 60.0
 """How long an operation waits for a lost keeper to be replaced."""
 
@@ -74,9 +76,10 @@ class Stack:
         self.stop_listening: Callable[[], None] = lambda: None
         """Called before it is told that everything is down: the next command must not find this daemon."""
         self.events = EventLog(paths.events)
-        self.redactor = NOTHING_HIDDEN
-        """Hides the secrets of the plan in whatever leaves the daemon for somebody's eyes."""
+        self.redactor = Redactor()
+        """Hides the secrets of the plan in whatever leaves the daemon for somebody's eyes; one for the whole life."""
         self.monitor = Monitor(paths, self.events)
+        self.events.redactor = self.monitor.redactor = self.redactor
         self.operations = OperationQueue(self.events, self.reconsider_idleness)
         self.ended = asyncio.Event()
         """The daemon has nothing left to look after."""
@@ -98,6 +101,7 @@ class Stack:
         self._keeper_is_there = asyncio.Event()
         self._background: dict[str, asyncio.Task[None]] = {}
         self._log_file = ""
+        self._log_copy: LogCopy | None = None
         self._clients = 0
         self._idle_timer: asyncio.TimerHandle | None = None
         self._memory_timer: asyncio.TimerHandle | None = None
@@ -296,17 +300,33 @@ class Stack:
         Raises:
             PrismError: it cannot be written down for who reads the logs once the stack has stopped.
         """
-        self.redactor = remember_secrets(self.paths, find_secrets(plan), is_new_start=is_new_start)
-        self.events.redactor = self.monitor.redactor = self.redactor
+        remember_secrets(self.paths, find_secrets(plan), self.redactor, is_new_start=is_new_start)
 
-    def copy_logs_to(self, target: str) -> None:
-        """Append all output to a file from now on; empty: no more."""
+    def copy_logs_to(self, target: str, *, is_resumed: bool = False) -> None:
+        """Append all output to a file from now on; empty: no more. A copy to the same file goes on as it is."""
         self._log_file = target
+        if self._log_copy is not None and self._log_copy.target == target:
+            return
         running = self._background.pop("log copy", None)
         if running is not None:
             running.cancel()
+        self._log_copy = None
         if target:
-            self._begin("log copy", copy_logs(self.paths, target))
+            self._log_copy = LogCopy(
+                self.paths,
+                target,
+                redactor=self.redactor,
+                show_problem=lambda text: self.monitor.show_notes((text,) if text else (), "copy"),
+            )
+            self._begin("log copy", self._log_copy.run(is_resumed=is_resumed))
+
+    async def finish_log_copy(self) -> None:
+        """Copy what is left, the services' last words included."""
+        task = self._background.get("log copy")
+        if self._log_copy is not None and task is not None:
+            self._log_copy.finish()
+            await asyncio.wait({task}, timeout=COPY_END_SECONDS)
+        self.copy_logs_to("")
 
     def remember(self) -> None:
         """Write down soon what a new daemon could not see for itself."""
@@ -365,12 +385,11 @@ class Stack:
     async def _adopt(self, plan: StackPlan) -> None:
         state = load_state(self.paths)
         self.hide_secrets(plan)
+        self.copy_logs_to(state.log_file, is_resumed=True)
         self.monitor.begin(plan, state.history)
         if state.is_stopping:
             self.operations.start("stop", lambda: stop(self, kill=False))
             return
-        if state.log_file:
-            self.copy_logs_to(state.log_file)
 
         self.dashboard.place = state.place
         # At the same port as before, if somebody else does not have it by now: pages that are open find it again.

@@ -96,6 +96,7 @@ def remove_files(paths: StackPaths) -> None:
     """Forget the plan and everything about it; its containers are gone by now."""
     paths.plan.unlink(missing_ok=True)
     paths.state.unlink(missing_ok=True)
+    paths.log_copy.unlink(missing_ok=True)
     paths.dashboard_token.unlink(missing_ok=True)
     forget_containers(paths)
 

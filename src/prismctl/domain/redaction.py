@@ -26,9 +26,12 @@ class Redactor:
     """Blots out values, also as JSON and addresses write them; of a value of several lines, each line is one."""
 
     def __init__(self, values: Iterable[str] = ()) -> None:
-        self.values = tuple(sorted(set(values)))
-        """As they were given."""
-        found = {form for value in self.values for form in _forms_of(value)}
+        self._needles: tuple[bytes, ...] = ()
+        self.adopt(values)
+
+    def adopt(self, values: Iterable[str]) -> None:
+        """Hide these from now on, and nothing else; whoever uses this one already does so, too."""
+        found = {form for value in values for form in _forms_of(value)}
         # A value inside another one is covered by it; finding the longest first tells most with one look.
         self._needles = tuple(sorted(found, key=lambda needle: (-len(needle), needle)))
 
@@ -105,6 +108,7 @@ class Redactor:
 
 
 NOTHING_HIDDEN: Final = Redactor()
+"""For what is shown to nobody."""
 
 
 def merge_spots(spots: list[tuple[int, int]]) -> list[tuple[int, int]]:

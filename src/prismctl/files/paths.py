@@ -164,6 +164,11 @@ class StackPaths:
         return self.directory / "secrets.json"
 
     @property
+    def log_copy(self) -> Path:
+        """How far the copy of the logs to a file of somebody's own has come (0600)."""
+        return self.directory / "log-copy.json"
+
+    @property
     def hidden(self) -> Path:
         """The values that are hidden in what is shown of the logs, as long as there are logs (0600)."""
         return self.directory / "hidden.json"

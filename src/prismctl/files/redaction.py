@@ -28,11 +28,15 @@ def load_redactor(paths: StackPaths) -> Redactor:
     Raises:
         PrismError: the values are there and cannot be read; showing everything instead would be worse.
     """
-    return Redactor([*_load_values(paths), *find_passwords(load_passwords(paths))])
+    return Redactor(_load_all(paths))
 
 
-def remember_secrets(paths: StackPaths, values: Iterable[str], *, is_new_start: bool) -> Redactor:
-    """Hide these values from now on; those of earlier plans, too, unless their output has been discarded.
+def remember_secrets(
+    paths: StackPaths, values: Iterable[str], redactor: Redactor, *, is_new_start: bool
+) -> None:
+    """Have a redactor hide these values, and whoever reads the logs once the stack has stopped.
+
+    Those of earlier plans stay hidden, unless their output has been discarded.
 
     Raises:
         PrismError: it cannot be read or written.
@@ -43,7 +47,11 @@ def remember_secrets(paths: StackPaths, values: Iterable[str], *, is_new_start: 
     wanted += sorted(added)
     if wanted != known:
         write_atomically(paths.hidden, json.dumps(wanted[-MAX_VALUES:]) + "\n")
-    return load_redactor(paths)
+    redactor.adopt(_load_all(paths))
+
+
+def _load_all(paths: StackPaths) -> list[str]:
+    return [*_load_values(paths), *find_passwords(load_passwords(paths))]
 
 
 def _load_values(paths: StackPaths) -> list[str]:

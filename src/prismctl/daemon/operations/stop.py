@@ -38,7 +38,6 @@ async def take_down(stack: Stack, *, kill: bool) -> None:
         stack.starts.note_memory()
     stack.events.append(EventKind.STACK_STOPPING, message="killed" if kill else "")
     stack.monitor.mark_stopping()
-    stack.copy_logs_to("")
     stack.begin_stopping()
     try:
         await stack.stop_everything(kill=kill)
@@ -58,6 +57,7 @@ async def take_down(stack: Stack, *, kill: bool) -> None:
             message=f"ended {len(ended)} leftovers",
             details={"processes": ended},
         )
+    await stack.finish_log_copy()
     remove_files(stack.paths)
     stack.monitor.refresh()
     stack.monitor.end()
