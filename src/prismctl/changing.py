@@ -10,18 +10,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from prismctl.domain.plan import compare_plans, plan_from_json
-from prismctl.domain.plan_change import name_services, remove_from_plan, scale_plan
+from prismctl.domain.plan import compare_plans, plan_from_json, plan_to_json
+from prismctl.domain.plan_change import (
+    add_to_plan,
+    name_services,
+    remove_from_plan,
+    scale_plan,
+)
+from prismctl.domain.selection import find_needing
 from prismctl.errors import UnavailableError
 from prismctl.files.service_data import ServiceData
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from prismctl.client import StackClient
     from prismctl.domain.plan import PlanChanges, StackPlan
     from prismctl.domain.service import ServiceName
-    from prismctl.files.paths import StackPaths
+    from prismctl.files.paths import Home, StackPaths
+    from prismctl.planning import PlanRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +53,37 @@ class Scaling:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Adding:
+    """Services beside those that run."""
+
+    running: StackPlan
+    plan: StackPlan
+    """What shall run."""
+    addition: StackPlan
+    """What is added, and nothing else; without services where all that was asked for is there already."""
+    present: tuple[ServiceName, ...]
+    """What was asked for and is there already."""
+
+    @property
+    def changes(self) -> PlanChanges:
+        """The difference; empty where all of it is there already."""
+        return compare_plans(self.running, self.plan)
+
+    @property
+    def came_along(self) -> Mapping[ServiceName, str]:
+        """What nobody asked for, with the one that needs it."""
+        return {
+            service.name: needing
+            for service in self.addition.services
+            if (needing := find_needing(service.source))
+        }
+
+    def carry_out(self, client: StackClient) -> Iterator[dict[str, Any]]:
+        """Have the daemon do it; the stream is that of `StackClient.apply`."""
+        return client.add(plan_to_json(self.addition))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Removing:
     """Services taken out of a stack."""
 
@@ -54,19 +93,32 @@ class Removing:
     names: tuple[ServiceName, ...]
     """What was asked for."""
     dependents: Mapping[ServiceName, ServiceName]
-    """A question, unless it is empty: they go as well, each because of the one it needs."""
+    """A question, unless it is empty: they go as well, each because of the one it needs. Whoever does not ask it gets
+    the daemon's refusal."""
     dependencies: Mapping[ServiceName, ServiceName]
     """What is there only because of those that go, with the one it came along with."""
     takes_dependencies: bool
     with_data: tuple[str, ...]
     """Those that go and leave data behind."""
-    refusal: str = ""
-    """Why they cannot go alone, in words; empty where they can."""
 
     @property
     def changes(self) -> PlanChanges:
         """The difference."""
         return compare_plans(self.running, self.plan)
+
+    @property
+    def left(self) -> Mapping[ServiceName, ServiceName]:
+        """What runs on although it came along only for those that go, with the one it came along with."""
+        return {
+            name: came_with
+            for name, came_with in self.dependencies.items()
+            if name in self.plan.names
+        }
+
+    @property
+    def removed(self) -> tuple[ServiceName, ...]:
+        """All that goes, in start order."""
+        return self.changes.removed
 
     def carry_out(self, client: StackClient, *, cascade: bool) -> Iterator[dict[str, Any]]:
         """Have the daemon do it; the stream is that of `StackClient.apply`.
@@ -90,6 +142,49 @@ def read_running_plan(client: StackClient) -> StackPlan:
             "the stack has nothing running yet", hint="`prismctl dev wait` waits for it"
         )
     return plan_from_json(document)
+
+
+def plan_adding(
+    running: StackPlan,
+    request: PlanRequest,
+    *,
+    home: Home,
+    environment: Mapping[str, str],
+    working_directory: Path,
+    tell: Callable[[str], None] = lambda _: None,
+) -> Adding:
+    """What it comes to when services are added, with all that they need.
+
+    Args:
+        running: the plan that runs.
+        request: ``with_services`` names them; a catalog and terms of their own are its other words.
+        home: of the user.
+        environment: of the one who asks.
+        working_directory: absolute; where relative paths start.
+        tell: hears of what takes seconds, before it does.
+
+    Raises:
+        ConfigError: names, flags or files say something impossible; all of it at once.
+        MissingToolError: programs that are needed are not installed.
+        PortTakenError: ports are held by somebody else; ``replaceable_ports`` of another request moves them.
+        PrismError: a file cannot be read.
+    """
+    from prismctl.planning import plan_addition
+
+    addition, present = plan_addition(
+        request,
+        running,
+        home=home,
+        environment=environment,
+        working_directory=working_directory,
+        tell=tell,
+    )
+    return Adding(
+        running=running,
+        plan=add_to_plan(running, addition) if addition.services else running,
+        addition=addition,
+        present=present,
+    )
 
 
 def plan_scaling(running: StackPlan, word: str, replicas: int) -> Scaling:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from prismctl.errors import PrismError
 
@@ -66,6 +66,36 @@ def complete_running(ctx: click.Context, param: click.Parameter, incomplete: str
     del param
     words = _planned_services(_stack_of(ctx)) or catalog_words()
     return _not_typed(ctx, _beginning_with(incomplete, words))
+
+
+def complete_addable(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """The services of the catalog that the stack does not have, those already typed left out."""
+    del param
+    there = _planned_services(_stack_of(ctx))
+    words = [word for word in catalog_words() if word not in there]
+    return _not_typed(ctx, _beginning_with(incomplete, words))
+
+
+def complete_removable(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """The services of the stack that may be left out, those already typed left out."""
+    from prismctl.domain.selection import REQUIRED
+
+    del param
+    services = _read_planned(_stack_of(ctx))
+    words = [name for name, each in services.items() if each.get("source") != REQUIRED]
+    return _not_typed(ctx, _beginning_with(incomplete, words))
+
+
+def complete_scalable(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """The services of the stack of which there can be more or fewer instances."""
+    del param
+    services = _read_planned(_stack_of(ctx))
+    words = [
+        name
+        for name, each in services.items()
+        if each.get("runtime") != "external" and not each.get("one_shot")
+    ]
+    return _beginning_with(incomplete, words)
 
 
 def complete_settings(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
@@ -145,17 +175,22 @@ def catalog_words() -> list[str]:
 
 
 def _planned_services(paths: StackPaths) -> list[str]:
-    """The services of the plan that was applied; none where there is none, or it cannot be read."""
+    """The names of what runs, as far as that can be read."""
+    return list(_read_planned(paths))
+
+
+def _read_planned(paths: StackPaths) -> dict[str, dict[str, Any]]:
+    """The services of the plan that was applied, by name; none where there is none, or it cannot be read."""
     try:
         text = paths.plan.read_text(encoding="utf-8")
     except (OSError, ValueError):
-        return []
+        return {}
     import json
 
     try:
-        return [str(service["name"]) for service in json.loads(text)["services"]]
+        return {str(service["name"]): service for service in json.loads(text)["services"]}
     except (ValueError, KeyError, TypeError):
-        return []
+        return {}
 
 
 def _stack_of(ctx: click.Context) -> StackPaths:

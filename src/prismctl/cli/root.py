@@ -25,6 +25,10 @@ DEV_ENTRIES = {
     "restart": Entry(
         f"{_COMMANDS}.restart:restart", "Restart the whole stack, or some services.", "The stack"
     ),
+    "add": Entry(f"{_COMMANDS}.add:add", "Run more services in a stack that runs.", "The stack"),
+    "remove": Entry(
+        f"{_COMMANDS}.remove:remove", "Take services out of a stack that runs.", "The stack"
+    ),
     "scale": Entry(
         f"{_COMMANDS}.scale:scale", "Run a service in more or fewer instances.", "The stack"
     ),

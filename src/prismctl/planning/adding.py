@@ -107,9 +107,10 @@ def plan_addition(
         problems=problems,
     )
     check_volumes(resolution.plan, catalog, home, problems)
-    _refuse_conflicts(resolution.conflicts, owners, home, problems)
+    _refuse_conflicts(resolution.conflicts, running, owners, home, problems)
     plan = replace(
         resolution.plan,
+        origin=f"added to {running.origin}",
         engine_reason=running.engine_reason,
         base_env=running.base_env,
         project=running.project,
@@ -186,6 +187,7 @@ def _owners_of_ports(running: StackPlan) -> dict[HostPort, ServiceName]:
 
 def _refuse_conflicts(
     conflicts: Sequence[PortConflict],
+    running: StackPlan,
     owners: Mapping[HostPort, ServiceName],
     home: Home,
     problems: Problems,
@@ -196,12 +198,17 @@ def _refuse_conflicts(
         ConfigError: services of the stack have them; with all problems so far.
         PortTakenError: somebody else has.
     """
-    for each in conflicts:
-        if each.port in owners:
+    named = name_holders(conflicts, home)
+    for each in named:
+        # A further instance has ports of which the plan does not know.
+        owner = each.holder.owner if each.holder is not None else None
+        is_own = owner is not None and not owner.is_other_home and owner.stack == running.stack
+        service = owners.get(each.port) or (owner.service if owner is not None and is_own else "")
+        if service:
             problems.add(
-                f"port {each.port} ({each.service}) is that of {owners[each.port]}, which runs in this stack",
+                f"port {each.port} ({each.service}) is that of {service}, which runs in this stack",
                 hint="--auto-ports takes another",
             )
     problems.raise_if_any()
-    if conflicts:
-        raise PortTakenError(name_holders(conflicts, home), otherwise="add --auto-ports")
+    if named:
+        raise PortTakenError(named, otherwise="add --auto-ports")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from prismctl.cli.command import Command, option
-from prismctl.cli.completion import complete_running
+from prismctl.cli.completion import complete_scalable
 from prismctl.cli.numbers import REPLICAS, SECONDS
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class ScaleCommand(Command):
         ("prismctl dev scale redis 0", "none for now; `scale redis 1` has it back"),
     ],
 )
-@click.argument("service", metavar="SERVICE", shell_complete=complete_running)
+@click.argument("service", metavar="SERVICE", shell_complete=complete_scalable)
 @click.argument("replicas", metavar="NUMBER", type=REPLICAS)
 @option(
     "--wait-timeout",

@@ -106,6 +106,6 @@ def _is_over(call: Invocation, status: dict[str, Any], words: Sequence[str]) -> 
         from prismctl.domain.counting import count_of
         from prismctl.present.text import Span, Tone, line
 
-        which = ", ".join(names) or count_of(len(wanted), "service")
+        which = ", ".join(names) or count_of(len(wanted) - len(asleep), "service")
         call.write_lines([line(Span("healthy", Tone.GOOD), f"  {which}")])
     return True
