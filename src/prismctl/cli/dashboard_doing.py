@@ -16,7 +16,7 @@ from prismctl.client import StackClient
 from prismctl.errors import MissingToolError, PrismError
 from prismctl.present.reason import explain_all
 from prismctl.present.text import clean
-from prismctl.present.units import render_duration
+from prismctl.present.units import list_of, render_duration
 from prismctl.tui.dashboard.doing import Doing, Foreground, Question
 
 if TYPE_CHECKING:
@@ -96,14 +96,32 @@ class _Hands:
     def list_addable(self) -> dict[str, str]:
         from prismctl.files.catalog import load_catalog
 
-        running = {each["name"] for each in self._client.status()["services"]}
-        catalog = load_catalog(self.call.home)
+        running = self._read_plan()
+        file = running.terms.catalog
+        catalog = load_catalog(self.call.home, Path(file) if file else None, creates=False)
         return {
-            name: each.description for name, each in catalog.services.items() if name not in running
+            name: each.description
+            for name, each in catalog.services.items()
+            if name not in running.names
         }
 
     def add(self, service: str) -> str:
-        raise PrismError(f"{service} cannot be added yet")
+        from prismctl.changing import plan_adding
+        from prismctl.planning import PlanRequest
+
+        request = PlanRequest(with_services=(service,), stack=self.call.stack, reserves_ports=True)
+        adding = plan_adding(
+            self._read_plan(),
+            request,
+            home=self.call.home,
+            environment=os.environ,
+            working_directory=Path.cwd(),
+        )
+        if not adding.changes:
+            return f"{service} is there already"
+        names = list_of([*adding.addition.names])
+        _finish(adding.carry_out(self._client), f"{names}: added, and not all is well")
+        return f"added {names}"
 
     def ask_to_end_holder(self, service: str) -> Question | None:
         from prismctl.cli.port_questions import find_obstacle, group_by_holder

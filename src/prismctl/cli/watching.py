@@ -4,31 +4,37 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from prismctl.cli.dashboard_doing import make_doing
 from prismctl.cli.stack import find_stack, open_stack, option_of
 from prismctl.client import StackClient, start_daemon
-from prismctl.domain.plan import FailurePolicy
 from prismctl.errors import DeadlineError, PartialError, PrismError, UnavailableError
 from prismctl.files.settings import load_settings
 from prismctl.present.text import Span, Tone, line
 from prismctl.tui.dashboard.actions import make_keymap
-from prismctl.tui.dashboard.feeds import Feeds
-from prismctl.tui.dashboard.state import DashboardState, is_ill
+from prismctl.tui.dashboard.frame import compose_frame
+from prismctl.tui.dashboard.logbook import Logbook
+from prismctl.tui.dashboard.state import DashboardState, is_ill, take_status
+from prismctl.tui.dashboard.theme_names import check_theme
+from prismctl.tui.first_frame import Cell, FirstFrame
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from prismctl.cli.invocation import Invocation
     from prismctl.tui.dashboard.app import DashboardApp, Ending
+    from prismctl.tui.first_frame import FrameLine
 
 
-def start_and_watch(call: Invocation, start: Callable[[], None], *, on_failure: str) -> None:
+def start_and_watch(call: Invocation, start: Callable[[], None], *, keeps_going: bool) -> None:
     """Start a stack, and show the dashboard once it is up, or as far as it came.
+
+    Args:
+        call: on a terminal.
+        start: returns when all is up.
+        keeps_going: what runs is left when something else does not come up.
 
     Raises:
         PrismError: it did not come up, or is not well when the dashboard is left.
@@ -37,7 +43,7 @@ def start_and_watch(call: Invocation, start: Callable[[], None], *, on_failure: 
     try:
         start()
     except PrismError as error:
-        if on_failure != FailurePolicy.KEEP or not _is_worth_watching(call, error):
+        if not keeps_going or not _is_worth_watching(call, error):
             raise
         trouble = error
     watch_stack(call)
@@ -95,40 +101,58 @@ def watch_stack(call: Invocation, *, is_read_only: bool = False) -> None:
 
 
 def show_dashboard(call: Invocation, *, is_read_only: bool) -> tuple[Ending, dict[str, Any] | None]:
-    """Show it once; why it was left, and the plan that ran last."""
-    settings = load_settings(call.home)
-    keymap = make_keymap(settings.keys)
-    with _without_no_color():
-        from prismctl.tui.dashboard.app import DashboardApp, Ending
-        from prismctl.tui.dashboard.themes import choose_theme
+    """Show it once; why it was left, and the plan that ran last.
 
-    app = DashboardApp(
-        DashboardState(stack=call.stack, is_read_only=is_read_only, keymap=keymap),
-        make_doing(call),
-        theme=choose_theme(settings.theme, has_colour=call.has_colour),
+    Its first frame is on the screen before what runs it is loaded.
+    """
+    settings = load_settings(call.home)
+    check_theme(settings.theme)
+    state = DashboardState(
+        stack=call.stack, is_read_only=is_read_only, keymap=make_keymap(settings.keys)
     )
-    feeds = Feeds(call.paths, app.mailbox)
-    feeds.open()
-    try:
-        ending = _run(app)
-    finally:
-        feeds.close()
+    with contextlib.suppress(PrismError):
+        # Where nobody answers, the feeds find out why, and when somebody does.
+        state = take_status(state, StackClient(call.paths).status(), time.monotonic())
+
+    def draw(width: int, height: int) -> Sequence[FrameLine]:
+        now = time.monotonic()
+        frame = compose_frame(state, Logbook(), width=width, height=height, now=now)
+        return [(Cell(words, width),) for words in frame.lines]
+
+    with FirstFrame(draw, has_colour=call.has_colour) as first:
+        from prismctl.cli.dashboard_doing import make_doing
+        from prismctl.tui.dashboard.feeds import Feeds
+
+        with _without_no_color():
+            from prismctl.tui.dashboard.app import DashboardApp, Ending
+            from prismctl.tui.dashboard.themes import choose_theme
+
+        app = DashboardApp(
+            state,
+            make_doing(call),
+            theme=choose_theme(settings.theme, has_colour=call.has_colour),
+            find_signal=lambda: first.ended_by,
+        )
+        feeds = Feeds(call.paths, app.mailbox)
+        feeds.open()
+        try:
+            ending = _run(app, first)
+        finally:
+            feeds.close()
     if app.return_code:
         raise PrismError("the dashboard ended unexpectedly")
     return ending or Ending.LEFT, feeds.plan
 
 
-def _run(app: DashboardApp) -> Ending | None:
-    """Run it; a signal that ended it is heard by whoever hears signals here, once the terminal is given back."""
-    heard = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+def _run(app: DashboardApp, first: FirstFrame) -> Ending | None:
+    """Have it take over from the first frame; a signal that ends it is told to the frame, which passes it on."""
+    first.hand_over()
     try:
-        ending = app.run()
+        return None if first.has_ended else app.run()
     finally:
-        for number, handler in heard.items():
-            signal.signal(number, handler)
-    if app.ended_by:
-        os.kill(os.getpid(), app.ended_by)
-    return ending
+        if not app.has_begun:
+            first.take_back()
+        first.ended_by = first.ended_by or app.ended_by
 
 
 @contextlib.contextmanager
@@ -184,6 +208,8 @@ def watch_in_lines(call: Invocation, *, is_read_only: bool = False) -> None:
     Raises:
         UnavailableError: the stack does not run.
     """
+    from prismctl.cli.dashboard_doing import make_doing
+    from prismctl.tui.dashboard.feeds import Feeds
     from prismctl.tui.dashboard.plain import PlainDashboard
 
     open_stack(call)

@@ -277,7 +277,7 @@ def start(
         return
     from prismctl.cli.watching import start_and_watch
 
-    start_and_watch(call, lambda: start_stack(call, settled), on_failure=on_failure)
+    start_and_watch(call, lambda: start_stack(call, settled), keeps_going=on_failure == "keep")
 
 
 def settle_patience(

@@ -249,6 +249,8 @@ BY_ID: Final = {action.id: action for action in ACTIONS}
 
 _SPELLINGS: Final = {
     "escape": "esc",
+    # What was typed while the terminal still belonged to the shell has another enter.
+    "ctrl+j": "enter",
     "return": "enter",
     "pgup": "pageup",
     "pgdn": "pagedown",
@@ -280,7 +282,7 @@ class Keymap:
 
 def normal_key(key: str) -> str:
     """The one spelling of a key."""
-    key = key.strip()
+    key = key.strip() or "space"
     return _SPELLINGS.get(key.lower(), key if len(key) == 1 else key.lower())
 
 

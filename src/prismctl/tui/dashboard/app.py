@@ -103,6 +103,7 @@ class DashboardApp(App[Ending]):
         doing: Doing,
         *,
         theme: Theme,
+        find_signal: Callable[[], int] = lambda: 0,
         clock: Callable[[], float] = time.monotonic,
         driver_class: type[Driver] | None = CalmMouseDriver,
     ) -> None:
@@ -111,6 +112,7 @@ class DashboardApp(App[Ending]):
         self.state = state
         self._doing = doing
         self._theme = theme
+        self._find_signal = find_signal
         self._clock = clock
         self.logbook = Logbook()
         self.mailbox = Mailbox(self._wake)
@@ -119,6 +121,8 @@ class DashboardApp(App[Ending]):
         self._drawn_at = float("-inf")
         self.ended_by = 0
         """The signal that ended it, if one did."""
+        self.has_begun = False
+        """Whether it has had the screen, and gives it back itself."""
         self.frames = 0
         """How many were drawn."""
 
@@ -128,9 +132,13 @@ class DashboardApp(App[Ending]):
 
     def on_mount(self) -> None:
         """Begin."""
+        self.has_begun = True
         self._loop = asyncio.get_running_loop()
         for number in ENDING:
             self._loop.add_signal_handler(number, self._leave_for, number)
+        # One that came before anybody here could hear it counts as well.
+        if earlier := self._find_signal():
+            self._leave_for(earlier)
         self.app_resume_signal.subscribe(self, lambda _: self._draw_anew())
         self.canvas.focus()
         self.set_interval(TICK_SECONDS, self._tick)

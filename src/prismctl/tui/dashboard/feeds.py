@@ -161,12 +161,14 @@ class Feeds:
 
     def _read_status(self) -> None:
         pauses = _Pauses(self._is_closing)
+        heard_at = time.monotonic()
         while not self._is_closing.is_set():
             try:
                 stream = self._client.watch_status(
                     hangup=self._new_hangup("status"), silence_seconds=SILENCE_SECONDS
                 )
                 for document in stream:
+                    heard_at = time.monotonic()
                     self._mailbox.put_status(document)
                     pauses.reset()
                     self._look_closer(document)
@@ -175,7 +177,8 @@ class Feeds:
                 loss = Loss(error.message, error.hint)
             if self._is_closing.is_set():
                 return
-            if not pauses.is_first:
+            was_silent = time.monotonic() - heard_at >= SILENCE_SECONDS
+            if not (was_silent and pauses.is_first):
                 # One that was only silent answers the next question; what does not is told.
                 self._mailbox.put_loss(self._judge(loss))
             pauses.wait()

@@ -87,7 +87,7 @@ def _prompt_line(prompt: Prompt, width: int) -> Line:
 
 def _key_line(state: DashboardState, width: int) -> Line:
     if state.prompt is not None:
-        words = " y yes · n no" if state.prompt.is_confirmation else " enter done · esc back"
+        words = "" if state.prompt.is_confirmation else " enter done · esc back"
         if state.prompt.choices is not None:
             words = " ↑ ↓ choose · enter take it · esc back"
         return clip_line(line(Span(words, Tone.MUTED)), width)
@@ -95,6 +95,8 @@ def _key_line(state: DashboardState, width: int) -> Line:
     ids = [*first, *_ACTIONS]
     if state.link is Link.STOPPED:
         ids = ["start-again"]
+    elif state.status is None:
+        ids = []
     always = [_key_spans(state, "help"), _key_spans(state, "leave")]
     left: list[Span] = []
     room = width - sum(line_width(each) + 2 for each in always) - 1

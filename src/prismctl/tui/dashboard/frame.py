@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from prismctl.present.text import Line, Span, Tone, clean, fold, line
+from prismctl.present.text import Line, Span, Tone, clean, clip_line, fold, line
 from prismctl.tui.dashboard.foot import foot_lines
 from prismctl.tui.dashboard.header import head_lines
 from prismctl.tui.dashboard.log_view import take_log_lines, text_of_log
@@ -53,7 +53,7 @@ def compose_frame(
     if state.status is None:
         body: list[Line] = [(), *_opening_lines(state, width)]
         lines = [*head, *body[:room], *[()] * max(0, room - len(body)), *foot]
-        return Frame(lines=tuple(lines[:height]))
+        return Frame(lines=_fitting(lines, width, height))
     has_pane = state.pane is not Pane.NONE or state.link is Link.STOPPED or has_choices(state)
     shown = state.shown
     # The title of the table, and that of the pane.
@@ -86,7 +86,7 @@ def compose_frame(
     page = max(0, height - len(foot) - len(lines) - 1)
     if not has_pane:
         lines += [()] * max(0, height - len(foot) - len(lines))
-        return Frame(lines=tuple([*lines, *foot][:height]), services=services)
+        return Frame(lines=_fitting([*lines, *foot], width, height), services=services)
     view = view_pane(state, logbook, width=width, page=page)
     lines.append(title_of_pane(state, view, width, hidden))
     pane = range(len(lines), len(lines) + page)
@@ -97,7 +97,7 @@ def compose_frame(
     )
     lines += [*view.lines, *[()] * (page - len(view.lines)), *foot]
     return Frame(
-        lines=tuple(lines[:height]),
+        lines=_fitting(lines, width, height),
         cursor_lines=cursor,
         services=services,
         pane=pane,
@@ -105,6 +105,10 @@ def compose_frame(
         first=view.first,
         end=view.end,
     )
+
+
+def _fitting(lines: list[Line], width: int, height: int) -> tuple[Line, ...]:
+    return tuple(clip_line(each, width) for each in lines[:height])
 
 
 def _opening_lines(state: DashboardState, width: int) -> list[Line]:

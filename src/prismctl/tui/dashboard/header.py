@@ -30,6 +30,7 @@ def head_lines(state: DashboardState, width: int, now: float) -> list[Line]:
     word, tone, symbol = verdict_of(state, status)
     parts: list[str] = []
     if state.status is not None:
+        parts.append("read-only" if state.is_read_only else "")
         parts.append(engine_title(str(status.get("engine") or "")))
         up = _uptime(state, status, now)
         if up and state.link is not Link.STOPPED:
@@ -46,9 +47,7 @@ def head_lines(state: DashboardState, width: int, now: float) -> list[Line]:
         *(f" · {part}" for part in parts if part),
     )
     origin = clean(str(status.get("origin") or ""))
-    mode = "read-only" if state.is_read_only else ""
-    right = " · ".join(each for each in (origin, mode) if each)
-    first = spread(left, line(Span(f"{right} ", Tone.MUTED)) if right else (), width)
+    first = spread(left, line(Span(f"{origin} ", Tone.MUTED)) if origin else (), width)
     return [first, *_notice_lines(state, status, width, now)]
 
 
@@ -118,7 +117,8 @@ def _describe_ill(services: list[Mapping[str, Any]]) -> str:
     first, *others = services
     more = f", and {len(others)} more" if others else ""
     why = explain(dict(first))
-    words = f"{clean(str(first['name']))} is {first['state']}{more}"
+    verb = "failed" if first["state"] == "failed" else f"is {first['state']}"
+    words = f"{clean(str(first['name']))} {verb}{more}"
     return f"{words}: {why}" if why else words
 
 

@@ -65,7 +65,7 @@ def view_logs(state: DashboardState, logbook: Logbook, width: int, page: int) ->
     cursor = None
     if state.focus is Focus.PANE and end > first:
         cursor = end - 1 if state.scroll.line is None else max(first, state.scroll.line)
-    title = "logs: all" if is_merged else f"logs: {clean(state.selected)}"
+    title = "logs: all" if is_merged or not state.selected else f"logs: {clean(state.selected)}"
     if state.log_filter:
         title += f" with `{clean(state.log_filter)}`"
     remark = "" if state.scroll.line is None else f"{max(0, end - top - page)} lines below"

@@ -77,17 +77,22 @@ class Prompt:
 
     @property
     def fitting(self) -> tuple[str, ...]:
-        """The choices that fit what was typed, the ones that begin with it first."""
-        if self.choices is None:
-            return ()
-        words = self.text.lower().split()
-        fits = [
-            each
-            for each in self.choices
-            if all(word in f"{each} {self.hints.get(each, '')}".lower() for word in words)
-        ]
-        start = words[0] if words else ""
-        return tuple(sorted(fits, key=lambda each: not each.lower().startswith(start)))
+        """The choices that fit what was typed, the best first."""
+        text = self.text.lower().strip()
+        ranks = {each: self._rank(each, text) for each in self.choices or ()}
+        fits = [each for each in ranks if ranks[each] is not None]
+        return tuple(sorted(fits, key=lambda each: ranks[each] or 0))
+
+    def _rank(self, choice: str, text: str) -> int | None:
+        """How well a choice fits, 0 is best; ``None``: it does not."""
+        name, hint = choice.lower(), self.hints.get(choice, "").lower()
+        if name.startswith(text):
+            return 0
+        if text in name:
+            return 1
+        if text in hint:
+            return 2
+        return 3 if all(word in f"{name} {hint}" for word in text.split()) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +137,7 @@ class DashboardState:
     loss: Loss | None = None
     history: Mapping[str, tuple[float | None, ...]] = field(default_factory=dict)
     """Requests a second by service, oldest first."""
-    history_at: float = 0.0
+    history_at: float = float("-inf")
     selected: str = ""
     filter: str = ""
     """Of the services."""
@@ -277,10 +282,36 @@ def take_history(state: DashboardState, document: Mapping[str, Any]) -> Dashboar
 
 def lose(state: DashboardState, loss: Loss, now: float) -> DashboardState:
     """Nobody answers; what is shown stays, and says how old it is."""
-    link = Link.STOPPED if loss.is_stopped else Link.STALE
+    link = Link.STALE
+    if loss.is_stopped:
+        link = Link.STOPPED
+        state = replace(state, status=_as_stopped(state.status))
     if state.link is Link.OPENING and not loss.is_stopped:
         return replace(state, loss=loss, status_at=state.status_at or now)
     return replace(state, link=link, loss=loss)
+
+
+def _as_stopped(status: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """The last document once nothing of it runs any more."""
+    if status is None:
+        return None
+    services = [
+        {
+            **service,
+            "state": "stopped",
+            "reason": "",
+            "last_error": None,
+            "pid": None,
+            **dict.fromkeys(_FIGURES),
+        }
+        for service in status.get("services") or ()
+    ]
+    return {**status, "services": services, "waiting": None, "memory_bytes": None}
+
+
+_FIGURES: Final = (
+    "memory_bytes", "cpu_percent", "requests_per_second", "errors_per_second", "latency_p95_seconds",
+)  # fmt: skip
 
 
 # What is shown.

@@ -9,19 +9,15 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
-from prismctl.domain.problems import nearest_name
-from prismctl.errors import ConfigError, Problem
 from prismctl.present.text import Tone, clip_line, width_of
-from prismctl.tui.looks import COLOURLESS, STYLES
+from prismctl.tui.dashboard.theme_names import COLOURLESS, TERMINAL
+from prismctl.tui.looks import COLOURLESS as COLOURLESS_STYLES
+from prismctl.tui.looks import STYLES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from prismctl.present.text import Line
-
-TERMINAL: Final = "terminal"
-"""The theme that holds where none is named."""
-COLOURLESS_THEME: Final = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,23 +59,14 @@ THEMES: Final = {
         },
         Style(reverse=True),
     ),
-    COLOURLESS_THEME: Theme(COLOURLESS, Style(reverse=True)),
+    COLOURLESS: Theme(COLOURLESS_STYLES, Style(reverse=True)),
 }
 """By the name that settings have for it; none of them carries meaning by colour alone."""
 
 
 def choose_theme(name: str, *, has_colour: bool = True) -> Theme:
-    """The theme that settings name; the terminal's own colours where they name none.
-
-    Raises:
-        ConfigError: there is none of that name.
-    """
-    if name and name not in THEMES:
-        problem = Problem(
-            message=f"theme: there is no `{name}`", suggestion=nearest_name(name, THEMES)
-        )
-        raise ConfigError((problem,), hint=f"there is: {', '.join(THEMES)}")
-    return THEMES[name or TERMINAL] if has_colour else THEMES[COLOURLESS_THEME]
+    """The theme that settings name; the terminal's own colours where they name none."""
+    return THEMES[(name or TERMINAL) if has_colour else COLOURLESS]
 
 
 def draw_line(spans: Line, width: int, theme: Theme, *, is_under_cursor: bool = False) -> Strip:

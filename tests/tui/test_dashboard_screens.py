@@ -1,0 +1,209 @@
+"""How every screen of the dashboard looks, in several sizes; and what holds for all of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from prismctl.present.text import Tone, line_width, plain
+from prismctl.tui.dashboard import state as states
+from prismctl.tui.dashboard.feeds import Loss
+from prismctl.tui.dashboard.frame import compose_frame, texts_to_copy
+from prismctl.tui.dashboard.keys import press
+from prismctl.tui.dashboard.questions import confirm, offer
+from prismctl.tui.dashboard.rows import render_latency, render_rate, sparkline
+from prismctl.tui.dashboard.state import DashboardState, Focus, Pane, Reach
+from tests.tui.stacks import (
+    ADMIN,
+    BROKEN,
+    REDIS,
+    RUNNING,
+    SAID,
+    STARTING,
+    book,
+    log,
+    service,
+    status,
+)
+
+if TYPE_CHECKING:
+    from syrupy.assertion import SnapshotAssertion
+
+    from prismctl.tui.dashboard.frame import Frame
+
+SIZES = [(80, 24), (120, 40), (40, 12)]
+
+
+def begin(document: dict[str, object] | None = RUNNING, **more: object) -> DashboardState:
+    state = DashboardState(**more)  # type: ignore[arg-type]
+    if document is None:
+        return state
+    for second in range(12):
+        state = states.take_status(state, document, float(second))
+    return state
+
+
+def keyed(state: DashboardState, *keys: str) -> DashboardState:
+    for key in keys:
+        state, _ = press(state, key, 20.0, Reach())
+    return state
+
+
+SCREENS: dict[str, DashboardState] = {
+    "running": begin(),
+    "starting": begin(STARTING),
+    "failed": begin(BROKEN),
+    "logs of one that failed": keyed(begin(BROKEN), "l"),
+    "all logs": keyed(begin(), "L"),
+    "graph": keyed(begin(BROKEN), "d"),
+    "keys": keyed(begin(), "?"),
+    "palette": keyed(begin(), ":", "s"),
+    "no logs": keyed(begin(), "l"),
+    "opening": begin(None),
+    "nobody answers at first": states.lose(
+        begin(None), Loss("the daemon is suspended (PID 7)", "`kill -CONT 7` lets it go on"), 1.0
+    ),
+    "stale": states.lose(begin(), Loss("the daemon does not answer: it hung up", ""), 12.0),
+    "stopped": states.lose(begin(), Loss("it was stopped", "", is_stopped=True), 12.0),
+    "nothing fits": keyed(begin(), "/", "z", "z"),
+    "a question": confirm(begin(), "stop-service", "stop redis, and what needs it: web?", "redis"),
+    "a choice": offer(begin(), "add", "add", {"kafka": "event streams", "postgres": "tables"}),
+    "a number": keyed(begin(), "s", "3"),
+    "bad news": states.say(begin(), "redis did not come back: exited with code 1", 20.0, Tone.BAD),
+    "busy": replace(begin(), busy=("restarting redis",)),
+    "read-only": begin(is_read_only=True),
+    "no services": begin(status(state="starting")),
+    "lost agent": begin(
+        status(ADMIN, state="degraded", components={"nomad": "lost", "consul": "ready"})
+    ),
+}
+
+
+def frame_of(state: DashboardState, size: tuple[int, int]) -> Frame:
+    return compose_frame(state, book(*SAID), width=size[0], height=size[1], now=15.0)
+
+
+def text_of(frame: Frame) -> str:
+    return "\n".join(plain(each).rstrip() for each in frame.lines)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize("name", SCREENS)
+def test_each_screen_fits_and_looks_as_it_did(
+    name: str, size: tuple[int, int], snapshot: SnapshotAssertion
+) -> None:
+    frame = frame_of(SCREENS[name], size)
+    assert len(frame.lines) <= size[1]
+    assert all(line_width(each) <= size[0] for each in frame.lines)
+    assert text_of(frame) == snapshot
+
+
+@pytest.mark.parametrize("name", SCREENS)
+@settings(max_examples=25)
+@given(width=st.integers(20, 250), height=st.integers(1, 80))
+def test_no_size_breaks_a_screen(name: str, width: int, height: int) -> None:
+    frame = frame_of(SCREENS[name], (width, height))
+    assert len(frame.lines) <= height
+    assert all(line_width(each) <= width for each in frame.lines)
+
+
+def test_the_selected_service_is_in_view_however_many_there_are() -> None:
+    many = status(*(service(f"service-{number:03d}") for number in range(300)))
+    state = begin(many)
+    for by in (150, 100, -20, 999, -999):
+        state = states.move(state, by)
+        frame = frame_of(state, (80, 24))
+        assert state.selected in frame.services.values()
+        assert f"▸ ● {state.selected}" in text_of(frame)
+
+
+def test_the_list_stands_still_while_the_cursor_moves_in_it() -> None:
+    many = status(*(service(f"service-{number:03d}") for number in range(300)))
+    before = frame_of(begin(many), (80, 24))
+    after = frame_of(states.move(begin(many), 1), (80, 24))
+    assert list(before.services.values()) == list(after.services.values())
+
+
+def test_a_state_is_told_by_its_sign_and_its_word() -> None:
+    text = text_of(frame_of(begin(BROKEN), (80, 24)))
+    assert "✗ postgres" in text
+    assert "failed" in text
+    assert "○ keyvalue-runner" in text
+
+
+def test_what_could_not_be_measured_is_a_dash_and_nought_is_nought() -> None:
+    idle = {**ADMIN, "requests_per_second": 0.0}
+    assert render_rate(idle) == "0 req/s"
+    assert render_rate({**ADMIN, "requests_per_second": None}) == "–"  # noqa: RUF001 - the dash for "no value"
+    assert render_latency({**ADMIN, "latency_p95_seconds": None}) == "–"  # noqa: RUF001 - the same
+
+
+@pytest.mark.parametrize(
+    ("rate", "words"),
+    [(0.4, "0.4 ops/s"), (45.2, "45 ops/s"), (1234.0, "1.2k ops/s"), (123_456.0, "123k ops/s")],
+)
+def test_rates_have_their_unit(rate: float, words: str) -> None:
+    assert render_rate({**REDIS, "requests_per_second": rate}) == words
+
+
+def test_a_sparkline_has_gaps_where_nothing_was_measured() -> None:
+    assert sparkline([1.0, None, 8.0]) == "▂ █"
+    assert sparkline([None, None]) == ""
+    assert sparkline([0.0, 0.0]) == "▁▁"
+
+
+def test_figures_that_get_longer_move_nothing() -> None:
+    small = frame_of(begin(status({**ADMIN, "requests_per_second": 1.0})), (120, 24))
+    large = frame_of(
+        begin(status({**ADMIN, "requests_per_second": 99_999.0, "memory_bytes": 10**12})), (120, 24)
+    )
+    line = next(iter(small.services))
+    assert plain(small.lines[line]).index("healthy") == plain(large.lines[line]).index("healthy")
+    assert plain(small.lines[line]).rindex("0") == plain(large.lines[line]).rindex("0")
+
+
+def test_logs_cannot_move_the_cursor_or_colour_the_screen() -> None:
+    evil = log("\x1b[2J\x1b]0;title\x07 hello \u202e there \r again")
+    frame = compose_frame(begin(), book(evil), width=80, height=24, now=0.0)
+    assert not set(text_of(frame)) & {"\x1b", "\x07", "\u202e", "\r"}
+    assert "hello" in text_of(frame)
+
+
+def test_a_line_of_a_megabyte_costs_no_more_than_what_is_seen_of_it() -> None:
+    frame = compose_frame(begin(), book(log("x" * 1_000_000)), width=80, height=24, now=0.0)
+    assert max(line_width(each) for each in frame.lines) == 80
+
+
+def test_copying_takes_the_lines_as_they_are_without_what_is_around() -> None:
+    state = begin()
+    assert [each[9:] for each in texts_to_copy(state, book(*SAID), frame_of(state, (80, 24)))] == [
+        "[INFO] serving on :8981",
+        "[WARN] launcher is late",
+        "[INFO] launcher registered",
+    ]
+
+
+def test_copying_in_the_logs_takes_the_line_under_the_cursor_as_a_whole() -> None:
+    long = log("x" * 500, second=9)
+    state = replace(begin(), focus=Focus.PANE)
+    frame = compose_frame(state, book(*SAID, long), width=80, height=24, now=0.0)
+    (text,) = texts_to_copy(state, book(*SAID, long), frame)
+    assert text.endswith("x" * 500)
+
+
+def test_lines_of_logs_that_fit_a_filter() -> None:
+    state = replace(begin(), log_filter="launcher")
+    text = text_of(frame_of(state, (80, 24)))
+    assert "launcher is late" in text
+    assert "serving" not in text
+
+
+def test_replicas_are_told_apart_where_logs_are_merged() -> None:
+    state = replace(begin(), pane=Pane.ALL_LOGS)
+    logbook = book(log("one", "nats"), log("two", "nats", replica=1))
+    text = text_of(compose_frame(state, logbook, width=80, height=24, now=0.0))
+    assert "nats#1" in text
