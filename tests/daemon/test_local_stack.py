@@ -15,6 +15,7 @@ import pytest
 from prismctl.client import StackCondition, find_condition, is_running, start_daemon, sweep
 from prismctl.client.holding import holding_stack
 from prismctl.daemon.main import take_lock
+from prismctl.domain.host_port import PortProtocol
 from prismctl.domain.plan import Port, plan_to_json
 from prismctl.domain.service import CheckType, HealthCheck
 from prismctl.errors import PrismError, RejectedError, UnavailableError
@@ -105,25 +106,38 @@ def test_data_of_another_version_fails_at_once_and_the_reason_says_what_to_do(
     assert len(list(lab.client.logs(["db"], tail=9))) == 1
 
 
-def test_a_port_that_somebody_took_while_a_service_was_down_is_the_reason(lab: StackLab) -> None:
+LISTEN = {
+    PortProtocol.TCP: "listener = socket.create_server(('127.0.0.1', {port}))",
+    PortProtocol.UDP: (
+        "listener = socket.socket(type=socket.SOCK_DGRAM); listener.bind(('127.0.0.1', {port}))"
+    ),
+}
+
+
+@pytest.mark.parametrize("protocol", PortProtocol)
+def test_a_port_that_somebody_took_while_a_service_was_down_is_the_reason(
+    lab: StackLab, protocol: PortProtocol
+) -> None:
     lab.start()
     port, signal_file = take_port(), lab.home / "down"
+    listen = LISTEN[protocol].format(port=port)
     # Ends once its port is to be taken, and cannot have it back.
     code = f"""
 import os, socket, sys, time
-listener = socket.create_server(("127.0.0.1", {port}))
+{listen}
 while not os.path.exists({str(signal_file)!r}):
     time.sleep(0.01)
 sys.exit(3)
 """
-    service = lab.python("server", code, ports=(Port(name="main", number=port),))
-    check = HealthCheck(type=CheckType.TCP, port=port)
+    main = Port(name="main", number=port, protocol=protocol)
+    service = lab.python("server", code, ports=(main,))
+    check = HealthCheck(type=CheckType.TCP, port=port) if main.is_tcp else None
     lab.apply(lab.plan(replace(service, check=check)))
     grab = f"""
 import socket, time
 while True:
     try:
-        listener = socket.create_server(("127.0.0.1", {port}))
+        {listen}
         break
     except OSError:
         time.sleep(0.001)
@@ -136,7 +150,8 @@ time.sleep(1000)
         finally:
             grabber.kill()
 
-    assert status["reason"].startswith(f"port {port} is in use by PID {grabber.pid}, python")
+    said = f"port {main.host_port} is in use by PID {grabber.pid}, python"
+    assert status["reason"].startswith(said)
     assert status["last_error"] == status["reason"]
     events = list(lab.client.events())
     assert any(

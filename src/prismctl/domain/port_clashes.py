@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from prismctl.domain.addressing import Clash, assign_ports
+from prismctl.domain.host_port import protocol_suffix
 from prismctl.domain.problems import Problems
 from prismctl.domain.selection import select_services
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from prismctl.domain.problems import Place
 
 _WAY_OUT: Final = (
-    "give one of them another number, or `auto` for a free one; --auto-ports chooses for neither, "
+    "give one of them another number, or `auto{suffix}` for a free one; --auto-ports chooses for neither, "
     "because somebody wrote both"
 )
 
@@ -23,7 +24,7 @@ def add_clash(clash: Clash, catalog: Catalog, problems: Problems) -> None:
     problems.add(
         f"port {clash.port} is asked for by both {clash.first} and {clash.second}",
         _place_of_port(clash, catalog),
-        hint=_WAY_OUT,
+        hint=_WAY_OUT.format(suffix=protocol_suffix(clash.port.protocol)),
     )
 
 
