@@ -50,6 +50,9 @@ DEV_ENTRIES = {
     "data": Entry(
         f"{_COMMANDS}.data:data", "Keep, copy and empty what services store.", "The stack"
     ),
+    "export": Entry(
+        f"{_COMMANDS}.export:export", "Write one file for a bug report.", "Looking closer"
+    ),
     "ui": Entry(
         f"{_COMMANDS}.ui:ui", "Open the UI of Nomad or Consul, logged in.", "Looking closer"
     ),
