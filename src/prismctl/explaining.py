@@ -93,12 +93,29 @@ class Explanation:
         for name in self.decision.selection.sources:
             yield self._explain_membership(name)
             definition = self._definition(name)
-            # The first of several ports goes by its own name as well.
-            known = {*DESCRIPTIVE_KEYS, *(f"ports.{each.name}" for each in definition.ports[:1])}
+            known = _keys_told_otherwise(definition)
             for key in known_keys(definition):
                 setting = self._explain_service(definition, key)
                 if names_defaults or not (setting.is_default or key in known):
                     yield setting
+
+    def explain_differences(self, name: ServiceName) -> Iterator[Setting]:
+        """What is different about a service from what ships, or from where one that does not ship is first described."""
+        definition = self._definition(name)
+        layers = self._layers(name)
+        first = "" if name in PACKAGED or not layers else layers[0].source
+        # Each variable is told by itself.
+        known = {*_keys_told_otherwise(definition), "env"}
+        told: set[Place] = set()
+        for key in known_keys(definition):
+            setting = self._explain_service(definition, key)
+            is_same = setting.is_default or setting.source == first
+            if key in known or is_same or setting.value == setting.beaten[-1].value:
+                continue
+            # One line of a file can mean two settings; it is told as the first.
+            if setting.place == NOWHERE or setting.place not in told:
+                told.add(setting.place)
+                yield setting
 
     def related(self, key: str) -> tuple[str, ...]:
         """Other keys that go by the same name somewhere, where they have been given a value."""
@@ -284,6 +301,11 @@ class Explanation:
             suggestion = nearest_name(key, self.list_keys())
         problem = Problem(message=f"unknown key `{shorten(key)}`", suggestion=suggestion)
         return ConfigError([problem], hint="`prismctl dev config show -v` lists every key")
+
+
+def _keys_told_otherwise(definition: ServiceDefinition) -> set[str]:
+    """What only describes a service, and the first of several ports, which goes by its own name as well."""
+    return {*DESCRIPTIVE_KEYS, *(f"ports.{each.name}" for each in definition.ports[:1])}
 
 
 def explain_selection(

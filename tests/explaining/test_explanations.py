@@ -75,6 +75,34 @@ def desk(tmp_path: Path) -> Desk:
     return Desk(tmp_path)
 
 
+def differences(explanation: Explanation, name: str) -> list[tuple[str, Any, str, int]]:
+    return [
+        (each.key, each.value, each.place.file.rpartition("/")[2], each.place.line)
+        for each in explanation.explain_differences(ServiceName(name))
+    ]
+
+
+def test_what_is_different_about_a_service_is_what_somebody_made_different(desk: Desk) -> None:
+    explanation = desk.ask(profile="team")
+    assert differences(explanation, "redis") == [
+        ("redis.memory_mb", 64, "team.yaml", 6),
+        ("redis.persist", True, "team.yaml", 3),
+        ("redis.port", 6390, "services.yaml", 5),
+        ("redis.memory_limit_mb", 512, "services.yaml", 6),
+    ]
+    # Of a service of one's own, what its first description says is no difference.
+    assert differences(explanation, "worker") == [
+        ("worker.persist", True, "team.yaml", 3),
+        ("worker.env.LEVEL", "debug", "team.yaml", 8),
+    ]
+
+
+def test_nothing_is_different_about_what_ships(desk: Desk) -> None:
+    explanation = desk.ask(picked=("prism-admin",))
+    assert differences(explanation, "prism-admin") == []
+    assert differences(explanation, "pattern-launcher") == []
+
+
 def told(setting: Setting) -> list[tuple[Any, str, str, int]]:
     """The winner and those it beat: value, source, name of the file, line."""
     winner = (setting.value, setting.source, setting.place)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from prismctl.domain.offering import Catalog
 from prismctl.domain.packaged import PACKAGED
 from prismctl.domain.presets import PRESETS
+from prismctl.domain.problems import Place
 from prismctl.domain.selection import Layer, default_layer, preset_layer
 from prismctl.domain.service import ServiceDefinition, ServiceName, ServiceType
 from prismctl.tui.picker.app import Doing, PickerApp
@@ -79,6 +81,30 @@ async def test_it_opens_and_fits(size: tuple[int, int], snapshot: SnapshotAssert
         assert max(map(len, text.splitlines())) <= size[0]
         assert "memstore" in text
         assert text == snapshot
+
+
+async def test_what_is_different_about_a_service_is_told_while_the_cursor_is_on_it() -> None:
+    def look(picked: Picked) -> Preview:
+        words = {ServiceName("redis"): "memory_mb 64 (team.yaml:7)"}
+        return replace(preview_of(picked), explain=lambda name: words.get(name, ""))
+
+    app = PickerApp(begin(CATALOG, POINTS), Doing(look=look, save=Saved().save), stack="default")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        assert "team.yaml" not in text_of(app)
+        await pilot.press("j")
+        assert text_of(app).splitlines()[21] == "redis: memory_mb 64 (team.yaml:7)"
+        await pilot.press("j")
+        assert "team.yaml" not in text_of(app)
+
+
+async def test_the_file_of_a_profile_is_told() -> None:
+    place = Place("~/.prism/profiles/team.yaml")
+    points = [Layer("profile team", ("nats",), place=place)]
+    app = PickerApp(begin(CATALOG, points), Doing(look=preview_of, save=Saved().save), stack="x")
+    async with app.run_test(size=(80, 24)):
+        assert "profile team (~/.prism/profiles/team.yaml) · stack x" in text_of(app)
+        assert app.picked.profile == "team"
 
 
 async def test_space_takes_in_and_enter_decides() -> None:

@@ -17,11 +17,13 @@ from prismctl.cli.start_options import list_flags
 from prismctl.cli.warm_engine import WarmEngine
 from prismctl.domain.picking import PROFILE, command_words
 from prismctl.domain.presets import PRESETS
+from prismctl.domain.problems import NOWHERE, Place
 from prismctl.domain.selection import Layer, default_layer, preset_layer
 from prismctl.errors import PrismError
 from prismctl.files.catalog import ensure_catalog, load_catalog
 from prismctl.files.last_selection import recall_selection, remember_selection
 from prismctl.files.paths import find_project_file
+from prismctl.files.text import name_for_people
 from prismctl.tui.first_frame import FirstFrame
 from prismctl.tui.picker.screen import frame_lines
 from prismctl.tui.picker.state import begin
@@ -156,7 +158,8 @@ def list_further_points(call: Invocation) -> list[Layer]:
         # A profile with mistakes is told of when it is asked for by name.
         with contextlib.suppress(PrismError):
             profile = load_profile(call.home, name)
-            points.append(Layer(f"{PROFILE}{name}", profile.services))
+            place = Place(name_for_people(profile.file)) if profile.file is not None else NOWHERE
+            points.append(Layer(f"{PROFILE}{name}", profile.services, place=place))
     return [
         *points,
         *(preset_layer(preset) for preset in PRESETS.values() if preset.name != "minimal"),

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prismctl.cli.estimating import estimate_plan, services_with_data
 from prismctl.cli.start_options import plan_request
 from prismctl.errors import ConfigError, PrismError
+from prismctl.explaining import Explanation
 from prismctl.machine import read_available_memory
-from prismctl.planning import foresee_plan, render_conflict
+from prismctl.planning import decide, foresee_plan, render_conflict
 from prismctl.present.estimate import startup_words
+from prismctl.present.settings import difference_words
 from prismctl.present.wording import engine_title
 from prismctl.tui.picker.preview import Preview, ServicePreview
 
@@ -40,12 +43,20 @@ def look_at(
         is_warm: the engine's agents are up, or about to be.
     """
     options = replace(options, picked=picked.services, profile=picked.profile)
+    asked = plan_request(call, options, is_trial=True)
+    where = Path.cwd()
     try:
         plan, conflicts = foresee_plan(
-            plan_request(call, options, is_trial=True),
-            home=call.home,
-            environment=os.environ,
-            working_directory=Path.cwd(),
+            asked, home=call.home, environment=os.environ, working_directory=where
+        )
+        explanation = Explanation(
+            decision=decide(
+                asked,
+                home=call.home,
+                environment=os.environ,
+                working_directory=where,
+                locates=False,
+            ),
         )
     except ConfigError as error:
         return Preview(services={}, problems=[each.message for each in error.problems])
@@ -64,6 +75,7 @@ def look_at(
         conflicts=[render_conflict(each) for each in conflicts],
         images=plan.missing_images,
         startup=startup_words(estimate, missing_images=len(plan.missing_images)),
+        explain=cache(lambda name: difference_words([*explanation.explain_differences(name)])),
         memory_bytes=estimate.memory_bytes,
         free_bytes=free,
     )

@@ -61,16 +61,16 @@ def decide(
     home: Home,
     environment: Mapping[str, str],
     working_directory: Path,
+    locates: bool = True,
 ) -> Decision:
     """What `make_plan` would go by, for whoever wants to know why; ports and programs are not looked for.
-
-    A catalog that nobody has edited is read as well, so that each value knows its line.
 
     Args:
         request: what was asked for.
         home: of the user; gets a catalog if it has none, unless the request is a trial.
         environment: of the one who asks.
         working_directory: absolute; where a project file is looked for, and relative paths start.
+        locates: a catalog that nobody has edited is read as well, so that each value knows its line.
 
     Raises:
         ConfigError: flags or files say something impossible; all of it at once.
@@ -78,7 +78,7 @@ def decide(
     """
     problems = Problems()
     inquiry = Inquiry(request, home, environment, working_directory)
-    decision = settle(inquiry, problems, locates=True)
+    decision = settle(inquiry, problems, locates=locates)
     problems.raise_if_any()
     return decision
 

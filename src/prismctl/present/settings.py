@@ -88,6 +88,23 @@ def settings_lines(settings: Sequence[Setting], *, width: int) -> list[Line]:
     return lines
 
 
+def difference_words(settings: Sequence[Setting]) -> str:
+    """Settings of one service in one line, each with its file and line, or who else said it."""
+    return " · ".join(
+        f"{clean(setting.key.partition('.')[2])} {_words(setting.value)} ({_nearby(setting)})"
+        for setting in settings
+    )
+
+
+def _nearby(setting: Setting) -> str:
+    """``team.yaml:7``: of a file the name alone, where there is little room."""
+    place = setting.place
+    if not place.file:
+        return clean(setting.source)
+    name = clean(place.file.rpartition("/")[2])
+    return f"{name}:{place.line}" if place.line else name
+
+
 def _origin(said: Setting | Given) -> dict[str, Any]:
     return {
         "source": said.source,

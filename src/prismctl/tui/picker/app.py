@@ -413,7 +413,9 @@ class PickerApp(App[Picked]):
             _key_lines() if self._is_explained else preview_lines(state.picking, preview, width)
         )
         self.query_one("#title", LinesView).show([title_line(state, self._stack)])
-        self.query_one("#foot", LinesView).show(foot_lines(state, self.command, self.size.width))
+        # What is known of a service is so until something else is.
+        foot = foot_lines(state, self.command, self.size.width, self._preview)
+        self.query_one("#foot", LinesView).show(foot)
         if preview is None and not self._is_looking:
             self._is_looking = True
             self.run_worker(lambda: self._look(wanted), thread=True, exit_on_error=True)

@@ -10,7 +10,7 @@ from prismctl.present.text import Line, Span, Tone, clean, fold, line, pad
 from prismctl.present.units import render_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from prismctl.domain.picking import Picking
     from prismctl.domain.service import ServiceName
@@ -54,6 +54,8 @@ class Preview:
     """To be pulled first."""
     startup: str = ""
     """How long it would take, in words."""
+    explain: Callable[[ServiceName], str] = lambda _: ""
+    """What is different about a service, and where that is written; empty: nothing is."""
     memory_bytes: int | None = None
     free_bytes: int | None = None
 

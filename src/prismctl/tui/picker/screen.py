@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from prismctl.tui.first_frame import FrameLine
+    from prismctl.tui.picker.preview import Preview
     from prismctl.tui.picker.state import PickerState
 
 WIDE: Final = 100
@@ -78,11 +79,14 @@ def title_line(state: PickerState, stack: str) -> Line:
 
 
 def foot_lines(
-    state: PickerState, command: Sequence[str], width: int, *, remark: str = ""
+    state: PickerState, command: Sequence[str], width: int, preview: Preview | None = None
 ) -> list[Line]:
-    """A remark on the service under the cursor, the command that starts the same, and the keys or what the last one did."""
+    """What is different about the service under the cursor, the command that starts the same, and the keys or what the last one did."""
     message = state.message
     help_words = _HELP if width > len(_HELP) else _SHORT_HELP
+    name = state.service
+    different = preview.explain(name) if preview is not None and name is not None else ""
+    remark = f"{name}: {different}" if different else ""
     return [
         line(Span(clean(remark), Tone.MUTED)),
         line(Span(f"$ {' '.join(command)}", Tone.ACCENT)),

@@ -42,8 +42,11 @@ class PickerState:
 
     @property
     def origin(self) -> str:
-        """What the selection started from."""
-        return self.points[self.point].origin if self.points else ""
+        """What the selection started from, and the file that says so."""
+        if not self.points:
+            return ""
+        layer = self.points[self.point]
+        return f"{layer.origin} ({layer.place.file})" if layer.place.file else layer.origin
 
     @property
     def profile(self) -> Layer | None:
