@@ -5,18 +5,20 @@ from typing import TYPE_CHECKING, Any
 import click
 import pytest
 
-from prismctl.cli.commands.start import settle_patience, start
+from prismctl.cli.commands.start import start
 from prismctl.cli.completion import complete_settings
 from prismctl.cli.invocation import Invocation
 from prismctl.cli.selection_flags import SELECTION_FLAGS
+from prismctl.cli.start_settings import settle_start
 from prismctl.domain.packaged import PACKAGED
-from prismctl.domain.plan import ENGINES
+from prismctl.domain.plan import ENGINES, FailurePolicy
 from prismctl.domain.service import ServiceDefinition, ServiceName
 from prismctl.domain.service_settings import known_keys
 from prismctl.domain.setting_names import OWN_KEYS, SERVICE_KEYS, STACK_KEYS
 from prismctl.files.catalog import ensure_catalog
-from prismctl.files.preferences import DEFAULT_WAIT_SECONDS, PREFERENCES
+from prismctl.files.preferences import PREFERENCES
 from prismctl.files.settings import RUNTIMES
+from prismctl.planning import PlanRequest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -125,25 +127,28 @@ def test_the_engines_and_runtimes_of_the_flags_are_those_of_the_settings() -> No
     assert (choices["engine"], choices["runtime"]) == (ENGINES, RUNTIMES)
 
 
-def test_how_long_a_start_waits_is_the_same_in_help_and_in_explanations() -> None:
-    default = next(each.default for each in start.params if each.name == "wait_timeout")
-    assert default == DEFAULT_WAIT_SECONDS
-
-
 @pytest.mark.parametrize(
-    ("typed", "settled"), [([], ("stop", 7.0)), (["--wait-timeout", "9"], ("stop", 9.0))]
+    ("typed", "settled"),
+    [
+        ({}, (FailurePolicy.STOP, 7.0)),
+        ({"wait_seconds": 9.0}, (FailurePolicy.STOP, 9.0)),
+        ({"on_failure": "keep"}, (FailurePolicy.KEEP, 7.0)),
+    ],
 )
 def test_a_project_says_how_long_a_start_waits_and_what_happens_when_a_service_fails(
-    home: Home, tmp_path: Path, typed: list[str], settled: tuple[str, float]
+    home: Home, tmp_path: Path, typed: dict[str, Any], settled: tuple[FailurePolicy, float]
 ) -> None:
     (tmp_path / "work" / "prism.yaml").write_text(
         "settings:\n  on_failure: stop\n  wait_timeout: 7s\n", encoding="utf-8"
     )
-    with start.make_context("start", typed) as context:
-        words = context.params
-        call = Invocation(home=home, stack="default")
-        answer = settle_patience(context, call, words["on_failure"], words["wait_timeout"])
-    assert answer == settled
+    answer = settle_start(Invocation(home=home, stack="default"), PlanRequest(**typed))
+    assert answer[:2] == settled
+
+
+def test_a_start_without_files_waits_as_its_help_says(home: Home) -> None:
+    defaults = {each.name: each.default for each in start.params}
+    answer = settle_start(Invocation(home=home, stack="default"), PlanRequest())
+    assert answer == (defaults["on_failure"], defaults["wait_timeout"], None)
 
 
 def test_the_names_for_the_tab_key_are_those_of_the_settings() -> None:

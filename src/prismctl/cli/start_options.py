@@ -34,8 +34,10 @@ class StartOptions:
     has_auto_ports: bool = False
     persists: bool = False
     """Every service keeps its data."""
-    on_failure: str = "keep"
-    wait_seconds: float = 60.0
+    on_failure: str = ""
+    """Empty: nobody chose."""
+    wait_seconds: float | None = None
+    """How long to wait; ``None``: nobody said."""
     log_file: str | None = None
     """Absolute."""
     moved: tuple[PortConflict, ...] = ()
@@ -82,6 +84,8 @@ def plan_request(
         runtime=options.runtime,
         auto_ports=True if options.has_auto_ports else None,
         persist=True if options.persists else None,
+        on_failure=options.on_failure,
+        wait_seconds=options.wait_seconds,
         replaceable_ports=frozenset((each.service, each.port_name) for each in options.moved),
         stack=call.stack,
         held_by=held_by,
@@ -93,15 +97,13 @@ def plan_request(
 
 def list_flags(call: Invocation, options: StartOptions) -> list[str]:
     """What was typed beside the services, so that the picker's command is the whole one."""
-    defaults = StartOptions()
     flags = [f"--stack={call.stack}"] if call.stack != "default" else []
     flags += [f"--engine={options.engine}"] if options.engine else []
     flags += [f"--runtime={options.runtime}"] if options.runtime else []
     flags += ["--auto-ports"] if options.has_auto_ports else []
     flags += ["--persist"] if options.persists else []
-    if options.on_failure != defaults.on_failure:
-        flags.append(f"--on-failure={options.on_failure}")
-    if options.wait_seconds != defaults.wait_seconds:
+    flags += [f"--on-failure={options.on_failure}"] if options.on_failure else []
+    if options.wait_seconds is not None:
         flags.append(f"--wait-timeout={options.wait_seconds:g}")
     flags += [f"--log-file={shlex.quote(options.log_file)}"] if options.log_file else []
     return flags

@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from prismctl.cli.endings import conclude
 from prismctl.cli.engine_guess import guess_engine
-from prismctl.cli.estimating import estimate_plan, find_usual, services_with_data
+from prismctl.cli.estimating import find_usual
 from prismctl.cli.following import follow, with_earlier_events
 from prismctl.cli.interrupts import Terminated, held_interrupts, interruption_error
 from prismctl.cli.narrators import choose_narrator
-from prismctl.cli.preflight import check_before_start, look_for_room, warn_of_shortages
+from prismctl.cli.preflight import check_before_start, warn_of_shortages
 from prismctl.cli.process_clock import process_began_at
 from prismctl.cli.stack import find_stack, option_of
 from prismctl.cli.start_options import plan_request
+from prismctl.cli.start_settings import settle_start
 from prismctl.cli.stopping import (
     finish_stop,
     stop_after_interrupt,
@@ -31,7 +32,6 @@ from prismctl.cli.stopping import (
     verify_stopped,
 )
 from prismctl.client import StackClient, start_daemon
-from prismctl.domain.capacity import needs_of_plan, render_capacity
 from prismctl.domain.plan import (
     EngineName,
     FailurePolicy,
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from prismctl.cli.invocation import Invocation
     from prismctl.cli.start_options import StartOptions
     from prismctl.cli.start_questions import Settled
+    from prismctl.cli.start_settings import StartSettings
     from prismctl.client import StartingDaemon
     from prismctl.domain.plan import StackPlan
 
@@ -80,45 +81,6 @@ def plan_for(
     )
 
 
-def show_plan(call: Invocation, options: StartOptions) -> None:
-    """Print the plan and touch nothing."""
-    from prismctl.domain.estimate import render_estimate
-    from prismctl.present.estimate import startup_lines, startup_words
-    from prismctl.present.events import action_line
-    from prismctl.present.plan import plain_plan_lines, plan_lines, render_plan
-
-    client = find_stack(call.paths)
-    running = read_applied_plan(client)
-    plan = plan_for(call, options, held_by=running, is_trial=True)
-    # What a change takes depends on what of it runs already: nobody has measured that.
-    estimate = (
-        estimate_plan(call.home, plan, with_data=services_with_data(call.paths, plan))
-        if running is None
-        else None
-    )
-    if call.is_json:
-        needs = needs_of_plan(plan, running=running.names if running is not None else ())
-        capacity = render_capacity(needs, look_for_room(call))
-        expected = render_estimate(estimate) if estimate is not None else None
-        document = {**render_plan(plan), "capacity": capacity, "estimate": expected}
-        if options.preset == RANDOM:
-            document["seed"] = options.random_seed
-        call.write_json(document, is_pretty=call.is_on_terminal)
-        return
-    warn_of_shortages(call, plan, running=running)
-    missing = len(plan.missing_images)
-    startup = startup_words(estimate, missing_images=missing) if estimate is not None else ""
-    if call.is_on_terminal:
-        call.write_lines([*plan_lines(plan, width=call.width), ()])
-        if startup:
-            call.write_lines([*startup_lines(startup, width=call.width), ()])
-        call.report([line("nothing was started (--dry-run)")])
-    else:
-        call.write_lines(plain_plan_lines(plan))
-        if startup:
-            call.write_lines([action_line("startup", startup)])
-
-
 def start_stack(call: Invocation, settled: Settled) -> None:
     """Start the stack, or change it to the plan, and wait until it is ready.
 
@@ -131,14 +93,14 @@ def start_stack(call: Invocation, settled: Settled) -> None:
     """
     options, chosen = settled.options, settled.daemon
     began_at = settled.began_at or process_began_at()
-    deadline = time.monotonic() + options.wait_seconds
+    waits_from = time.monotonic()
     while True:
         client = _find_running(call) if chosen is None else None
         try:
             if client is not None:
-                _change(call, options, client, began_at=began_at, deadline=deadline)
+                _change(call, options, client, began_at=began_at, waits_from=waits_from)
             else:
-                _begin(call, options, chosen, began_at=began_at, deadline=deadline)
+                _begin(call, options, chosen, began_at=began_at, waits_from=waits_from)
         except PrismError as error:
             from prismctl.planning import PortTakenError
 
@@ -153,7 +115,7 @@ def start_stack(call: Invocation, settled: Settled) -> None:
             options = replace(options, moved=(*options.moved, *moved))
             asked_seconds = time.monotonic() - asked_at
             began_at += asked_seconds
-            deadline += asked_seconds
+            waits_from += asked_seconds
         else:
             return
 
@@ -174,7 +136,7 @@ def _change(
     client: StackClient,
     *,
     began_at: float,
-    deadline: float,
+    waits_from: float,
 ) -> None:
     """Apply the plan to a stack that runs; an interrupt only lets go of it."""
     applied = read_applied_plan(client)
@@ -188,14 +150,15 @@ def _change(
         _say_already_running(call, client.status())
         return
     is_first = applied is None or (is_same and state == "starting")
+    settings = settle_start(call, plan_request(call, options))
     try:
         with choose_narrator(call, began_at=began_at) as narrator:
             narrator.tell_plan(plan)
             outcome = follow(
-                _request(call, client, plan, options, began_at),
+                _request(call, client, plan, options, settings=settings, began_at=began_at),
                 narrator=narrator,
                 progress=begin_progress(_dependencies(plan)),
-                deadline=deadline,
+                deadline=waits_from + settings.wait_seconds,
                 read_status=client.status,
             )
     except (KeyboardInterrupt, Terminated) as interrupt:
@@ -208,18 +171,18 @@ def _change(
         call,
         client,
         outcome,
-        seconds=options.wait_seconds,
-        stop=_stop_of(call, options, client),
+        seconds=settings.wait_seconds,
+        stop=_stop_of(call, settings, client),
         # A start that is only waited for has a time of its own.
         began_at=None if is_first else began_at,
     )
 
 
 def _stop_of(
-    call: Invocation, options: StartOptions, client: StackClient
+    call: Invocation, settings: StartSettings, client: StackClient
 ) -> Callable[[], None] | None:
     """What takes the stack down when it is not ready in time; ``None`` where it shall stay."""
-    if options.on_failure != FailurePolicy.STOP:
+    if settings.on_failure is not FailurePolicy.STOP:
         return None
 
     def stop() -> None:
@@ -236,7 +199,7 @@ def _begin(
     daemon: StartingDaemon | None,
     *,
     began_at: float,
-    deadline: float,
+    waits_from: float,
 ) -> None:
     """Bring up the daemon and make the plan side by side; an interrupt takes down what was begun.
 
@@ -255,7 +218,7 @@ def _begin(
         with held_interrupts() as check:
             daemon = daemon or start_daemon(call.paths, guess_engine(call, options))
             _plan_and_apply(
-                call, options, daemon, began_at=began_at, deadline=deadline, check=check
+                call, options, daemon, began_at=began_at, waits_from=waits_from, check=check
             )
     except (KeyboardInterrupt, Terminated) as interrupt:
         if daemon is None:
@@ -274,25 +237,26 @@ def _plan_and_apply(
     daemon: StartingDaemon,
     *,
     began_at: float,
-    deadline: float,
+    waits_from: float,
     check: Callable[[], None],
 ) -> None:
     """A daemon that has nothing to look after in the end is not left behind."""
     client = StackClient(call.paths)
     try:
         plan = plan_for(call, options, held_by=None)
+        settings = settle_start(call, plan_request(call, options))
         warn_of_shortages(call, plan)
         check()
         with choose_narrator(call, began_at=began_at) as narrator:
             narrator.tell_plan(plan)
             daemon.wait()
             check()
-            messages = _request(call, client, plan, options, began_at)
+            messages = _request(call, client, plan, options, settings=settings, began_at=began_at)
             outcome = follow(
                 with_earlier_events(messages, client, since=began_at),
                 narrator=narrator,
                 progress=begin_progress(_dependencies(plan), AGENTS[plan.engine]),
-                deadline=deadline,
+                deadline=waits_from + settings.wait_seconds,
                 read_status=client.status,
                 check=check,
             )
@@ -300,8 +264,8 @@ def _plan_and_apply(
             call,
             client,
             outcome,
-            seconds=options.wait_seconds,
-            stop=_stop_of(call, options, client),
+            seconds=settings.wait_seconds,
+            stop=_stop_of(call, settings, client),
             usual=lambda result: find_usual(call.home, client, plan, result, began_at=began_at),
         )
     except PrismError:
@@ -317,25 +281,18 @@ def _request(
     client: StackClient,
     plan: StackPlan,
     options: StartOptions,
+    *,
+    settings: StartSettings,
     began_at: float,
 ) -> Iterator[dict[str, Any]]:
     messages = client.apply(
         plan_to_json(plan),
         began_at,
-        options.on_failure,
+        settings.on_failure.value,
         log_file=options.log_file or "",
-        dashboard_port=_find_dashboard_port(call),
+        dashboard_port=settings.dashboard_port,
     )
     return _noting_use(call, plan.profile, messages) if plan.profile else messages
-
-
-def _find_dashboard_port(call: Invocation) -> int | None:
-    """Where the page in the browser shall be; ``None`` where nobody has said."""
-    if not call.home.settings.exists():
-        return None
-    from prismctl.files.settings import load_settings
-
-    return load_settings(call.home).dashboard_port
 
 
 def _noting_use(

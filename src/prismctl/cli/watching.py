@@ -28,13 +28,15 @@ if TYPE_CHECKING:
     from prismctl.tui.first_frame import FrameLine
 
 
-def start_and_watch(call: Invocation, start: Callable[[], None], *, keeps_going: bool) -> None:
+def start_and_watch(
+    call: Invocation, start: Callable[[], None], *, keeps_going: Callable[[], bool]
+) -> None:
     """Start a stack, and show the dashboard once it is up, or as far as it came.
 
     Args:
         call: on a terminal.
         start: returns when all is up.
-        keeps_going: what runs is left when something else does not come up.
+        keeps_going: whether what runs is left when something else does not come up.
 
     Raises:
         PrismError: it did not come up, or is not well when the dashboard is left.
@@ -43,7 +45,7 @@ def start_and_watch(call: Invocation, start: Callable[[], None], *, keeps_going:
     try:
         start()
     except PrismError as error:
-        if not keeps_going or not _is_worth_watching(call, error):
+        if not _is_worth_watching(call, error) or not keeps_going():
             raise
         trouble = error
     watch_stack(call)

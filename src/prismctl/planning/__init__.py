@@ -1,14 +1,20 @@
 """From what somebody typed to a plan: loads the files, looks at the machine, and lets the domain decide.
 
 The one place where files and machine meet. Front ends ask `make_plan` for the plan itself, `foresee_plan` for a look at
-it, `plan_addition` for more beside what runs, `decide` for why it would be so, `choose_services` for the services alone; none of them changes anything but a home
-that has no catalog yet.
+it, `plan_addition` for more beside what runs, `decide` for why it would be so, `choose_services` for the services alone,
+`settle_settings` for how the stack is run; none of them changes anything but a home that has no catalog yet.
 """
 
 from __future__ import annotations
 
 from prismctl.planning.adding import Addition, plan_addition
-from prismctl.planning.deciding import Chosen, Decision, choose_services, decide
+from prismctl.planning.deciding import (
+    Chosen,
+    Decision,
+    choose_services,
+    decide,
+    settle_settings,
+)
 from prismctl.planning.making import Foreseen, foresee_plan, make_plan
 from prismctl.planning.request import PlanRequest
 from prismctl.planning.taken_ports import PortTakenError, render_conflict
@@ -26,4 +32,5 @@ __all__ = [
     "make_plan",
     "plan_addition",
     "render_conflict",
+    "settle_settings",
 ]

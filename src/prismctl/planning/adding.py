@@ -14,7 +14,7 @@ from prismctl.domain.selection import Selection, find_named, hint_at_packaged, n
 from prismctl.domain.service import Runtime, full_name
 from prismctl.planning.deciding import Decision
 from prismctl.planning.layering import check_words, layer_settings
-from prismctl.planning.loading import apply_profile, load_files
+from prismctl.planning.loading import apply_profile, load_catalog, load_files
 from prismctl.planning.machine_facts import look_at_machine
 from prismctl.planning.making import check_volumes, find_options
 from prismctl.planning.request import Inquiry
@@ -80,14 +80,15 @@ def plan_addition(
     inquiry = Inquiry(asked, home, environment, place, tell)
     check_words(asked, problems)
     files = load_files(inquiry, problems)
-    catalog = apply_profile(files, problems)
+    written = load_catalog(inquiry, files, problems)
+    catalog = apply_profile(files, written, problems)
     selection, present = _select(request.with_services, catalog, running, problems)
     decision = Decision(
         stack=running.stack,
         project=files.project,
         profile=files.profile,
         preferences=layer_settings(asked, files, running.stack),
-        written=files.catalog,
+        written=written,
         catalog=catalog,
         selection=selection,
         facts=look_at_machine(inquiry, files),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from prismctl.domain.problems import Problems
 from prismctl.planning.layering import check_words, layer_selection, layer_settings
-from prismctl.planning.loading import apply_profile, find_stack, load_files
+from prismctl.planning.loading import apply_profile, find_stack, load_catalog, load_files
 from prismctl.planning.machine_facts import look_at_machine
 from prismctl.planning.request import Inquiry
 
@@ -98,15 +98,16 @@ def settle(inquiry: Inquiry, problems: Problems, *, locates: bool = False) -> De
     request = inquiry.request
     stack = find_stack(inquiry, problems)
     check_words(request, problems)
-    files = load_files(inquiry, problems, locates=locates)
-    catalog = apply_profile(files, problems)
+    files = load_files(inquiry, problems)
+    written = load_catalog(inquiry, files, problems, locates=locates)
+    catalog = apply_profile(files, written, problems)
     facts = look_at_machine(inquiry, files)
     return Decision(
         stack=stack,
         project=files.project,
         profile=files.profile,
         preferences=layer_settings(request, files, stack),
-        written=files.catalog,
+        written=written,
         catalog=catalog,
         selection=layer_selection(request, files, catalog, facts, problems),
         facts=facts,
@@ -137,9 +138,38 @@ def choose_services(
     inquiry = Inquiry(request, home, environment, working_directory)
     check_words(request, problems)
     files = load_files(inquiry, problems)
+    catalog = load_catalog(inquiry, files, problems)
     # Its mistakes are told, though what it changes plays no part here.
-    apply_profile(files, problems)
+    apply_profile(files, catalog, problems)
     facts = look_at_machine(inquiry, files)
-    selection = layer_selection(request, files, files.catalog, facts, problems)
+    selection = layer_selection(request, files, catalog, facts, problems)
     problems.raise_if_any()
-    return Chosen(selection, files.catalog, files.profile)
+    return Chosen(selection, catalog, files.profile)
+
+
+def settle_settings(
+    request: PlanRequest,
+    *,
+    home: Home,
+    environment: Mapping[str, str],
+    working_directory: Path,
+) -> dict[str, Setting]:
+    """How the stack is run, and nothing else: each setting of the whole stack, by key, with where its value comes from.
+
+    Args:
+        request: what was asked for.
+        home: of the user.
+        environment: of the one who asks.
+        working_directory: absolute; where a project file is looked for, and relative paths start.
+
+    Raises:
+        ConfigError: flags or files say something impossible; all of it at once.
+        PrismError: a file cannot be read.
+    """
+    problems = Problems()
+    inquiry = Inquiry(request, home, environment, working_directory)
+    stack = find_stack(inquiry, problems)
+    check_words(request, problems)
+    files = load_files(inquiry, problems)
+    problems.raise_if_any()
+    return layer_settings(request, files, stack)

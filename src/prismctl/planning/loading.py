@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from prismctl.domain.problems import shorten
 from prismctl.errors import ConfigError
-from prismctl.files.catalog import load_catalog
+from prismctl.files import catalog as catalog_file
 from prismctl.files.project import find_stack_name, load_project
 from prismctl.files.settings import Settings, load_settings
 
@@ -26,49 +26,63 @@ _Loaded = TypeVar("_Loaded")
 
 
 class Files(NamedTuple):
-    """What the files say that count where somebody stands."""
+    """What the files say that count where somebody stands, but for the catalog."""
 
     project: Project | None
     settings: Settings
-    catalog: Catalog
-    """Without what the profile changes."""
     profile: Profile | None
     """The one that has a say, the project's own included."""
     directory: Path
     """Of the project, else where somebody stands."""
 
 
-def load_files(inquiry: Inquiry, problems: Problems, *, locates: bool = False) -> Files:
-    """Load them all.
+def load_files(inquiry: Inquiry, problems: Problems) -> Files:
+    """Load all but the catalog.
 
     Args:
         inquiry: what is asked for, and where.
-        problems: gets the mistakes of all files but the catalog, which nothing can go on without.
-        locates: a catalog that nobody has edited is read as well, so that each value knows its line.
+        problems: gets their mistakes; what has any is as if it were not there.
 
     Raises:
-        ConfigError: the catalog has mistakes; with those of all others.
-        PrismError: a file cannot be read, or home not be written.
+        PrismError: a file cannot be read.
     """
     project = _collect(lambda: load_project(inquiry.working_directory), problems)
     settings = _collect(lambda: load_settings(inquiry.home), problems) or Settings()
-    catalog = _collect(lambda: _load_catalog(inquiry, project, locates=locates), problems)
     profile = _load_profile(inquiry, project, problems)
+    directory = project.directory if project else inquiry.working_directory
+    return Files(project, settings, profile, directory)
+
+
+def load_catalog(
+    inquiry: Inquiry, files: Files, problems: Problems, *, locates: bool = False
+) -> Catalog:
+    """Load what there is to choose from, without what the profile changes.
+
+    Args:
+        inquiry: what is asked for, and where.
+        files: the project among them may have services of its own.
+        problems: found so far.
+        locates: a catalog that nobody has edited is read as well, so that each value knows its line.
+
+    Raises:
+        ConfigError: the catalog has mistakes, and nothing can go on without it; with all problems so far.
+        PrismError: a file cannot be read, or home not be written.
+    """
+    catalog = _collect(lambda: _read_catalog(inquiry, files.project, locates=locates), problems)
     if catalog is None:
         problems.raise_if_any()
         raise AssertionError("a catalog that could not be loaded has problems")
-    directory = project.directory if project else inquiry.working_directory
-    return Files(project, settings, catalog, profile, directory)
+    return catalog
 
 
-def apply_profile(files: Files, problems: Problems) -> Catalog:
+def apply_profile(files: Files, catalog: Catalog, problems: Problems) -> Catalog:
     """The catalog with what the profile changes; without it, where the profile has mistakes."""
     profile = files.profile
     if profile is None:
-        return files.catalog
-    from prismctl.files.profiles import apply_profile as apply
+        return catalog
+    from prismctl.files import profiles
 
-    return _collect(lambda: apply(files.catalog, profile), problems) or files.catalog
+    return _collect(lambda: profiles.apply_profile(catalog, profile), problems) or catalog
 
 
 def find_stack(inquiry: Inquiry, problems: Problems) -> StackName:
@@ -81,12 +95,12 @@ def find_stack(inquiry: Inquiry, problems: Problems) -> StackName:
     return name
 
 
-def _load_catalog(inquiry: Inquiry, project: Project | None, *, locates: bool) -> Catalog:
+def _read_catalog(inquiry: Inquiry, project: Project | None, *, locates: bool) -> Catalog:
     request = inquiry.request
     if request.services_file is not None:
         path = inquiry.working_directory / request.services_file
-        return load_catalog(inquiry.home, path, locates=locates)
-    catalog = load_catalog(
+        return catalog_file.load_catalog(inquiry.home, path, locates=locates)
+    catalog = catalog_file.load_catalog(
         inquiry.home,
         project.catalog if project else None,
         creates=not request.is_trial,

@@ -33,7 +33,7 @@ class PlanRequest:
     persist: bool | None = None
     on_failure: str = ""
     wait_seconds: float | None = None
-    """Both are the caller's to keep to; they are here to be settled with the rest."""
+    """Both are a start's to keep to, and change nothing in a plan; they are settled with the rest."""
     stack: str = ""
     held_by: StackPlan | None = None
     """The stack that runs, to be planned anew: its ports are not in its own way, and those it had found are kept."""

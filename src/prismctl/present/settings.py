@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from prismctl.present.text import Line, Span, Tone, clean, fold, line, pad, width_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from prismctl.domain.precedence import Given, Setting
     from prismctl.domain.problems import Place
@@ -43,6 +43,12 @@ def render_settings(stack: str, settings: Sequence[Setting]) -> dict[str, Any]:
         "stack": stack,
         "settings": [render_setting(each) for each in settings],
     }
+
+
+def render_settings_by_key(settings: Iterable[Setting]) -> dict[str, Any]:
+    """The same settings where they are a part of another document: by their keys."""
+    documents = map(render_setting, settings)
+    return {document.pop("key"): document for document in documents}
 
 
 def explanation_lines(setting: Setting, related: Sequence[str], *, width: int) -> list[Line]:

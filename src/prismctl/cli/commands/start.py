@@ -1,4 +1,4 @@
-"""``prismctl dev start``: what is wanted, as flags; `cli/starting.py` does it."""
+"""``prismctl dev start``: what is wanted, as flags; `cli/starting.py` does it, `cli/dry_run.py` only shows it."""
 
 from __future__ import annotations
 
@@ -242,7 +242,6 @@ def start(
     if log_file is not None and not Path(log_file).absolute().parent.is_dir():
         problem = Problem(message=f"--log-file: {Path(log_file).parent} is not a directory")
         raise ConfigError((problem,), hint=f"`mkdir -p {Path(log_file).parent}` makes it")
-    on_failure, wait_timeout = settle_patience(ctx, call, on_failure, wait_timeout)
     options = StartOptions(
         preset=preset,
         profile=profile or "",
@@ -253,14 +252,14 @@ def start(
         runtime=runtime or "",
         has_auto_ports=auto_ports,
         persists=persist,
-        on_failure=on_failure,
-        wait_seconds=wait_timeout,
+        on_failure=on_failure if _is_typed(ctx, "on_failure") else "",
+        wait_seconds=wait_timeout if _is_typed(ctx, "wait_timeout") else None,
         log_file=str(Path(log_file).absolute()) if log_file else None,
     )
     if seed is not None:
         options = replace(options, random_seed=int(seed))
     if dry_run:
-        from prismctl.cli.starting import show_plan
+        from prismctl.cli.dry_run import show_plan
 
         show_plan(call, options)
         return
@@ -275,35 +274,14 @@ def start(
     if no_dashboard or not call.can_watch:
         start_stack(call, settled)
         return
+    from prismctl.cli.start_settings import keeps_going
     from prismctl.cli.watching import start_and_watch
 
-    start_and_watch(call, lambda: start_stack(call, settled), keeps_going=on_failure == "keep")
-
-
-def settle_patience(
-    ctx: click.Context, call: Invocation, on_failure: str, wait_timeout: float
-) -> tuple[str, float]:
-    """What happens on a failure, and how long to wait: as typed, else as the project's file or settings say."""
-    from prismctl.files.paths import find_project_file
-
-    if not call.home.settings.exists() and find_project_file(Path.cwd()) is None:
-        return on_failure, wait_timeout
-    from prismctl.domain.precedence import Given
-    from prismctl.files.preferences import settle_preferences
-    from prismctl.files.project import load_project
-    from prismctl.files.settings import load_settings
-
-    said = {"on_failure": on_failure, "wait_timeout": wait_timeout}
-    settled = settle_preferences(
-        {
-            name: Given(value, f"--{name.replace('_', '-')}")
-            for name, value in said.items()
-            if _is_typed(ctx, name)
-        },
-        settings=load_settings(call.home),
-        project=load_project(Path.cwd()),
+    start_and_watch(
+        call,
+        lambda: start_stack(call, settled),
+        keeps_going=lambda: keeps_going(call, settled.options),
     )
-    return settled["on_failure"].value, settled["wait_timeout"].value
 
 
 def _is_typed(ctx: click.Context, name: str) -> bool:
