@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prismctl.domain.bundle import Bundle, BundlePart, hide_secrets, render_bundle
-from prismctl.domain.redaction import HIDDEN
+from prismctl.domain.redaction import HIDDEN, Redactor
 from prismctl.present.bundle_page import bundle_page, read_bundle_page
 
 
@@ -18,7 +18,11 @@ def bundle_of(content: Any, problem: str = "") -> Bundle:
 
 
 def hidden(content: Any, *values: str, user_directory: str = "") -> Any:
-    return hide_secrets(bundle_of(content), values, user_directory=user_directory).parts[0].content
+    return (
+        hide_secrets(bundle_of(content), [Redactor(values)], user_directory=user_directory)
+        .parts[0]
+        .content
+    )
 
 
 def test_a_value_that_is_known_to_be_secret_is_in_no_part() -> None:
@@ -49,9 +53,7 @@ def test_a_variable_with_a_secret_name_loses_its_value_however_short() -> None:
     }
 
 
-@pytest.mark.parametrize(
-    "text", ["PASSWORD_FILE=/run/x", "http://localhost:8080/a@b"]
-)
+@pytest.mark.parametrize("text", ["PASSWORD_FILE=/run/x", "http://localhost:8080/a@b"])
 def test_what_is_no_secret_stays(text: str) -> None:
     assert hidden([text]) == [text]
 
@@ -61,7 +63,7 @@ def test_the_directory_of_the_user_has_no_name() -> None:
 
 
 def test_why_a_part_is_missing_keeps_secrets_too() -> None:
-    bundle = hide_secrets(bundle_of(None, problem="hunter22 refused"), ["hunter22"])
+    bundle = hide_secrets(bundle_of(None, problem="hunter22 refused"), [Redactor(["hunter22"])])
     assert bundle.problems == [f"Part: {HIDDEN} refused"]
 
 
@@ -77,7 +79,7 @@ def test_why_a_part_is_missing_keeps_secrets_too() -> None:
 )
 def test_no_page_holds_a_secret(secret: str, content: Any) -> None:
     planted = [content, f"before {secret} after", {"key": secret}]
-    page = bundle_page(render_bundle(hide_secrets(bundle_of(planted), [secret])))
+    page = bundle_page(render_bundle(hide_secrets(bundle_of(planted), [Redactor([secret])])))
     if secret not in bundle_page(render_bundle(bundle_of([content]))):
         assert secret not in page
 

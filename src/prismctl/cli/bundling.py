@@ -16,6 +16,7 @@ from prismctl.cli.stack import find_stack, read_saved_events, read_status
 from prismctl.cli.start_reports import describe_starts
 from prismctl.cli.tool_versions import describe_tools
 from prismctl.domain.bundle import Bundle, BundlePart, hide_secrets
+from prismctl.domain.redaction import Redactor
 from prismctl.domain.snapshot import render_time
 from prismctl.errors import PrismError
 from prismctl.explaining import explain_selection
@@ -44,7 +45,7 @@ def gather_bundle(call: Invocation, *, log_lines: int) -> Bundle:
         PrismError: it is not known what is secret here, so nothing may be given away.
     """
     paths = call.paths
-    secrets = _find_secrets(paths)
+    redactors = _find_redactors(paths)
     parts = (
         _part("status", "Status", lambda: read_status(paths)),
         _part("starts", "Starts", lambda: describe_starts(call.home, paths)),
@@ -60,7 +61,7 @@ def gather_bundle(call: Invocation, *, log_lines: int) -> Bundle:
     )
     made_at = render_time(time.time()) or ""
     bundle = Bundle(stack=call.stack, made_at=made_at, parts=parts)
-    return hide_secrets(bundle, secrets, user_directory=str(Path.home()))
+    return hide_secrets(bundle, redactors, user_directory=str(Path.home()))
 
 
 def _part(name: str, title: str, gather: Callable[[], Any]) -> BundlePart:
@@ -73,16 +74,17 @@ def _part(name: str, title: str, gather: Callable[[], Any]) -> BundlePart:
         return BundlePart(name=name, title=title, problem=reason)
 
 
-def _find_secrets(paths: StackPaths) -> frozenset[str]:
-    """What is secret in this stack.
+def _find_redactors(paths: StackPaths) -> list[Redactor]:
+    """What hides the secrets of this stack: those of its services, and those of its agents and its page.
 
     Raises:
-        PrismError: a file that says so cannot be read.
+        PrismError: a file that says what is secret cannot be read.
     """
-    found = set(load_redactor(paths).values)
-    for file in (paths.agents / "credentials.json", paths.dashboard_token):
-        found.update(_read_secrets(file))
-    return frozenset(found)
+    files = (paths.agents / "credentials.json", paths.dashboard_token)
+    return [
+        load_redactor(paths),
+        Redactor(value for file in files for value in _read_secrets(file)),
+    ]
 
 
 def _read_secrets(file: Path) -> Iterator[str]:

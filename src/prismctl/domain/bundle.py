@@ -11,10 +11,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from prismctl.domain.importing.secret_names import is_secret
-from prismctl.domain.redaction import HIDDEN, Redactor
+from prismctl.domain.redaction import HIDDEN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
+
+    from prismctl.domain.redaction import Redactor
 
 SCHEMA_VERSION: Final = 1
 """Of the document; fields are only ever added."""
@@ -56,18 +58,20 @@ class Bundle:
         return [f"{part.title}: {part.problem}" for part in self.parts if part.problem]
 
 
-def hide_secrets(bundle: Bundle, values: Iterable[str], *, user_directory: str = "") -> Bundle:
+def hide_secrets(
+    bundle: Bundle, redactors: Sequence[Redactor], *, user_directory: str = ""
+) -> Bundle:
     """The bundle in the form in which it may be given away.
 
     Args:
         bundle: as it was gathered.
-        values: what is known to be secret.
+        redactors: hide what is known to be secret.
         user_directory: appears as ``~``: it has somebody's name in it.
     """
-    redactor = Redactor(values)
 
     def hide(text: str) -> str:
-        text = redactor.hide_text(text)
+        for redactor in redactors:
+            text = redactor.hide_text(text)
         text = _ADDRESS.sub(HIDDEN, text)
         text = _BEARER.sub(HIDDEN, text)
         text = _ASSIGNMENT.sub(_hide_assignment, text)
