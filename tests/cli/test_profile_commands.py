@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from prismctl.domain.plan import StackPlan, plan_to_json
+from prismctl.errors import ExitCode
 from prismctl.files.profiles import load_profile
 from prismctl.planning import PlanRequest, make_plan
 from tests.desk import ended_with, read_to_end, words
@@ -79,6 +81,33 @@ def test_a_random_selection_is_saved_as_a_start_with_the_same_seed_has_it(
         )
         assert shown.code == 0, shown.err
         assert ", ".join(load_profile(home, name).services) == shown.document["outcome"]
+
+
+def test_a_selection_drawn_without_a_seed_says_which_one_draws_it_again(
+    prismctl: Any, home: Home
+) -> None:
+    shown = save(prismctl, "lucky", "--preset", "random")
+    said = re.search(r"`--preset=random --seed=(\d+)` drew this", shown.out)
+    assert said, shown.out
+    save(prismctl, "again", "--preset", "random", "--seed", said[1])
+    assert load_profile(home, "again").services == load_profile(home, "lucky").services
+    answer = save(prismctl, "third", "--preset", "random", "-o", "json").document
+    assert answer["notes"] == [f"`--preset=random --seed={answer['seed']}` drew this"]
+    assert "seed" not in save(prismctl, "plain", "--preset=redis", "-o", "json").document
+
+
+def test_a_drawn_selection_that_would_replace_one_can_be_confirmed_as_it_was_drawn(
+    prismctl: Any, home: Home
+) -> None:
+    # What is never drawn, so that whatever is drawn is something else.
+    save(prismctl, "mine", "--with", "prism-proxy")
+    refused = prismctl("dev", "profile", "save", "mine", "--preset", "random")
+    assert refused.code == ExitCode.INVALID
+    said = re.search(r"--seed=(\d+)", refused.err)
+    assert said, refused.err
+    save(prismctl, "mine", "--preset", "random", "--seed", said[1], "--yes")
+    save(prismctl, "other", "--preset", "random", "--seed", said[1])
+    assert load_profile(home, "mine").services == load_profile(home, "other").services
 
 
 def test_the_list_has_services_description_and_last_use(prismctl: Any, home: Home) -> None:

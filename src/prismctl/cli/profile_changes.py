@@ -12,6 +12,7 @@ import click
 
 from prismctl.cli.stack import open_stack, option_of
 from prismctl.cli.starting import read_applied_plan
+from prismctl.domain.presets import RANDOM
 from prismctl.errors import ConfigError, ExitCode, Problem, UnavailableError
 from prismctl.files.profile_uses import find_last_use, forget_use
 from prismctl.files.profile_writing import draft_profile, new_file, plain_config, write_profile
@@ -56,6 +57,11 @@ class Typed:
     is_from_running: bool
     request: PlanRequest
     """The flags that `start` has as well."""
+
+    @property
+    def seed(self) -> int | None:
+        """What a random selection is drawn by, whether it was typed or not; ``None``: nothing is drawn."""
+        return self.request.random_seed if self.request.preset == RANDOM else None
 
     @property
     def selecting_flags(self) -> list[str]:
@@ -104,7 +110,7 @@ def save_profile(call: Invocation, typed: Typed) -> None:
         origin=content.origin,
     )
     if draft.is_change:
-        _ask_to_replace(call, draft)
+        _ask_to_replace(call, typed, draft)
         write_profile(call.home, draft)
     action = "added" if draft.is_new else "replaced" if draft.is_change else "unchanged"
     _tell_saved(call, typed, draft, action, content.notes)
@@ -206,7 +212,7 @@ def _profile_of_running(
     return profile, (words,) if profile.config else ()
 
 
-def _ask_to_replace(call: Invocation, draft: Draft) -> None:
+def _ask_to_replace(call: Invocation, typed: Typed, draft: Draft) -> None:
     """Have somebody agree that a profile is written over.
 
     Raises:
@@ -217,10 +223,16 @@ def _ask_to_replace(call: Invocation, draft: Draft) -> None:
         return
     words = [f"{name_for_people(draft.file)} is there already"]
     words += change_words(draft.before, draft.profile)
+    words += _tell_drawn(typed)
     if not call.can_ask:
         problem = Problem(message="; ".join(words))
         raise ConfigError((problem,), hint="add --yes to write over it, or take another name")
     _ask(call, words, _SAVE_CHOICES, otherwise="nothing was written")
+
+
+def _tell_drawn(typed: Typed) -> list[str]:
+    """How to have the same drawn again."""
+    return [] if typed.seed is None else [f"`--preset=random --seed={typed.seed}` drew this"]
 
 
 def _ask(
@@ -246,8 +258,10 @@ def _tell_saved(
         "description": profile.description,
         "services": list(profile.services),
         "persist": profile.persist,
-        "notes": list(notes),
+        "notes": [*_tell_drawn(typed), *notes],
     }
+    if typed.seed is not None:
+        document["seed"] = typed.seed
     if call.is_json:
         call.write_json(document, is_pretty=call.is_on_terminal)
         return
