@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import inspect
 import os
 import subprocess
 import sys
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from prismctl.runtime.refusal import EXIT_REFUSED, find_refusal, read_refusal
-from prismctl.runtime.servers import postgres_image_check_here
+from prismctl.runtime.servers import postgres_check_here, postgres_image_check_here
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -151,3 +152,15 @@ def test_a_version_is_read_by_an_account_of_the_container(data: Path) -> None:
     assert read_in_a_shell(version) == ""
     version.write_text("9.6\n")
     assert postgres_image_check_here.parse_version(read_in_a_shell(version).encode()) == "9.6"
+
+
+@pytest.mark.parametrize("name", ["read_version", "parse_version"])
+def test_both_checks_read_a_version_in_the_same_way(name: str) -> None:
+    here, image = (
+        getattr(script, name) for script in (postgres_check_here, postgres_image_check_here)
+    )
+    assert inspect.getsource(here) == inspect.getsource(image)
+    for constant in ("VERSION", "VERSION_BYTES", "EXIT_REFUSED"):
+        assert getattr(postgres_check_here, constant) == getattr(
+            postgres_image_check_here, constant
+        )
