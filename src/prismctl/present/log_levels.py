@@ -104,11 +104,9 @@ _POSTGRES_MORE: Final = re.compile(r"\b(?:STATEMENT|DETAIL|HINT|CONTEXT|QUERY|LO
 """What PostgreSQL adds to the line before; it may quote anything."""
 _WORD_LEVEL: Final = re.compile(
     r"[\[<(]([A-Za-z]{3,11})[\]>)]"
+    r"|^(?i:(?:[\w./-]{1,40}: )?(trace|debug|info|notice|warn(?:ing)?|error|fatal|panic)(?:\[\w+\])?: )"
     r"|(?<![\w.-])(TRACE|DEBUG|VERBOSE|INFO|NOTICE|WARN(?:ING)?|ERROR|SEVERE|FATAL|PANIC|CRITICAL|LOG)(?![\w-])"
-    r"|^(?:[\w./-]{1,40}: )?(trace|debug|info|notice|warn(?:ing)?|error|fatal|panic)(?:\[\w+\])?: ",
-    re.IGNORECASE,
 )
-_CAPITALS_GROUP: Final = 2
 _HEAD_CHARACTERS: Final = 200
 """A level stands near the beginning of a line; looking further finds words, not levels."""
 _JSON_CHARACTERS: Final = 4096
@@ -140,10 +138,7 @@ def _worded_level(head: str) -> Level | None:
     if _POSTGRES_MORE.search(head):
         return None
     for match in _WORD_LEVEL.finditer(head):
-        word = match[match.lastindex or 0]
-        if match.lastindex == _CAPITALS_GROUP and not word.isupper():
-            continue
-        found = LEVEL_WORDS.get(word.lower())
+        found = LEVEL_WORDS.get(match[match.lastindex or 0].lower())
         if found is not None:
             return found
     return None

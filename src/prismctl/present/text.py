@@ -26,7 +26,11 @@ _ESCAPE_SEQUENCE: Final = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-_COLOUR: Final = re.compile(r"\x1b\[[0-9;:]*m")
+_COLOUR: Final = re.compile(r"\x1b\[([0-9;:]*)m")
+_EXTENDED_COLOURS: Final = frozenset({"38", "48", "58"})
+_OF_PALETTE: Final = "5"
+_HIDING: Final = frozenset({"5", "6", "8"})
+"""SGR blinking, fast blinking, concealed."""
 _UNPRINTABLE: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _ZERO_WIDTH: Final = frozenset({"Mn", "Me"})
 
@@ -74,26 +78,50 @@ def clean(text: str, *, keep_colours: bool = False) -> str:
         return text
     if keep_colours and "\x1b" in text:
         return _clean_around_colours(text)
-    text = _ESCAPE_SEQUENCE.sub("", text).replace("\t", TAB)
-    return "".join(_printable(character) for character in text)
+    return _ESCAPE_SEQUENCE.sub("", text).replace("\t", TAB).translate(_PRINTABLE)
 
 
 def _clean_around_colours(text: str) -> str:
     pieces: list[str] = []
     position = 0
     for match in _COLOUR.finditer(text):
-        pieces.extend((clean(text[position : match.start()]), match.group()))
+        pieces.append(clean(text[position : match.start()]))
+        if not _hides_text(match[1]):
+            pieces.append(match[0])
         position = match.end()
     pieces.append(clean(text[position:]))
     joined = "".join(pieces)
     return f"{joined}\x1b[0m" if _COLOUR.search(joined) else joined
 
 
-def _printable(character: str) -> str:
-    category = unicodedata.category(character)
-    if category in _UNPRINTABLE:
-        return "\ufffd"
-    return " " if category == "Zs" else character
+def _hides_text(parameters: str) -> bool:
+    """Whether a colour sequence conceals what follows, or makes it blink."""
+    numbers = iter(parameters.replace(":", ";").split(";"))
+    for number in numbers:
+        if number in _EXTENDED_COLOURS:
+            # Numbers of a palette or parts of a colour follow; they mean something else.
+            for _ in range(1 if next(numbers, "") == _OF_PALETTE else 3):
+                next(numbers, "")
+        elif number.lstrip("0") in _HIDING:
+            return True
+    return False
+
+
+class _PrintableCharacters(dict[int, str]):
+    """What stands for each character; looked up once for each that occurs."""
+
+    def __missing__(self, code: int) -> str:
+        character = chr(code)
+        category = unicodedata.category(character)
+        if category in _UNPRINTABLE:
+            character = "\ufffd"
+        elif category == "Zs":
+            character = " "
+        self[code] = character
+        return character
+
+
+_PRINTABLE: Final = _PrintableCharacters()
 
 
 def width_of(text: str) -> int:
