@@ -71,3 +71,13 @@ def test_a_file_that_is_no_bundle_stays(desk: Desk) -> None:
 def test_an_older_bundle_is_replaced(desk: Desk) -> None:
     for _ in range(2):
         assert desk.pipe("dev", "export", "--bundle", "stack.html").returncode == ExitCode.PARTIAL
+
+
+def test_a_bundle_begins_with_the_table_that_status_shows(desk: Desk) -> None:
+    desk.pipe(*desk.start(SECRETIVE), "-q")
+    desk.pipe("dev", "export", "--bundle", "stack.html")
+    page = (desk.directory / "stack.html").read_text()
+    first = page.partition("<details")[2].partition("</details>")[0]
+    assert first.startswith(" open><summary>Status")
+    assert "● talker" in first
+    desk.pipe("dev", "stop", "-q")

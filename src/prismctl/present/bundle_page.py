@@ -6,10 +6,17 @@ import html
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from prismctl.present.text import clean
+from prismctl.domain.counting import count_of
+from prismctl.present.doctor import doctor_lines
+from prismctl.present.events import timed_event_line
+from prismctl.present.start_report import report_lines
+from prismctl.present.status import status_lines
+from prismctl.present.text import clean, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
+
+    from prismctl.present.text import Line
 
 _STYLE: Final = """
 :root { color-scheme: light dark; --line: #8886; --muted: #888; --bad: #c0392b; }
@@ -25,6 +32,10 @@ pre { margin: 0; padding: .8rem; overflow: auto; max-height: 40rem; border-top: 
 """
 BUNDLE_MARK: Final = '<script type="application/json" id="bundle">'
 """Stands in every page before the document."""
+_WIDTH: Final = 120
+"""Of what is a table on a terminal."""
+_OPEN_PART: Final = "status"
+"""Is seen first."""
 _POLICY: Final = (
     "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 )
@@ -33,7 +44,7 @@ _POLICY: Final = (
 def bundle_page(document: Mapping[str, Any]) -> str:
     """The page for a bundle, given as a document; the document itself is in it, too, for programs."""
     stack = html.escape(clean(str(document["stack"])))
-    sections = "\n".join(_section(part) for part in document["parts"].values())
+    sections = "\n".join(_section(name, part) for name, part in document["parts"].items())
     # Inside a script only its end tag ends it, and `<` is never needed in JSON.
     data = json.dumps(document, ensure_ascii=False).replace("<", "\\u003c")
     return f"""<!doctype html>
@@ -72,7 +83,7 @@ def read_bundle_page(page: str) -> dict[str, Any]:
     return document
 
 
-def _section(part: Mapping[str, Any]) -> str:
+def _section(name: str, part: Mapping[str, Any]) -> str:
     title = html.escape(clean(str(part["title"])))
     problem = part["problem"]
     if problem:
@@ -80,16 +91,28 @@ def _section(part: Mapping[str, Any]) -> str:
             f"<details open><summary>{title} <span>not there</span></summary>"
             f'<div class="problem">{html.escape(clean(str(problem)))}</div></details>'
         )
-    text, count = _text_of(part["content"])
+    text, note = _text_of(name, part["content"])
+    is_open = " open" if name == _OPEN_PART else ""
     return (
-        f"<details><summary>{title} <span>{count}</span></summary>"
+        f"<details{is_open}><summary>{title} <span>{note}</span></summary>"
         f"<pre>{html.escape(text)}</pre></details>"
     )
 
 
-def _text_of(content: Any) -> tuple[str, str]:
-    """What is shown, and how much of it there is."""
+def _text_of(name: str, content: Any) -> tuple[str, str]:
+    """What is shown, and how much of it there is; what commands have words for is shown in these words."""
+    if name == "status":
+        return _words(status_lines(content, width=_WIDTH)), ""
+    if name == "starts" and content["last_start"] is not None:
+        return _words(report_lines(content["last_start"], width=_WIDTH)), ""
+    if name == "events":
+        return _words(map(timed_event_line, content)), count_of(len(content), "event")
+    if name == "doctor":
+        return _words(doctor_lines(content, width=_WIDTH)), ""
     if isinstance(content, list) and all(isinstance(each, str) for each in content):
-        lines = [clean(each) for each in content]
-        return "\n".join(lines), f"{len(lines)} lines"
+        return "\n".join(map(clean, content)), count_of(len(content), "line")
     return json.dumps(content, indent=2, ensure_ascii=False), ""
+
+
+def _words(lines: Iterable[Line]) -> str:
+    return "\n".join(plain(each).rstrip() for each in lines)
