@@ -168,7 +168,10 @@ class _Handler(BaseHTTPRequestHandler):
             "/v1/events": (state.events, follows),
             "/v1/logs": (_select_logs(state.logs, query), follows),
             "/v1/apply": (state.operation, not has_result),
-            "/v1/restart": (state.operation, not has_result),
+            **{
+                f"/v1/{verb}": (state.operation, not has_result)
+                for verb in ("restart", "add", "remove", "scale")
+            },
             **{
                 f"/v1/data/{verb}": (state.operation, not has_result)
                 for verb in ("reset", "restore", "snapshot")

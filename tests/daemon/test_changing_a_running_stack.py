@@ -10,14 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from prismctl.domain.containers import ContainerTool
 from prismctl.domain.plan import plan_from_json, plan_to_json
 from prismctl.domain.plan_change import ADDED
+from prismctl.domain.service import Runtime
 from prismctl.errors import PrismError, RejectedError, UnavailableError
-from prismctl.machine import is_port_free
+from prismctl.machine import is_port_free, reserve_port
 from tests.conftest import collect
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from tests.conftest import StackLab
 
@@ -210,6 +213,77 @@ def test_a_change_outlives_the_daemon_that_was_killed_in_the_middle(lab: StackLa
 
     lab.wait_for_service("slow", lambda each: each["state"] == "completed")
     assert lab.pids()["base"] == before["base"]
+
+
+def test_a_removal_outlives_the_daemon_that_was_killed_in_the_middle(
+    lab: StackLab, wait_until: Callable[..., None]
+) -> None:
+    slow = lab.shell("slow", "trap 'sleep 1; exit 0' TERM INT; while :; do sleep 0.05; done")
+    before = lab.pids(lab.start_with(lab.http("base"), slow))
+
+    def kill_in_the_middle() -> None:
+        for item in lab.client.remove(["slow"]):
+            if item.get("event", {}).get("kind") == "plan.accepted":
+                os.kill(lab.daemon_pid(), signal.SIGKILL)
+
+    with pytest.raises(UnavailableError):
+        kill_in_the_middle()
+
+    wait_until(lambda: not alive(before["slow"]))
+    assert lab.pids() == {"base": before["base"]}
+
+
+def test_an_image_that_cannot_be_had_leaves_all_as_it_was(lab: StackLab, tmp_path: Path) -> None:
+    tool = tmp_path / "podman"
+    tool.write_text("#!/bin/sh\ncase \"$*\" in *pull*) echo no such image >&2; exit 125;; esac\n")
+    tool.chmod(0o755)
+    before = lab.pids(lab.start_with(lab.http("base")))
+    plan = lab.client.plan()
+    image = "localhost:1/nowhere:1"
+    boxed = replace(
+        lab.service("boxed"), runtime=Runtime.CONTAINER, program=image, command=(), source=ADDED
+    )
+    body = plan_to_json(
+        replace(
+            lab.plan(boxed),
+            containers=ContainerTool(kind="podman", program=str(tool)),
+            missing_images=(image,),
+        )
+    )
+
+    with pytest.raises(PrismError, match="nowhere"):
+        collect(lab.client.add(body))
+
+    assert lab.client.plan() == plan
+    assert lab.pids() == before
+    assert lab.client.status()["state"] == "running"
+
+
+def test_ports_of_what_was_removed_can_be_had_by_another_start_at_once(lab: StackLab) -> None:
+    web = lab.http("web")
+    lab.start_with(lab.service("base"), web)
+    lab.client.status()
+
+    collect(lab.client.remove(["web"]))
+
+    assert reserve_port(web.ports[0].host_port, "somebody else")
+
+
+def test_what_is_still_starting_can_be_changed(lab: StackLab) -> None:
+    lab.start()
+    gate = lab.home / "gate"
+    slow = lab.shell("slow", f"while [ ! -e {gate} ]; do sleep 0.05; done", one_shot=True)
+    stream = lab.client.apply(plan_to_json(lab.plan(lab.http("base"), slow)), 0.0)
+    assert next(stream)
+    lab.wait_for_service("base", lambda each: each["state"] == "healthy")
+
+    assert collect(lab.client.scale("base", 2))[1]["outcome"] == "ready"
+    assert collect(lab.client.add(addition(lab, lab.service("more"))))[1]["outcome"] == "ready"
+    gate.touch()
+
+    result = collect(stream)[1]
+    assert result["outcome"] == "ready"
+    assert set(lab.pids()) == {"base", "slow", "more"}
 
 
 def test_what_was_changed_is_what_the_next_daemon_finds(lab: StackLab) -> None:

@@ -41,6 +41,7 @@ def conclude(
     done: str = "",
     took: float = 0.0,
     wanted: Sequence[str] = (),
+    way_out: str = "",
     usual: Callable[[dict[str, Any]], Estimate | None] | None = None,
 ) -> None:
     """Say how an operation ended.
@@ -55,6 +56,7 @@ def conclude(
         done: what is said instead of the banner.
         took: how long that took.
         wanted: the services it was about; empty: all.
+        way_out: the hint where some of them failed; empty: that of a start.
         usual: what was to be expected, by the result; ``None`` where nobody has measured that.
 
     Raises:
@@ -77,7 +79,7 @@ def conclude(
             data.get("fresh") or (), data.get("kept") or (), option=option_of(call.stack)
         )
         call.write_lines([*words, *([()] if words else [])])
-    error = ending_error(call, result)
+    error = ending_error(call, result, way_out=way_out)
     if error is not None:
         raise error
     if not done:
@@ -129,8 +131,13 @@ def say_ready(
     )
 
 
-def ending_error(call: Invocation, result: dict[str, Any]) -> PrismError | None:
-    """The error that an operation's result stands for; ``None`` when all is ready. Shows a card a failure."""
+def ending_error(
+    call: Invocation, result: dict[str, Any], *, way_out: str = ""
+) -> PrismError | None:
+    """The error that an operation's result stands for; ``None`` when all is ready. Shows a card a failure.
+
+    ``way_out`` is the hint where the rest runs; empty: that of a start.
+    """
     outcome = result["outcome"]
     if outcome == "ready":
         return None
@@ -150,7 +157,8 @@ def ending_error(call: Invocation, result: dict[str, Any]) -> PrismError | None:
         words = describe_partial(status.get("services") or [], failed, skipped)
         return PartialError(
             f"{words}; the rest runs",
-            hint=f"`prismctl dev status{option}` shows all, `prismctl dev stop{option}` stops it",
+            hint=way_out
+            or f"`prismctl dev status{option}` shows all, `prismctl dev stop{option}` stops it",
         )
     was = "; everything was stopped again" if status.get("state") == "stopped" else ""
     first = failed[0] if failed else ""
@@ -222,9 +230,7 @@ def deadline_error(
 
 def find_culprits(services: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """The services that are not up though all they need is; those for which most wait come first."""
-    pending = {
-        service["name"]: service for service in services if not is_as_asked(service)
-    }
+    pending = {service["name"]: service for service in services if not is_as_asked(service)}
     dependencies = {service["name"]: service.get("depends_on") or [] for service in services}
     free = [
         service
@@ -248,9 +254,7 @@ def show_cards(call: Invocation, status: dict[str, Any], names: Sequence[str]) -
     for name in names:
         service = services.get(name) or {"name": name, "state": "failed"}
         waiting = [
-            other
-            for other in waiting_for(dependencies, name)
-            if not is_as_asked(services[other])
+            other for other in waiting_for(dependencies, name) if not is_as_asked(services[other])
         ]
         card = failure_card(
             service,

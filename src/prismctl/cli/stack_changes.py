@@ -73,7 +73,7 @@ def add_services(call: Invocation, options: AddOptions) -> None:
         return
     if adding.present:
         call.report([line(f"{_there(adding)} already")])
-    names = adding.addition.names
+    names, option = adding.addition.names, option_of(call.stack)
     warn_of_shortages(call, adding.plan, running=adding.running)
     _follow_change(
         call,
@@ -83,6 +83,8 @@ def add_services(call: Invocation, options: AddOptions) -> None:
         shown=adding.addition,
         names=names,
         done=f"added {list_of([*names])}",
+        way_out=f"`prismctl dev restart {names[-1]}{option}` tries again, "
+        f"`prismctl dev remove {' '.join(names)}{option}` takes it out again",
         wait_seconds=options.wait_seconds,
     )
     _remember(call, adding.plan)
@@ -269,6 +271,7 @@ def _follow_change(
     done: str,
     wait_seconds: float,
     shown: StackPlan | None = None,
+    way_out: str = "",
     afterwards: Sequence[Line] = (),
 ) -> None:
     """Tell what happens until the services that are concerned are up, or it is clear that they will not be.
@@ -282,6 +285,7 @@ def _follow_change(
         done: what is said once it is done.
         wait_seconds: how long it may take.
         shown: what is told of it before; ``None``: nothing.
+        way_out: the hint where they failed; empty: that of a start.
         afterwards: what else is said once it is done.
 
     Raises:
@@ -318,6 +322,7 @@ def _follow_change(
         done=done,
         took=time.time() - began_at,
         wanted=names,
+        way_out=way_out,
     )
     if afterwards and not call.is_json and not call.is_quiet:
         call.write_lines(afterwards)

@@ -67,7 +67,6 @@ async def remove(
             removal.refuse_dependents()
         message = f"removed {', '.join(removal.removed)}"
         await _change(stack, before, removal.plan, message=message)
-        stack.reserve_ports()
     return await _settle(stack, before, removal.plan, ())
 
 
@@ -137,6 +136,8 @@ async def _change(
     stack.write_down()
     if leaving:
         await departures.wait(max(service.stop_grace_seconds for service in leaving))
+    # Ports of what has gone are anybody's now.
+    stack.reserve_ports()
 
 
 def _blocked_by(plan: StackPlan, added: Collection[ServiceName]) -> set[ServiceName]:
