@@ -44,7 +44,7 @@ export class Failures {
       button.addEventListener("click", () => this.#onAction(what, name));
       buttons.append(button);
     }
-    const made = element("section", { class: "card", "aria-label": `${name} failed` }, buttons, text);
+    const made = element("section", { class: "card", "aria-label": `${name} failed` }, text, buttons);
     this.#holder.append(made);
     const card = { element: made, text, version: "", at: 0, isWhole: false };
     this.#cards.set(name, card);

@@ -110,9 +110,9 @@ export class LogView {
   }
 
   // A bundle as the daemon sends it; lines that were there before the connection was cut are known by their number.
-  take({ lines, skipped }) {
+  take({ lines, skipped, has_gap: hasGap }) {
     const fresh = [];
-    if (skipped) fresh.push({ id: this.#next++, skipped });
+    if (skipped || hasGap) fresh.push({ id: this.#next++, skipped: skipped || 1, hasGap });
     for (const [time, service, replica, stream, text, sequence] of lines) {
       const source = `${service}#${replica}`;
       const known = this.#seen.get(source);
@@ -200,7 +200,7 @@ export class LogView {
       slot.row.className = "skipped";
       slot.clock.textContent = "";
       slot.service.textContent = "";
-      slot.text.textContent = `${countOf(line.skipped, "line")} skipped: they came faster than they can be shown`;
+      slot.text.textContent = `${line.hasGap ? "more than " : ""}${countOf(line.skipped, "line")} skipped: they came faster than they can be shown`;
       return;
     }
     const level = this.#levelOf(line);

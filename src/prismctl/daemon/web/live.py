@@ -10,44 +10,24 @@ import asyncio
 import json
 import time
 from collections import deque
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from prismctl.daemon.web.log_feed import LogFeed
 from prismctl.domain.events import event_to_json
 from prismctl.domain.snapshot import render_status
-from prismctl.files.logs import LogFollower, find_logs
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine, Sequence
+    from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 
     from prismctl.daemon.stack import Stack
+    from prismctl.daemon.web.wishes import Wishes
     from prismctl.domain.snapshot import StackSnapshot
-    from prismctl.files.log_line import LogLine
 
 STATUS_SECONDS: Final = 0.05
 """States are told no more often than this."""
-LOG_SECONDS: Final = 0.1
-"""Log lines come in bundles: nobody reads faster, and a page draws a bundle at once."""
-MAX_LINES: Final = 2000
-"""How many lines wait to be sent; of more, the newest are."""
 MAX_EVENTS: Final = 500
 BEAT_SECONDS: Final = 10.0
 """Something is said at least this often, so that a page knows that it is still connected."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wishes:
-    """What one page wants to be told."""
-
-    services: tuple[str, ...] = ()
-    """Whose log lines; all, when none is named."""
-    tail: int = 0
-    """How many old lines of each instance come first."""
-    since: float | None = None
-    """Log lines from then on, in place of old ones by number: a page that was away goes on where it was."""
-    after: int = 0
-    """Events with a higher sequence."""
-    has_logs: bool = True
 
 
 def render_sse(document: dict[str, Any]) -> bytes:
@@ -93,40 +73,15 @@ def _lasting(document: dict[str, Any] | None) -> dict[str, Any]:
     return lasting
 
 
-class LogBundle:
-    """Lines that wait to be sent: the newest of them, and how many more there were."""
-
-    def __init__(self) -> None:
-        self._lines: deque[LogLine] = deque(maxlen=MAX_LINES)
-        self._skipped = 0
-
-    def add(self, lines: list[LogLine]) -> None:
-        """Let them wait; where there are too many, the oldest are only counted."""
-        self._skipped += max(0, len(self._lines) + len(lines) - MAX_LINES)
-        self._lines.extend(lines)
-
-    def take(self) -> dict[str, Any] | None:
-        """All that waits, to be sent now; ``None`` when nothing does."""
-        if not self._lines:
-            return None
-        told = {
-            "skipped": self._skipped,
-            "lines": [list(each) for each in self._lines],
-        }
-        self._lines.clear()
-        self._skipped = 0
-        return told
-
-
 class Live:
     """What one page is told, from when it connects until it goes away."""
 
-    def __init__(self, stack: Stack, wishes: Wishes) -> None:
+    def __init__(self, stack: Stack, wishes: Wishes, count_pages: Callable[[], int]) -> None:
         self._stack = stack
         self._wishes = wishes
+        self._feed = LogFeed(stack, wishes, count_pages)
         self._snapshot: StackSnapshot | None = None
         self._events: deque[dict[str, Any]] = deque(maxlen=MAX_EVENTS)
-        self._logs = LogBundle()
         self._moved_to = ""
         self._is_over = False
         self._news = asyncio.Event()
@@ -141,7 +96,7 @@ class Live:
             self._watch_end(),
         ]
         if self._wishes.has_logs:
-            works.append(self._watch_logs())
+            works.append(self._feed.read_for_ever(self._news.set))
         tasks = [asyncio.ensure_future(self._guarded(work)) for work in works]
         try:
             yield {"event": "hello", "data": {"stack": self._stack.paths.name}}
@@ -184,7 +139,7 @@ class Live:
         if self._events:
             collected.append({"event": "events", "data": list(self._events)})
             self._events.clear()
-        bundle = self._logs.take()
+        bundle = self._feed.bundle.take()
         if bundle is not None:
             collected.append({"event": "logs", "data": bundle})
         return collected
@@ -224,22 +179,3 @@ class Live:
         await self._stack.ended.wait()
         self._is_over = True
         self._news.set()
-
-    async def _watch_logs(self) -> None:
-        wishes = self._wishes
-        directory = self._stack.paths.logs
-        tail = None if wishes.since is not None else wishes.tail
-        paths = find_logs(directory, wishes.services)
-        with LogFollower(
-            paths, tail=tail, since=wishes.since, redactor=self._stack.redactor
-        ) as follower:
-            while True:
-                lines = follower.read_new()
-                if lines:
-                    self._logs.add(lines)
-                    self._news.set()
-                    # Everybody else has their turn while much is read.
-                    await asyncio.sleep(LOG_SECONDS if len(lines) < MAX_LINES else 0)
-                else:
-                    await asyncio.sleep(LOG_SECONDS)
-                    follower.include(find_logs(directory, wishes.services))

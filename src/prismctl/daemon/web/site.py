@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 from prismctl.daemon.http import Answer, Content, Headers, Request, RequestError, Stream
 from prismctl.daemon.web.assets import locked_page, read_asset
 from prismctl.daemon.web.guard import PAGE, Passage, judge
-from prismctl.daemon.web.live import Live, Wishes, render_sse
+from prismctl.daemon.web.live import Live, render_sse
+from prismctl.daemon.web.wishes import PARAMETERS, read_wishes
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -50,11 +51,9 @@ ALLOWED: Final[dict[tuple[str, str], frozenset[str]]] = {
 """Requests of the API that a page may make, with the parameters they may have: none of them tells a secret."""
 _LIVE: Final = "/v1/live"
 _METRICS: Final = "/metrics"
-_LIVE_PARAMETERS: Final = frozenset({"service", "tail", "since", "after", "logs"})
 _TOKEN_PARAMETER: Final = "t"  # noqa: S105 - its name, no token
 MAX_STREAMS: Final = 32
 """How many pages are told at once what changes."""
-MAX_TAIL: Final = 2000
 
 
 class Site:
@@ -125,11 +124,11 @@ class Site:
         raise RequestError(refusal.status, refusal.reason, hint=hint)
 
     def _live(self, request: Request) -> Stream:
-        _refuse_parameters(request.query, _LIVE_PARAMETERS)
+        _refuse_parameters(request.query, PARAMETERS)
         if self._streams >= MAX_STREAMS:
             raise RequestError(503, f"{MAX_STREAMS} pages are open already")
         return Stream(
-            documents=self._counted(Live(self._stack, _read_wishes(request))),
+            documents=self._counted(Live(self._stack, read_wishes(request), lambda: self._streams)),
             kind="text/event-stream",
             render=render_sse,
         )
@@ -147,17 +146,3 @@ def _refuse_parameters(query: dict[str, list[str]], known: frozenset[str]) -> No
     unknown = sorted(query.keys() - known)
     if unknown:
         raise RequestError(400, f"`{unknown[0]}` cannot be asked for here")
-
-
-def _read_wishes(request: Request) -> Wishes:
-    try:
-        since = request.one("since")
-        return Wishes(
-            services=tuple(request.query.get("service", ())),
-            tail=max(0, min(int(request.one("tail", "0")), MAX_TAIL)),
-            since=float(since) if since else None,
-            after=max(0, int(request.one("after", "0"))),
-            has_logs=request.one("logs", "1") != "0",
-        )
-    except ValueError as error:
-        raise RequestError(400, f"this is not a number: {error}") from error

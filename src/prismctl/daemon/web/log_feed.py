@@ -1,0 +1,105 @@
+"""Log lines for pages: in bundles, the newest ones where there are more than anybody can read, the others counted.
+
+Floods are the services' business; that the daemon keeps up with everything else is ours. So reading for all pages
+together takes a part of a core at most, and who falls too far behind goes on at the end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Any, Final
+
+from prismctl.files.logs import LogFollower, find_logs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from prismctl.daemon.stack import Stack
+    from prismctl.daemon.web.wishes import Wishes
+    from prismctl.files.log_line import LogLine
+
+BUNDLE_SECONDS: Final = 0.1
+"""Nobody reads faster, and a page draws a bundle at once."""
+QUIET_SECONDS: Final = 0.25
+"""While nothing is printed, files are looked at this often: there may be hundreds of them."""
+MAX_LINES: Final = 2000
+"""How many lines wait to be sent; of more, the newest are."""
+REST: Final = 2.0
+"""How many times longer all pages together rest than they read."""
+MOST_BEHIND: Final = 20
+"""After so many readings in a row that did not come to the end, the rest is left out."""
+
+
+class LogBundle:
+    """Lines that wait to be sent: the newest of them, and how many more there were."""
+
+    def __init__(self) -> None:
+        self._lines: deque[LogLine] = deque(maxlen=MAX_LINES)
+        self._skipped = 0
+        self._has_gap = False
+
+    def add(self, lines: list[LogLine]) -> None:
+        """Let them wait; where there are too many, the oldest are only counted."""
+        self._skipped += max(0, len(self._lines) + len(lines) - MAX_LINES)
+        self._lines.extend(lines)
+
+    def note_gap(self) -> None:
+        """Lines were left out that nobody has counted."""
+        self._has_gap = True
+
+    def take(self) -> dict[str, Any] | None:
+        """All that waits, to be sent now; ``None`` when nothing does."""
+        if not self._lines:
+            return None
+        told = {
+            "skipped": self._skipped,
+            "has_gap": self._has_gap,
+            "lines": [list(each) for each in self._lines],
+        }
+        self._lines.clear()
+        self._skipped, self._has_gap = 0, False
+        return told
+
+
+class LogFeed:
+    """Reads what one page wants to see."""
+
+    def __init__(self, stack: Stack, wishes: Wishes, count_pages: Callable[[], int]) -> None:
+        self.bundle = LogBundle()
+        self._stack = stack
+        self._wishes = wishes
+        self._count_pages = count_pages
+
+    async def read_for_ever(self, wake: Callable[[], None]) -> None:
+        """Fill the bundle, and wake whoever sends it."""
+        since = self._wishes.since
+        tail: int | None = None if since is not None else self._wishes.tail
+        while True:
+            with self._open(tail, since) as follower:
+                await self._read_until_too_late(follower, wake)
+            self.bundle.note_gap()
+            tail, since = MAX_LINES, None
+
+    def _open(self, tail: int | None, since: float | None) -> LogFollower:
+        return LogFollower(self._find(), tail=tail, since=since, redactor=self._stack.redactor)
+
+    async def _read_until_too_late(self, follower: LogFollower, wake: Callable[[], None]) -> None:
+        behind = 0
+        while behind < MOST_BEHIND:
+            began = time.perf_counter()
+            lines = follower.read_new()
+            took = time.perf_counter() - began
+            if lines:
+                self.bundle.add(lines)
+                wake()
+            behind = behind + 1 if len(lines) > MAX_LINES else 0
+            if not lines:
+                await asyncio.sleep(QUIET_SECONDS)
+                follower.include(self._find())
+            else:
+                await asyncio.sleep(max(BUNDLE_SECONDS, REST * took * self._count_pages()))
+
+    def _find(self) -> list[Any]:
+        return find_logs(self._stack.paths.logs, self._wishes.services)
