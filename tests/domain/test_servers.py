@@ -142,7 +142,7 @@ def test_another_instance_of_nats_reads_a_file_of_its_own() -> None:
 def test_nats_in_a_container_makes_the_file_for_itself() -> None:
     nats = plan("nats", Runtime.CONTAINER, config={"max_payload_mb": 3})
     assert nats.args[:2] == ("sh", "-c")
-    assert nats.args[3:] == ("nats-server", "-js", "-sd", "/data")
+    assert nats.args[3:-1] == ("nats-server", "-js", "-sd", "/data", "-m")
     assert nats.env["PRISM_NATS_SETTINGS"] == "max_payload: 3MB\n"
     assert nats.files == {}
 

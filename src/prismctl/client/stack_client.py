@@ -70,6 +70,23 @@ class StackClient:
             "GET", "/v1/status/watch", hangup=hangup, silence_seconds=silence_seconds
         )
 
+    def metrics_page(self) -> str:
+        """The whole stack as Prometheus reads it."""
+        return self._exchange("GET", "/v1/metrics", None).decode()
+
+    def figure_history(
+        self, services: Sequence[str] = (), *, seconds: float | None = None
+    ) -> dict[str, dict[str, list[Any]]]:
+        """The figures of the last minutes by service, a list each; of all services when none is named."""
+        from urllib.parse import urlencode
+
+        query: list[tuple[str, str]] = [("service", name) for name in services]
+        if seconds is not None:
+            query.append(("seconds", str(seconds)))
+        document = self._ask("GET", f"/v1/metrics/history?{urlencode(query)}")
+        found: dict[str, dict[str, list[Any]]] = document["services"]
+        return found
+
     def plan(self) -> dict[str, Any] | None:
         """The applied plan in its JSON form, secrets included; ``None`` when there is none."""
         try:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from prismctl import __version__
 from prismctl.daemon.environment import render_environment_of_stack
-from prismctl.daemon.http import Answer, Request, RequestError, Stream
+from prismctl.daemon.figure_history import HISTORY_SECONDS
+from prismctl.daemon.http import Answer, Content, Reply, Request, RequestError, Stream
 from prismctl.daemon.operations.apply import apply, subject_of
 from prismctl.daemon.operations.change import add, remove, scale
 from prismctl.daemon.operations.data import reset, restore, take_snapshot
@@ -18,8 +19,10 @@ from prismctl.daemon.operations.restart import restart
 from prismctl.daemon.operations.stop import stop
 from prismctl.domain.endpoints import render_endpoints
 from prismctl.domain.events import event_to_json
+from prismctl.domain.exposition import CONTENT_TYPE
 from prismctl.domain.plan import EngineName, FailurePolicy, plan_from_json, plan_to_json
 from prismctl.domain.snapshot import render_status
+from prismctl.domain.stack_metrics import render_stack_metrics
 from prismctl.domain.start_report import render_report
 from prismctl.errors import RejectedError
 from prismctl.files.log_line import render_lines
@@ -46,10 +49,12 @@ class Api:
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
-        self._routes: dict[tuple[str, str], Callable[[Request], Awaitable[Answer | Stream]]] = {
+        self._routes: dict[tuple[str, str], Callable[[Request], Awaitable[Reply]]] = {
             ("GET", "/v1/ping"): self._ping,
             ("GET", "/v1/status"): self._status,
             ("GET", "/v1/status/watch"): self._watch_status,
+            ("GET", "/v1/metrics"): self._metrics,
+            ("GET", "/v1/metrics/history"): self._metrics_history,
             ("GET", "/v1/plan"): self._plan,
             ("GET", "/v1/start"): self._start,
             ("GET", "/v1/events"): self._events,
@@ -70,7 +75,7 @@ class Api:
             ("POST", "/v1/data/snapshot"): self._take_snapshot,
         }
 
-    async def handle(self, request: Request) -> Answer | Stream:
+    async def handle(self, request: Request) -> Reply:
         """The answer to one request.
 
         Raises:
@@ -95,7 +100,7 @@ class Api:
         )
 
     async def _status(self, request: Request) -> Answer:
-        self._stack.usage.refresh()
+        await self._stack.usage.freshen()
         document = render_status(self._stack.monitor.refresh(), time.time())
         plan = self._stack.monitor.plan
         if _flag(request, "secrets") and plan is not None:
@@ -114,6 +119,23 @@ class Api:
         async for snapshot in self._stack.monitor.snapshots.watch():
             yield render_status(snapshot, time.time())
             await asyncio.sleep(STATUS_SECONDS)
+
+    async def _metrics(self, _: Request) -> Content:
+        await self._stack.usage.freshen()
+        page = render_stack_metrics(self._stack.monitor.refresh(), time.time())
+        return Content(body=page.encode(), kind=CONTENT_TYPE)
+
+    async def _metrics_history(self, request: Request) -> Answer:
+        seconds = _number(request, "seconds")
+        return Answer(
+            document={
+                "services": self._stack.figures.render(
+                    time.time(),
+                    seconds=HISTORY_SECONDS if seconds is None else seconds,
+                    names=request.query.get("service", []),
+                )
+            }
+        )
 
     async def _plan(self, _: Request) -> Answer:
         plan = self._stack.monitor.plan

@@ -13,6 +13,7 @@ from prismctl.daemon.container_ending import explain_ending
 from prismctl.daemon.disk_room import describe_full_disk
 from prismctl.daemon.hiding import hide_in_snapshot
 from prismctl.daemon.latest import LatestValue
+from prismctl.daemon.meter_targets import find_target
 from prismctl.daemon.narration import (
     Telling,
     narrate_component,
@@ -47,11 +48,13 @@ from prismctl.runtime.container import container_name
 from prismctl.runtime.container_records import read_process
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from prismctl.daemon.event_log import EventLog
+    from prismctl.daemon.metering import Metering
     from prismctl.domain.observation import Observation, ProbeResult, UsageSample
     from prismctl.domain.plan import ServicePlan, StackPlan
+    from prismctl.domain.rates import Traffic
     from prismctl.domain.service import ServiceName
     from prismctl.files.paths import StackPaths
     from prismctl.probes.scheduler import ProbeScheduler
@@ -83,6 +86,7 @@ class Monitor:
         self._disk_note = ""
         self._world = WorldView()
         self._probes: ProbeScheduler | None = None
+        self._metering: Metering | None = None
         self._endpoints: Callable[[], dict[str, str]] = dict
         self._dashboard_url = ""
         self._is_dirty = False
@@ -100,6 +104,10 @@ class Monitor:
         """Ask through these; ``on_progress`` is called when the history has changed."""
         self._probes = probes
         self._on_progress = on_progress
+
+    def use_metering(self, metering: Metering) -> None:
+        """Let this know of every run whose counters can be read."""
+        self._metering = metering
 
     def use_engine(self, name: str, endpoints: Callable[[], dict[str, str]]) -> None:
         """An engine reports from now on; what an earlier one said is about the past."""
@@ -240,6 +248,17 @@ class Monitor:
         self._world.suspended_components.update(suspended_components)
         if before != (self._world.usage, suspended_components):
             self._touch()
+
+    def take_traffic(self, traffic: Mapping[ServiceName, Traffic]) -> None:
+        """Take note of what goes through the services; through those not among them, nothing is known to."""
+        if traffic != self._world.traffic:
+            self._world.traffic.clear()
+            self._world.traffic.update(traffic)
+            self._touch()
+
+    def has_answered(self, key: InstanceKey) -> bool:
+        """Whether the present run of an instance was ever found ready."""
+        return key in self._world.healthy_since
 
     def component_pids(self) -> dict[str, int]:
         """The process of every agent of the engine that has one on this machine."""
@@ -385,6 +404,11 @@ class Monitor:
             self._probes.forget(seen.key)
         else:
             self._probes.ask(question)
+        if self._metering is not None:
+            target = None
+            if question is not None and service is not None:
+                target = find_target(question, service, seen.ports)
+            self._metering.follow(seen.key, target)
 
     def _forget(self, key: InstanceKey) -> None:
         for known in (
@@ -396,6 +420,8 @@ class Monitor:
             known.pop(key, None)
         if self._probes is not None:
             self._probes.forget(key)
+        if self._metering is not None:
+            self._metering.forget(key)
 
     def _remember_error(self, service: ServiceName, error: str) -> None:
         errors = {**self._history.last_errors, service: error}

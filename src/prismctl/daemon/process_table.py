@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from prismctl.keeper.protocol import KEEPER_ID_VARIABLE, PROCESS_KEY_VARIABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
 IS_LINUX: Final = sys.platform == "linux"
 _TICKS_PER_SECOND: Final = os.sysconf("SC_CLK_TCK")
@@ -53,6 +53,72 @@ def read_processes() -> dict[int, ProcessFacts]:
             if facts is not None:
                 found[facts.pid] = facts
     return found
+
+
+SCAN_SECONDS: Final = 0.9
+"""How long a list of all processes is good enough to tell which have come."""
+
+
+class ProcessView:
+    """The processes that matter, looked at each time, among all others, which are looked at less often."""
+
+    def __init__(self) -> None:
+        self._all: dict[int, ProcessFacts] = {}
+        self._scanned_at = -SCAN_SECONDS
+        self._roots: frozenset[int] = frozenset()
+
+    def read(
+        self, now: float, roots: frozenset[int], members: Collection[int]
+    ) -> dict[int, ProcessFacts]:
+        """Every process that can be seen, the roots and the members as they are at this moment.
+
+        Args:
+            now: in seconds of a clock that never goes back.
+            roots: where families begin; with others than the last time, all is looked at anew.
+            members: of the families, as far as they are known.
+        """
+        is_recent = now - self._scanned_at < SCAN_SECONDS and roots == self._roots
+        if not (IS_LINUX and is_recent):
+            self._all, self._scanned_at, self._roots = read_processes(), now, roots
+            return self._all
+        for pid in roots.union(members):
+            facts = read_process(pid)
+            if facts is None:
+                self._all.pop(pid, None)
+            else:
+                self._all[pid] = facts
+        return self._all
+
+
+PROPORTION_SECONDS: Final = 5.0
+"""How long what a process shares with others is taken to be what it was: to find out takes the kernel long."""
+PROPORTION_GROWTH: Final = 0.1
+"""By how much of it a process may grow or shrink meanwhile."""
+
+
+class MemoryView:
+    """Memory of processes, each with its share of what it shares."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, float], tuple[float, int, int]] = {}
+
+    def read(self, now: float, processes: Iterable[ProcessFacts]) -> int:
+        """Of all of them together."""
+        return sum(self._read_one(now, facts) for facts in processes)
+
+    def _read_one(self, now: float, facts: ProcessFacts) -> int:
+        name = (facts.pid, facts.started)
+        at, resident, proportional = self._known.get(name, (-PROPORTION_SECONDS, 0, 0))
+        growth = facts.resident_bytes - resident
+        if now - at < PROPORTION_SECONDS and abs(growth) <= PROPORTION_GROWTH * resident:
+            return max(0, proportional + growth)
+        proportional = read_proportional_bytes(facts)
+        self._known[name] = (now, facts.resident_bytes, proportional)
+        return proportional
+
+    def forget_others(self, names: Collection[tuple[int, float]]) -> None:
+        """Keep nothing of processes other than these."""
+        self._known = {name: self._known[name] for name in names if name in self._known}
 
 
 def find_suspended(pids: Mapping[str, int]) -> frozenset[str]:
@@ -108,11 +174,24 @@ def read_command(pid: int) -> str:
     return _read(f"/proc/{pid}/cmdline").replace(b"\0", b" ").decode(errors="replace").strip()
 
 
-def find_descendants(processes: dict[int, ProcessFacts], roots: set[int]) -> set[int]:
-    """The processes that came from the roots, the roots included, as far as parents still tell."""
-    children: dict[int, list[int]] = {}
+Children = dict[int, list[int]]
+"""The processes that every process is the parent of."""
+
+
+def map_children(processes: dict[int, ProcessFacts]) -> Children:
+    """Who is whose child, for several `find_descendants` among the same processes."""
+    children: Children = {}
     for facts in processes.values():
         children.setdefault(facts.parent, []).append(facts.pid)
+    return children
+
+
+def find_descendants(
+    processes: dict[int, ProcessFacts], roots: set[int], children: Children | None = None
+) -> set[int]:
+    """The processes that came from the roots, the roots included, as far as parents still tell."""
+    if children is None:
+        children = map_children(processes)
     found = {pid for pid in roots if pid in processes}
     queue = list(found)
     for pid in queue:

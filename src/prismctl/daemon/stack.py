@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from prismctl.daemon.engine_seat import EngineSeat
 from prismctl.daemon.event_log import EventLog
+from prismctl.daemon.figure_history import FigureHistory
 from prismctl.daemon.keeper_link import KeeperLink, open_keeper
 from prismctl.daemon.log_copy import LogCopy
+from prismctl.daemon.metering import Metering
 from prismctl.daemon.monitor import Monitor
 from prismctl.daemon.operations.data import settle_data
 from prismctl.daemon.operations.queue import OperationQueue
@@ -93,7 +95,11 @@ class Stack:
         self.stop_notes: list[str] = []
         """What somebody should know about how everything was taken down."""
         self._probes = ProbeScheduler(self.monitor.take_answer)
-        self.usage = UsageWatch(self.monitor, lambda: self._link, self.reserve_ports)
+        self._metering = Metering(self.monitor.has_answered, self._probes.count_answers)
+        self.figures = FigureHistory()
+        self.usage = UsageWatch(
+            self.monitor, self._metering, self.figures, lambda: self._link, self.reserve_ports
+        )
         self.starts = StartRecorder(paths, self.monitor, self.events, self.usage)
         self.dashboard = Dashboard(self)
         self._link: KeeperLink | None = None
@@ -118,6 +124,7 @@ class Stack:
             PrismError: there is no keeper and none can be started.
         """
         self.monitor.use_probes(self._probes, self.remember)
+        self.monitor.use_metering(self._metering)
         self._link = await open_keeper(self.paths, keeper_fd)
         self._keeper_is_there.set()
         self._begin("keeper watch", self._guard_keeper())
@@ -158,6 +165,7 @@ class Stack:
             task.cancel()
         if self._background:
             await asyncio.wait(self._background.values())
+        self._metering.close()
         await self._probes.__aexit__(None, None, None)
         await self._seat.let_go()
         self.monitor.close()

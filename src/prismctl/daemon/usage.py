@@ -6,23 +6,30 @@ import time
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from prismctl.daemon.process_table import (
+    MemoryView,
     ProcessFacts,
+    ProcessView,
     find_descendants,
+    map_children,
     read_marks,
-    read_processes,
-    read_proportional_bytes,
 )
 from prismctl.domain.observation import UsageSample
 from prismctl.keeper.freezer import is_frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from prismctl.domain.observation import InstanceKey
 
 
 CONFIRM_SECONDS: Final = 0.5
 """Who looks after a process has this long to tell that it ended, before its death is told from here."""
+
+
+CPU_SECONDS: Final = 2.0
+"""CPU is told over about this long: the kernel counts it in hundredths of a second."""
+LEAST_CPU_SECONDS: Final = 0.4
+"""Over less, one of those hundredths would be too much of it."""
 
 
 class InnerProcess(NamedTuple):
@@ -35,12 +42,13 @@ class InnerProcess(NamedTuple):
 
 
 class UsageSampler:
-    """Reads /proc on demand; CPU is measured between one sample and the next."""
+    """Reads /proc on demand; CPU is measured between one sample and another."""
 
     def __init__(self) -> None:
-        self._ticks: dict[tuple[int, float], float] = {}
+        self._processes = ProcessView()
+        self._memory = MemoryView()
+        self._past: list[tuple[float, dict[tuple[int, float], float]]] = []
         self._owners: dict[tuple[int, float], str] = {}
-        self._sampled_at = 0.0
         self._missing: dict[tuple[InstanceKey, int], float] = {}
         self.is_doubtful = False
         """A main process is dead that somebody may still be about to report: worth another look soon."""
@@ -61,9 +69,13 @@ class UsageSampler:
         """
         inner = inner or {}
         now = time.monotonic()
-        processes = read_processes()
-        orphans = self._find_orphans(processes, set(roots.values()), keeper_pid)
-        elapsed = now - self._sampled_at if self._sampled_at else 0.0
+        mains = frozenset(roots.values())
+        begins = mains.union(each.pid for each in inner.values())
+        members_before = [pid for pid, _ in self._past[-1][1]] if self._past else []
+        processes = self._processes.read(now, begins, members_before)
+        orphans = self._find_orphans(processes, mains, keeper_pid)
+        children = map_children(processes)
+        began, known = self._find_base(now)
         ticks: dict[tuple[int, float], float] = {}
         samples = []
         missing, self._missing, self.is_doubtful = self._missing, {}, False
@@ -78,36 +90,35 @@ class UsageSampler:
                     samples.append(_sample_dead(key, death))
                 continue
             own = {inner[key].pid} if key in inner else {pid, *orphans.get(str(key), ())}
-            family = find_descendants(processes, own)
+            family = find_descendants(processes, own, children)
             members = [processes[each] for each in family if not processes[each].is_gone]
             ticks.update({(each.pid, each.started): each.cpu_seconds for each in members})
             samples.append(
                 UsageSample(
                     key=key,
                     at=time.time(),
-                    memory_bytes=sum(read_proportional_bytes(each) for each in members),
-                    cpu_percent=self._percent(members, elapsed),
+                    memory_bytes=self._memory.read(now, members),
+                    cpu_percent=_measure_cpu(members, known, now - began),
                     is_suspended=main.is_suspended,
                     hold=_describe_hold(processes.get(inner[key].pid), inner[key].unpause)
                     if key in inner
                     else "",
                 )
             )
-        self._ticks = ticks
-        self._sampled_at = now
+        self._past.append((now, ticks))
+        self._memory.forget_others(ticks)
         return samples
 
-    def _percent(self, members: list[ProcessFacts], elapsed: float) -> float | None:
-        if not elapsed or not any((each.pid, each.started) in self._ticks for each in members):
-            return None
-        used = sum(
-            each.cpu_seconds - self._ticks.get((each.pid, each.started), each.cpu_seconds)
-            for each in members
-        )
-        return round(max(0.0, 100.0 * used / elapsed), 1)
+    def _find_base(self, now: float) -> tuple[float, dict[tuple[int, float], float]]:
+        """The sample to compare with, and when it was taken; those before it are of no use any more."""
+        while len(self._past) > 1 and now - self._past[1][0] >= LEAST_CPU_SECONDS:
+            if now - self._past[0][0] <= CPU_SECONDS:
+                break
+            del self._past[0]
+        return self._past[0] if self._past else (now, {})
 
     def _find_orphans(
-        self, processes: dict[int, ProcessFacts], mains: set[int], keeper_pid: int
+        self, processes: dict[int, ProcessFacts], mains: Collection[int], keeper_pid: int
     ) -> dict[str, list[int]]:
         orphans: dict[str, list[int]] = {}
         owners: dict[tuple[int, float], str] = {}
@@ -119,6 +130,20 @@ class UsageSampler:
             orphans.setdefault(owners[name], []).append(facts.pid)
         self._owners = owners
         return orphans
+
+
+def _measure_cpu(
+    members: list[ProcessFacts], known: dict[tuple[int, float], float], elapsed: float
+) -> float | None:
+    """Of one core, since what is known was measured; ``None`` when nothing is known, or that was just now."""
+    if elapsed < LEAST_CPU_SECONDS or not any(
+        (each.pid, each.started) in known for each in members
+    ):
+        return None
+    used = sum(
+        each.cpu_seconds - known.get((each.pid, each.started), each.cpu_seconds) for each in members
+    )
+    return round(max(0.0, 100.0 * used / elapsed), 1)
 
 
 def _describe_death(pid: int, parent: ProcessFacts | None, *, is_overdue: bool) -> str:

@@ -192,9 +192,10 @@ OTHERS: Final = (
         type=ServiceType.MESSAGING,
         description="messaging, with JetStream",
         driver="nats",
-        ports=(PortDefinition(name="client", number=4222),),
+        # The second says how many messages came in; it listens where the first does.
+        ports=(PortDefinition(name="client", number=4222), PortDefinition(name="monitor")),
         container="nats:2.10-alpine",
-        args=("-js", "-sd", "/data"),
+        args=("-js", "-sd", "/data", "-m", "${self.ports.monitor}"),
         volumes=("${self.data}:/data",),
         program_version=">=2.2",
         command=(
@@ -206,6 +207,8 @@ OTHERS: Final = (
             "-js",
             "-sd",
             "${self.data}",
+            "-m",
+            "${self.ports.monitor}",
         ),
         health_check=HealthCheck(type=CheckType.NATS, port="client", jetstream=True),
     ),

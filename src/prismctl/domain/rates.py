@@ -7,7 +7,7 @@ there are two readings after it, there is no rate, rather than a negative one or
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -41,11 +41,19 @@ class Reading:
 
     at: float
     """In seconds of a clock that never goes back."""
-    requests: int
+    counted: int
+    """Requests, as the program counts them."""
+    own: int = 0
+    """How many of them were questions of ours: checks, and the reading of these counters."""
     errors: int | None = None
     """``None``: nobody counts them."""
     latency: Buckets = ()
     """Empty: nobody measures it."""
+
+    @property
+    def requests(self) -> int:
+        """Those of everybody else."""
+        return self.counted - self.own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,10 +87,14 @@ class _Growth(NamedTuple):
 def extend_window(window: Window, reading: Reading) -> Window:
     """The window with one more reading, and without those that nothing needs any more.
 
-    A counter that went back was started again: what it showed before says nothing.
+    A counter that went back was started again: what it showed before says nothing. A program may count late what we
+    asked: then it has not counted all of ``own`` yet, or the others would have taken something back.
     """
+    reading = replace(reading, own=min(reading.own, reading.counted))
     if window and (reading.at <= window[-1].at or not _continues(window[-1], reading)):
         return (reading,)
+    if window:
+        reading = replace(reading, own=min(reading.own, reading.counted - window[-1].requests))
     oldest = reading.at - LATENCY_SECONDS - SLACK_SECONDS
     kept = tuple(each for each in window if each.at >= oldest)
     return (*(kept or window[-1:]), reading)
@@ -152,7 +164,7 @@ def split_cumulative(counts: Iterable[tuple[float, int]]) -> dict[float, int]:
 
 
 def _continues(before: Reading, after: Reading) -> bool:
-    if after.requests < before.requests or (after.errors or 0) < (before.errors or 0):
+    if after.counted < before.counted or (after.errors or 0) < (before.errors or 0):
         return False
     counts = dict(after.latency)
     return all(counts.get(bound, 0) >= count for bound, count in before.latency)

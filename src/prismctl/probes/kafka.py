@@ -15,10 +15,12 @@ if TYPE_CHECKING:
 
 MAX_ANSWER_BYTES: Final = 256 * 1024
 
-_METADATA, _API_VERSIONS = 3, 18
+METADATA: Final = 3
+_API_VERSIONS: Final = 18
+NO_TOPICS, ALL_TOPICS = 0, -1
 _OLDEST, _NEWEST = 4, 8
 """Versions of Metadata whose answers begin alike; every broker since Kafka 0.11 knows one of them."""
-_WITH_AUTHORIZATION: Final = 8
+WITH_AUTHORIZATION: Final = 8
 """From here on a request also says whether it wants to know what it may do."""
 _NAME: Final = b"prismctl"
 
@@ -31,54 +33,77 @@ async def probe_kafka(question: Question) -> None:
     """
     port = question.port
     async with open_conversation(question, limit=MAX_ANSWER_BYTES) as (reader, writer):
-        writer.write(render_request(_API_VERSIONS, 0, b""))
-        oldest, newest = _decode_range(await _read_answer(reader, _API_VERSIONS, port))
-        version = min(_NEWEST, newest)
-        if version < max(_OLDEST, oldest):
-            raise NotReadyError(
-                f"Kafka at port {port} speaks Metadata {oldest} to {newest}, not {_OLDEST} to {_NEWEST}"
-            )
-        # No topics, and none to be made.
-        body = struct.pack(">i?", 0, False) + bytes(2 if version >= _WITH_AUTHORIZATION else 0)
-        writer.write(render_request(_METADATA, version, body))
-        brokers, controller = _decode_cluster(await _read_answer(reader, _METADATA, port))
+        version = await agree_on_metadata(reader, writer, port)
+        writer.write(render_metadata_request(version, topics=NO_TOPICS))
+        brokers, controller = skip_cluster(await read_answer(reader, METADATA, port))
     if brokers <= 0:
         raise NotReadyError(f"Kafka at port {port} names no broker yet")
     if controller < 0:
         raise NotReadyError(f"Kafka at port {port} knows no controller yet")
 
 
+async def agree_on_metadata(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port: int
+) -> int:
+    """The newest version of Metadata that both sides know.
+
+    Raises:
+        NotReadyError: there is none, or it is no broker.
+    """
+    writer.write(render_request(_API_VERSIONS, 0, b""))
+    oldest, newest = _decode_range(await read_answer(reader, _API_VERSIONS, port))
+    version = min(_NEWEST, newest)
+    if version < max(_OLDEST, oldest):
+        raise NotReadyError(
+            f"Kafka at port {port} speaks Metadata {oldest} to {newest}, not {_OLDEST} to {_NEWEST}"
+        )
+    return version
+
+
+def render_metadata_request(version: int, *, topics: int) -> bytes:
+    """Ask for the cluster, with `NO_TOPICS` or `ALL_TOPICS` of it; none is made by that."""
+    body = struct.pack(">i?", topics, False) + bytes(2 if version >= WITH_AUTHORIZATION else 0)
+    return render_request(METADATA, version, body)
+
+
 def render_request(key: int, version: int, body: bytes) -> bytes:
-    """A request; its number is the key of what it asks for, which no connection here asks for twice."""
+    """A request; its number is the key of what it asks for: answers come in the order of the requests."""
     head = struct.pack(">hhih", key, version, key, len(_NAME)) + _NAME
     return struct.pack(">i", len(head) + len(body)) + head + body
 
 
-async def _read_answer(reader: asyncio.StreamReader, number: int, port: int) -> _Fields:
+async def read_answer(
+    reader: asyncio.StreamReader, number: int, port: int, *, most_bytes: int = MAX_ANSWER_BYTES
+) -> Fields:
+    """The answer to a request, by its number.
+
+    Raises:
+        NotReadyError: it is another one, longer than it may be, or not Kafka's.
+    """
     head = await reader.readexactly(4)
     size = int.from_bytes(head, "big", signed=True)
-    if not 4 <= size <= MAX_ANSWER_BYTES:  # noqa: PLR2004 - no answer is shorter than its number
+    if not 4 <= size <= most_bytes:  # noqa: PLR2004 - no answer is shorter than its number
         raise NotReadyError(describe_stranger("Kafka", port, head))
-    answer = _Fields(await reader.readexactly(size), port)
+    answer = Fields(await reader.readexactly(size), port)
     if answer.take("i") != number:
         raise NotReadyError(f"not Kafka: port {port} answered what it was not asked")
     return answer
 
 
-def _decode_range(answer: _Fields) -> tuple[int, int]:
+def _decode_range(answer: Fields) -> tuple[int, int]:
     """The oldest and the newest version of Metadata that the broker knows."""
     error = answer.take("h")
     if error:
         raise NotReadyError(f"Kafka at port {answer.port} answered with error {error}")
     for _ in range(answer.take("i")):
         key, oldest, newest = answer.take("h"), answer.take("h"), answer.take("h")
-        if key == _METADATA:
+        if key == METADATA:
             return oldest, newest
     raise NotReadyError(f"port {answer.port} speaks Kafka, but is no broker's")
 
 
-def _decode_cluster(answer: _Fields) -> tuple[int, int]:
-    """How many brokers there are, and the number of the controller: -1 while there is none."""
+def skip_cluster(answer: Fields) -> tuple[int, int]:
+    """Pass over what stands before the topics: how many brokers there are, and the number of the controller: -1 while there is none."""
     answer.take("i")  # for how long the request was held back
     brokers = answer.take("i")
     for _ in range(brokers):
@@ -90,7 +115,7 @@ def _decode_cluster(answer: _Fields) -> tuple[int, int]:
     return brokers, answer.take("i")
 
 
-class _Fields:
+class Fields:
     """What has not been read yet of one answer."""
 
     def __init__(self, content: bytes, port: int) -> None:
@@ -99,7 +124,7 @@ class _Fields:
         self._offset = 0
 
     def take(self, kind: str) -> int:
-        """The next number: ``h`` of two bytes, ``i`` of four."""
+        """The next number: ``b`` of one byte, ``h`` of two, ``i`` of four, ``q`` of eight."""
         try:
             (value,) = struct.unpack_from(f">{kind}", self._content, self._offset)
         except struct.error as error:
@@ -111,5 +136,15 @@ class _Fields:
 
     def skip_text(self) -> None:
         """Pass over a text, which may be missing."""
-        size = self.take("h")
-        self._offset += max(0, size)
+        self.take_text()
+
+    def take_text(self) -> bytes:
+        """The next text; empty where it is missing."""
+        size = max(0, self.take("h"))
+        self._offset += size
+        return self._content[self._offset - size : self._offset]
+
+    def skip_numbers(self) -> None:
+        """Pass over a list of numbers of four bytes each."""
+        count = max(0, self.take("i"))
+        self._offset += 4 * count

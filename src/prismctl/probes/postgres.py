@@ -41,15 +41,17 @@ async def probe_postgres(question: Question) -> None:
         NotReadyError: it is starting, stopping or recovering, it refuses, or it is no PostgreSQL.
     """
     async with open_conversation(question, limit=MAX_MESSAGE_BYTES) as (reader, writer):
-        talk = _Talk(reader, writer, question)
+        talk = PostgresTalk(reader, writer, question)
         if await talk.log_in():
-            await talk.select_one()
-            # Without it the server would note that somebody hung up on it.
-            writer.write(_render_message(b"X", b""))
+            if await talk.ask("select 1") is None:
+                raise NotReadyError(
+                    f"PostgreSQL at port {question.port} answered a query with nothing"
+                )
+            talk.take_leave()
 
 
-class _Talk:
-    """One connection, from the first message to the answer."""
+class PostgresTalk:
+    """One connection, from the first message to the last answer."""
 
     def __init__(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, question: Question
@@ -84,19 +86,27 @@ class _Talk:
             if kind == b"R" and not await self._authenticate(body):
                 return False
 
-    async def select_one(self) -> None:
-        """Ask, and read up to where the next query would be answered."""
-        self._writer.write(_render_message(b"Q", b"select 1\0"))
-        has_answered = False
+    async def ask(self, query: str) -> tuple[str | None, ...] | None:
+        """The first row of what is answered; ``None`` when there is none. Then the next query may be asked.
+
+        Raises:
+            NotReadyError: it is refused.
+        """
+        self._received = 0
+        self._writer.write(_render_message(b"Q", query.encode() + b"\0"))
+        first: tuple[str | None, ...] | None = None
         while True:
             kind, body = await self._read_message()
             if kind == b"E":
                 raise NotReadyError(f"PostgreSQL at port {self._port}: {_decode_error(body)[1]}")
-            has_answered = has_answered or kind == b"D"
+            if kind == b"D" and first is None:
+                first = _decode_row(body, self._port)
             if kind == b"Z":
-                break
-        if not has_answered:
-            raise NotReadyError(f"PostgreSQL at port {self._port} answered a query with nothing")
+                return first
+
+    def take_leave(self) -> None:
+        """Say that no more is asked: without it the server would note that somebody hung up on it."""
+        self._writer.write(_render_message(b"X", b""))
 
     async def _authenticate(self, body: bytes) -> bool:
         """Do as one message about authentication says; false when nobody told us with what."""
@@ -169,6 +179,24 @@ def _hash_password(user: str, password: str, salt: bytes) -> bytes:
         return hashlib.md5(content, usedforsecurity=False).hexdigest().encode()
 
     return b"md5" + digest(digest(_encode(password + user)) + salt) + b"\0"
+
+
+def _decode_row(body: bytes, port: int) -> tuple[str | None, ...]:
+    """The columns of a row; ``None`` where there is no value."""
+    columns: list[str | None] = []
+    offset = 2
+    try:
+        for _ in range(*struct.unpack_from(">H", body)):
+            (size,) = struct.unpack_from(">i", body, offset)
+            offset += 4
+            if size < 0:
+                columns.append(None)
+                continue
+            columns.append(body[offset : offset + size].decode(errors="replace"))
+            offset += size
+    except struct.error as error:
+        raise NotReadyError(describe_stranger("PostgreSQL", port, body)) from error
+    return tuple(columns)
 
 
 def _decode_error(body: bytes) -> tuple[str, str]:

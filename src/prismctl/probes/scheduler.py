@@ -36,6 +36,8 @@ class ProbeScheduler:
         self._asking: dict[InstanceKey, tuple[Question, asyncio.Task[None]]] = {}
         self._ending: set[asyncio.Task[None]] = set()
         self._fast: set[InstanceKey] = set()
+        self._in_flight: set[InstanceKey] = set()
+        self._answers: dict[InstanceKey, tuple[str, int]] = {}
 
     async def __aenter__(self) -> Self:
         """Nothing is asked yet."""
@@ -58,7 +60,7 @@ class ProbeScheduler:
         known = self._asking.get(question.key)
         if known is not None and known[0] == question:
             return
-        self.forget(question.key)
+        self._end(question.key)
         task = asyncio.get_running_loop().create_task(
             self._ask_for_ever(question), name=f"probe {question.key}"
         )
@@ -66,6 +68,10 @@ class ProbeScheduler:
 
     def forget(self, key: InstanceKey) -> None:
         """Stop asking an instance."""
+        self._end(key)
+        self._answers.pop(key, None)
+
+    def _end(self, key: InstanceKey) -> None:
         known = self._asking.pop(key, None)
         self._fast.discard(key)
         if known is not None:
@@ -73,6 +79,10 @@ class ProbeScheduler:
             self._ending.add(task)
             task.add_done_callback(self._ending.discard)
             task.cancel()
+
+    def count_answers(self, key: InstanceKey) -> int | None:
+        """How often the present run was found ready; ``None`` while it is just being asked."""
+        return None if key in self._in_flight else self._answers.get(key, ("", 0))[1]
 
     async def _ask_for_ever(self, question: Question) -> None:
         if question.type is None:
@@ -84,7 +94,12 @@ class ProbeScheduler:
         failing_since = question.started_at or time.time()
         while True:
             began = time.monotonic()
-            message = await _ask_once(probe, question)
+            self._in_flight.add(question.key)
+            try:
+                message = await _ask_once(probe, question)
+            finally:
+                self._in_flight.discard(question.key)
+            self._note_answer(question, is_ok=not message)
             if not message and not was_ok:
                 message = await explain_stranger(question)
             now = time.time()
@@ -116,6 +131,13 @@ class ProbeScheduler:
                     askers=len(self._fast),
                 )
             )
+
+    def _note_answer(self, question: Question, *, is_ok: bool) -> None:
+        run, count = self._answers.get(question.key, ("", 0))
+        self._answers[question.key] = (
+            question.run,
+            int(is_ok) + (count if run == question.run else 0),
+        )
 
     def _note_pace(self, key: InstanceKey, *, is_fast: bool) -> None:
         if is_fast:
