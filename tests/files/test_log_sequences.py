@@ -15,7 +15,7 @@ from prismctl.files.log_line import LogLine, line_to_json, render_lines, render_
 from prismctl.files.logs import LogFollower, find_logs, part_lines, read_logs
 
 TEXTS = st.text(
-    alphabet=st.characters(exclude_categories=("Cs",), exclude_characters="\n\r"), max_size=20
+    alphabet=st.characters(exclude_categories=["Cs"], exclude_characters="\n\r"), max_size=20
 )
 ENTRIES = st.lists(
     st.tuples(st.sampled_from(["stdout", "stderr"]), st.sampled_from("FFFP"), TEXTS), max_size=25
