@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from backends import bench_backends
 from containers import bench_containers
 from install import bench_install
+from log_following import bench_log_following
 from measuring import (
     PRISMCTL,
     Figure,
@@ -316,6 +317,7 @@ BENCHMARKS: dict[str, Callable[[int], Iterator[Figure]]] = {
     "agents": bench_agents,
     "restart": bench_restart,
     "logs": bench_logs,
+    "following": bench_log_following,
     "archive": bench_archive,
     "install": bench_install,
 }
