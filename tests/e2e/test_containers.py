@@ -134,6 +134,38 @@ send(S, $text, 0, $sender) while defined($sender = recv(S, $text, 2048, 0));
 """Listens at 53 of every address, by nothing but what perl has built in."""
 
 
+def test_containers_come_and_go_beside_those_that_run(
+    shell: Shell, engine: str, redis_image: str, containers: Callable[[], list[str]]
+) -> None:
+    volumes = ["${self.data}:/data"]
+    other = redis(redis_image, name="other-box", volumes=volumes, port="auto:6379", default=False)
+    start(shell, engine, redis(redis_image, volumes=volumes), other)
+    before = service(shell, "redis-box")["pid"]
+
+    shell.run("dev", "add", "other-box")
+    shell.run("dev", "scale", "redis-box", "2")
+
+    scaled = service(shell, "redis-box")
+    assert scaled["replicas"] == {"wanted": 2, "healthy": 2}
+    assert scaled["pid"] == before
+    assert len(containers()) == 3
+    addresses = [f"{p['host']}:{p['port']}" for i in scaled["instances"] for p in i["ports"]]
+    assert len(set(addresses)) == 2
+    first, second = addresses
+    assert ask_redis(first, b"SET who first").startswith(b"+OK")
+    assert ask_redis(first, b"SAVE").startswith(b"+OK")
+    assert ask_redis(second, b"GET who") == b"$-1\r\n"
+    # Neither writes where the other one does.
+    files = sorted(path.parent.name for path in shell.lab.paths.data.glob("*/dump.rdb"))
+    assert files == ["redis-box"]
+
+    shell.run("dev", "scale", "redis-box", "1")
+    shell.run("dev", "remove", "other-box")
+
+    assert len(containers()) == 1
+    assert service(shell, "redis-box")["pid"] == before
+
+
 @pytest.mark.usefixtures("containers")
 def test_a_udp_port_of_a_container_is_mapped_as_one(
     shell: Shell, engine: str, shop: ImageShop, wait_until: Callable[..., None]
