@@ -76,6 +76,19 @@ def test_scaled_to_none_it_stands_still_and_the_stack_runs_on(lab: StackLab) -> 
     assert (web["state"], web["ports"][0]["port"]) == ("healthy", port)
 
 
+def test_what_stands_still_is_not_restarted_and_a_restart_of_all_leaves_it_so(
+    lab: StackLab,
+) -> None:
+    lab.start_with(lab.http("web"), lab.service("other"))
+    collect(lab.client.scale("web", 0))
+    with pytest.raises(RejectedError, match="web is scaled to 0") as caught:
+        collect(lab.client.restart(["web"]))
+    assert "`prismctl dev scale web 1`" in caught.value.hint
+
+    assert collect(lab.client.restart())[1]["outcome"] == "ready"
+    assert lab.service_status("web")["instances"] == []
+
+
 def test_instances_that_go_are_the_last_ones_and_come_back_with_their_data(lab: StackLab) -> None:
     lab.start_with(lab.http("web"))
     collect(lab.client.scale("web", 3))
@@ -235,7 +248,7 @@ def test_a_removal_outlives_the_daemon_that_was_killed_in_the_middle(
 
 def test_an_image_that_cannot_be_had_leaves_all_as_it_was(lab: StackLab, tmp_path: Path) -> None:
     tool = tmp_path / "podman"
-    tool.write_text("#!/bin/sh\ncase \"$*\" in *pull*) echo no such image >&2; exit 125;; esac\n")
+    tool.write_text('#!/bin/sh\ncase "$*" in *pull*) echo no such image >&2; exit 125;; esac\n')
     tool.chmod(0o755)
     before = lab.pids(lab.start_with(lab.http("base")))
     plan = lab.client.plan()

@@ -8,7 +8,8 @@ from prismctl.daemon.lost_data import ensure_data_directories
 from prismctl.daemon.operations.result import render_result
 from prismctl.daemon.process_table import find_suspended
 from prismctl.domain.events import EventKind
-from prismctl.domain.service import DEFAULT_STACK, SHORT_NAMES, Runtime, ServiceName
+from prismctl.domain.plan_change import name_services
+from prismctl.domain.service import DEFAULT_STACK, Runtime
 from prismctl.errors import RejectedError, UnavailableError
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from prismctl.daemon.stack import Stack
     from prismctl.domain.plan import StackPlan
-    from prismctl.domain.service import StackName
+    from prismctl.domain.service import ServiceName, StackName
 
 
 async def restart(stack: Stack, names: Sequence[str]) -> dict[str, Any]:
@@ -41,15 +42,10 @@ async def _change(stack: Stack, names: Sequence[str]) -> list[ServiceName]:
         raise RejectedError(
             "no plan has been applied", hint="`prismctl dev start` starts the stack"
         )
-    wanted = [SHORT_NAMES.get(name, ServiceName(name)) for name in names]
-    unknown = [name for name in wanted if name not in plan.names]
-    if unknown:
-        raise RejectedError(
-            f"{', '.join(unknown)} is not part of the stack",
-            hint=f"it has {', '.join(plan.names)}",
-        )
+    wanted = name_services(plan, names)
     elsewhere = [service.name for service in plan.services if service.runtime is Runtime.EXTERNAL]
     refuse_elsewhere([name for name in wanted if name in elsewhere], wanted, stack=plan.stack)
+    _refuse_asleep([name for name in wanted if not plan.service(name).replicas], plan)
     _refuse_held_engine(stack, plan)
     here = [name for name in wanted or plan.names if name not in elsewhere]
     _bring_back_directories(stack, plan, here)
@@ -76,6 +72,17 @@ def refuse_elsewhere(elsewhere: Sequence[str], wanted: Sequence[str], *, stack: 
         if rest
         else f"`prismctl dev status{option}` shows whether it answers",
     )
+
+
+def _refuse_asleep(asleep: Sequence[ServiceName], plan: StackPlan) -> None:
+    """Say that what was scaled to nothing stays so: a restart does not change what there is."""
+    if asleep:
+        option = "" if plan.stack == DEFAULT_STACK else f" --stack {plan.stack}"
+        verb = "is" if len(asleep) == 1 else "are"
+        raise RejectedError(
+            f"{', '.join(asleep)} {verb} scaled to 0; there is nothing to restart",
+            hint=f"`prismctl dev scale {asleep[0]} 1{option}` has it run again",
+        )
 
 
 def _refuse_held_engine(stack: Stack, plan: StackPlan) -> None:
