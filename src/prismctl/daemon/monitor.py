@@ -125,6 +125,11 @@ class Monitor:
         """What shall run."""
         return self._plan
 
+    @property
+    def service_names(self) -> frozenset[str]:
+        """Of what shall run."""
+        return frozenset(self._services)
+
     def begin(self, plan: StackPlan, history: StackHistory) -> None:
         """This is the plan from now on; instances it does not have are forgotten once they are gone."""
         self._plan = plan

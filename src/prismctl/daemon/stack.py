@@ -13,6 +13,7 @@ from prismctl.daemon.event_log import EventLog
 from prismctl.daemon.figure_history import FigureHistory
 from prismctl.daemon.keeper_link import KeeperLink, open_keeper
 from prismctl.daemon.log_copy import LogCopy
+from prismctl.daemon.log_room import keep_room
 from prismctl.daemon.metering import Metering
 from prismctl.daemon.monitor import Monitor
 from prismctl.daemon.operations.data import settle_data
@@ -129,6 +130,7 @@ class Stack:
         self._keeper_is_there.set()
         self._begin("keeper watch", self._guard_keeper())
         self._begin("usage", self.usage.go_on_for_ever())
+        self._begin("log room", keep_room(self.paths.logs, lambda: self.monitor.service_names))
         plan = load_plan(self.paths)
         is_kept = bool(self._link.facts.processes)
         ended = [] if is_kept else await self._try_ending_leftovers(self._link.facts.pid)
