@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from backends import bench_backends
 from containers import bench_containers
+from figures import bench_figures
 from install import bench_install
 from log_following import bench_log_following
 from measuring import (
@@ -314,6 +315,7 @@ BENCHMARKS: dict[str, Callable[[int], Iterator[Figure]]] = {
     "commands": bench_commands,
     "readiness": bench_readiness,
     "many": bench_many,
+    "figures": bench_figures,
     "agents": bench_agents,
     "restart": bench_restart,
     "logs": bench_logs,

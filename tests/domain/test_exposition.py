@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextlib
 import math
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -122,6 +123,26 @@ def test_a_stopped_stack_has_a_page() -> None:
     stopped = StackSnapshot(stack=StackName("x"), engine="", state=StackState.STOPPED)
     page = read_strictly(render_stack_metrics(stopped, now=0.0))
     assert ('stack="x",state="stopped"', "1") in page["prism_stack_state"]
+
+
+def test_the_page_of_the_api_names_every_figure_and_its_type() -> None:
+    text = (Path(__file__).parents[2] / "docs/reference/daemon-api.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`prism_.*?) \| (\w+) \|", text, re.MULTILINE)
+    told = {name: kind for names, kind in rows for name in re.findall(r"`(\w+)(?:{\w+})?`", names)}
+    running = InstanceSnapshot(
+        index=0, state=ServiceState.HEALTHY, started_at=1.0, memory_bytes=1, cpu_percent=1.0
+    )
+    everything = Traffic(
+        requests_total=1,
+        errors_total=1,
+        requests_per_second=1,
+        errors_per_second=1,
+        latency_p95_seconds=1,
+    )
+    page = render_stack_metrics(
+        snapshot(service("a", instances=(running,), traffic=everything), started_at=0.0), now=1.0
+    )
+    assert dict(re.findall(r"^# TYPE (\w+) (\w+)$", page, re.MULTILINE)) == told
 
 
 LABELS = st.dictionaries(

@@ -105,6 +105,7 @@ STRANGERS = {
     "an error of Redis": b"-ERR no\r\n",
     "a list of lists": b"*1\r\n*1\r\n:1\r\n",
     "a text that is too long": b"$999999999\r\n",
+    "a number that is too long": b"$" + b"9" * 9999 + b"\r\n",
     "noughts": bytes(200),
     "ones": b"\xff" * 200,
     "nothing": b"",

@@ -93,6 +93,18 @@ def test_figures_nobody_measures_take_no_column() -> None:
     assert "REQ/S" in plain(status_lines(measured, width=100)[2])
 
 
+def test_what_is_not_known_is_a_dash_and_nought_is_nought() -> None:
+    known = service(
+        "redis", requests_per_second=0.0, latency_p95_seconds=None, cpu_percent=None, memory_bytes=0
+    )
+    unknown = service("web", requests_per_second=None, memory_bytes=None)
+    rows = [plain(row).split() for row in status_lines(document(known, unknown), width=100)]
+    header, first, second = rows[2:5]
+    assert header == ["SERVICE", "STATE", "RUNTIME", "PORT", "REQ/S", "MEM", "CPU", "RESTARTS"]
+    assert first[5:] == ["0", "0", "B", "–", "0"]  # noqa: RUF001 - the dash of tables
+    assert second[5:] == ["–", "–", "1", "%", "0"]  # noqa: RUF001 - the same
+
+
 def test_a_failed_service_comes_with_what_to_type() -> None:
     text = "\n".join(plain(row) for row in status_lines(MIXED, width=80))
     assert "prismctl dev logs postgres" in text

@@ -10,7 +10,9 @@ from prismctl.present.units import (
     render_bytes,
     render_clock,
     render_duration,
+    render_latency,
     render_percent,
+    render_rate,
     render_seconds,
 )
 
@@ -61,6 +63,42 @@ def test_every_duration_is_short(seconds: float) -> None:
 @given(st.integers(min_value=0, max_value=10**13))
 def test_every_size_is_short(count: int) -> None:
     assert len(render_bytes(count)) <= 8
+
+
+@pytest.mark.parametrize(
+    ("rate", "expected"),
+    [
+        (None, UNKNOWN),
+        (0.0, "0"),
+        (0.004, "0.1"),
+        (0.34, "0.3"),
+        (9.94, "9.9"),
+        (9.96, "10"),
+        (45.2, "45"),
+        (12_345.6, "12 346"),
+    ],
+)
+def test_rates_are_nought_only_where_nothing_came(rate: float | None, expected: str) -> None:
+    assert render_rate(rate) == expected
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        (None, UNKNOWN),
+        (0.0, "0.00 ms"),
+        (0.00002, "0.02 ms"),
+        (0.0001, "0.1 ms"),
+        (0.00123, "1.2 ms"),
+        (0.00996, "10 ms"),
+        (0.045, "45 ms"),
+        (0.9996, "1.0 s"),
+        (1.34, "1.3 s"),
+        (61.0, "1 m 1 s"),
+    ],
+)
+def test_latencies_have_the_unit_that_fits(seconds: float | None, expected: str) -> None:
+    assert render_latency(seconds) == expected
 
 
 def test_measured_times_have_two_decimals() -> None:

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from prismctl.probes.kafka import Fields
     from prismctl.probes.question import Question
 
-MAX_ANSWER_BYTES: Final = 4 * 1024 * 1024
-"""Some ten thousand partitions."""
+MAX_ANSWER_BYTES: Final = 1024 * 1024
+"""Some ten thousand partitions; more would hold up whoever decodes them."""
 
 _LIST_OFFSETS: Final = 2
 _VERSION: Final = 1

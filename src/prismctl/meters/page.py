@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from prismctl.probes.question import Question
 
-MAX_PAGE_BYTES: Final = 4 * 1024 * 1024
+MAX_PAGE_BYTES: Final = 1024 * 1024
 MAX_HEAD_BYTES: Final = 64 * 1024
 _OK: Final = b"200"
 

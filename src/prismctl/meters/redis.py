@@ -26,6 +26,7 @@ NOT_COUNTED: Final = frozenset(
 MAX_TEXT_BYTES: Final = 1024 * 1024
 MAX_ITEMS: Final = 64 * 1024
 MAX_LINE_BYTES: Final = 64 * 1024
+MAX_DIGITS: Final = 20
 
 _MICROSECONDS: Final = 1e-6
 _COMMAND: Final = re.compile(r"^cmdstat_([^:\s]+):(.*)$", re.MULTILINE)
@@ -151,7 +152,8 @@ class _Answers:
         if kind == b"-":
             said = rest.decode(errors="replace")
             return NotReadyError(f"Redis at port {self._port} answered {said}")
-        if kind not in {b":", b"$", b"*"} or not rest.removeprefix(b"-").isdigit():
+        is_number = rest.removeprefix(b"-").isdigit() and len(rest) <= MAX_DIGITS
+        if kind not in {b":", b"$", b"*"} or not is_number:
             raise NotReadyError(describe_stranger("Redis", self._port, line))
         number = int(rest)
         if kind == b":":
