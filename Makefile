@@ -63,7 +63,7 @@ podman: ## Podman and Docker for the tests that run containers; where root can i
 			podman crun runc netavark aardvark-dns iptables catatonit docker.io iproute2; }
 
 .PHONY: backends
-backends: setup ## Redis, NATS, PostgreSQL and Kafka for the tests that run on them; packages as for `podman`
+backends: setup ## Redis, NATS, PostgreSQL, Kafka and Chromium for the tests that run on them; packages as for `podman`
 	scripts/install_backends.sh
 	@! command -v mvn >/dev/null || $(BIN)/python scripts/fetch_kafka.py
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the servers that tests run on, where root can install Debian packages, and nowhere else.
+# Installs the servers and the browser that tests run on, where root can install Debian packages, and nowhere else.
 # None of them is started, neither now nor at boot: the tests start their own.
 set -eu
 
@@ -13,6 +13,8 @@ command -v redis-server >/dev/null || missing="$missing redis-server"
 command -v nats-server >/dev/null || missing="$missing nats-server"
 command -v postgres >/dev/null || missing="$missing postgresql"
 command -v mvn >/dev/null || missing="$missing maven"
+# A browser and what drives it, for the page that the daemon serves.
+command -v chromedriver >/dev/null || missing="$missing chromium chromium-driver"
 # Shells that `dev env` writes for.
 command -v zsh >/dev/null || missing="$missing zsh"
 command -v fish >/dev/null || missing="$missing fish"
@@ -36,7 +38,7 @@ DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $mi
 
 if [ -d /run/systemd/system ]; then
 	for package in $missing; do
-		case $package in maven | zsh | fish) continue ;; esac
+		case $package in maven | zsh | fish | chromium | chromium-driver) continue ;; esac
 		systemctl disable --quiet "$package"
 	done
 fi

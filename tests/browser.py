@@ -64,8 +64,11 @@ class Browser:
         return self.ask("POST", "execute/async", {"script": script, "args": list(arguments)})
 
     def text(self, selector: str) -> str:
-        """What somebody would read there; empty where nothing is."""
-        script = "return document.querySelector(arguments[0])?.innerText ?? ''"
+        """What somebody would read there; empty where nothing is, or nothing of it is shown."""
+        script = (
+            "const it = document.querySelector(arguments[0]);"
+            "return it?.checkVisibility() ? it.innerText : ''"
+        )
         return str(self.run(script, selector))
 
     def texts(self, selector: str) -> list[str]:

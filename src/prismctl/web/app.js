@@ -98,11 +98,10 @@ function connect(connection, words) {
   state.connection = connection;
   state.words = words;
   if (connection === "live" && !wasLive) state.heard = performance.now();
-  if (connection === "refused") leave();
   redraw("header", "stale");
 }
 
-// The stack is gone, or another one that has another link is in its place.
+// The stack is gone, and this page's daemon with it.
 function leave() {
   stream.close();
   state.connection = "ended";
@@ -262,13 +261,24 @@ function drawStale() {
   document.body.classList.toggle("stale", !isLive);
   if (isLive) return;
   const option = state.stack && state.stack.stack !== "default" ? ` --stack ${state.stack.stack}` : "";
-  if (state.connection === "ended") {
-    const words = [element("strong", {}, "This stack was stopped."), " ", element("code", {}, `prismctl dev start${option}`),
-      " starts it; the new link is printed there, or by ", element("code", {}, `prismctl dev dashboard --web${option}`)];
-    if (!banner.dataset.ended) banner.replaceChildren(...words);
-    banner.dataset.ended = "yes";
+  if (["ended", "refused"].includes(state.connection)) {
+    // Drawn once: who selects a command shall be able to copy it.
+    if (banner.dataset.kind === state.connection) return;
+    banner.dataset.kind = state.connection;
+    const link = element("code", {}, `prismctl dev dashboard --web${option}`);
+    if (state.connection === "refused") {
+      banner.replaceChildren(
+        element("strong", {}, "The link is needed again."), " The stack was started anew, or another one is served here now: ", link, " prints it",
+      );
+    } else {
+      banner.replaceChildren(
+        element("strong", {}, "This stack was stopped."), " ", element("code", {}, `prismctl dev start${option}`),
+        " starts it, and prints the new link, as does ", link,
+      );
+    }
     return;
   }
+  delete banner.dataset.kind;
   const since = state.told ? `; what is shown is as of ${renderClock(state.told)}, ${renderDuration(now() - state.told)} ago` : "";
   banner.textContent = `Not connected: ${state.words}${since}. Trying again …`;
 }
@@ -345,7 +355,7 @@ const keys = new Keys([
 let hiddenTimer = 0;
 document.addEventListener("visibilitychange", () => {
   clearTimeout(hiddenTimer);
-  if (state.connection === "ended") return;
+  if (["ended", "refused"].includes(state.connection)) return;
   if (document.hidden) {
     hiddenTimer = setTimeout(() => {
       stream.close();

@@ -59,14 +59,12 @@ function twoParts(seconds, large, largeUnit, small, smallUnit) {
 
 export function renderBytes(count) {
   if (!isKnown(count)) return UNKNOWN;
-  const units = ["B", "kB", "MB", "GB", "TB"];
-  let value = count;
-  let unit = 0;
-  while (value >= 999.5 && unit < units.length - 1) {
-    value /= 1000;
-    unit += 1;
+  let amount = count;
+  for (const unit of ["B", "kB", "MB"]) {
+    if (Math.round(amount) < 1000) return `${Math.round(amount)} ${unit}`;
+    amount /= 1000;
   }
-  return `${unit && value < 9.95 ? value.toFixed(1) : Math.round(value)} ${units[unit]}`;
+  return `${Math.round(amount * 10) / 10 < 10 ? amount.toFixed(1) : Math.round(amount)} GB`;
 }
 
 export const renderPercent = (value) => (isKnown(value) ? `${Math.round(value)} %` : UNKNOWN);

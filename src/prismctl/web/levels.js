@@ -32,10 +32,17 @@ const CRASHES = [
   ["Segmentation fault", FATAL],
 ];
 const POSTGRES_MORE = /\b(?:STATEMENT|DETAIL|HINT|CONTEXT|QUERY|LOCATION): {2}/;
-const WORD = /[[<(]([A-Za-z]{3,11})[\]>)]|(?<![\w.-])(TRACE|DEBUG|VERBOSE|INFO|NOTICE|WARN(?:ING)?|ERROR|SEVERE|FATAL|PANIC|CRITICAL|LOG)(?![\w-])|^(?:[\w./-]{1,40}: )?(trace|debug|info|notice|warn(?:ing)?|error|fatal|panic)(?:\[\w+\])?: /gi;
+// At the beginning of a line a level may be written in any way, elsewhere in capitals only.
+const anyCase = (word) => word.replace(/[a-z]/g, (letter) => `[${letter}${letter.toUpperCase()}]`);
+const FIRST_WORDS = ["trace", "debug", "info", "notice", "warning", "warn", "error", "fatal", "panic"].map(anyCase).join("|");
+const WORD = new RegExp(
+  "[[<(]([A-Za-z]{3,11})[\\]>)]"
+  + `|^(?:[\\w./-]{1,40}: )?(${FIRST_WORDS})(?:\\[\\w+\\])?: `
+  + "|(?<![\\w.-])(TRACE|DEBUG|VERBOSE|INFO|NOTICE|WARN(?:ING)?|ERROR|SEVERE|FATAL|PANIC|CRITICAL|LOG)(?![\\w-])",
+  "g",
+);
 const HEAD_CHARACTERS = 200;
 const JSON_CHARACTERS = 4096;
-// eslint-disable-next-line no-control-regex
 const COLOUR = /\x1b\[[0-9;:]*m/g;
 
 // The number of a level, or null for a line that carries none.
@@ -56,9 +63,7 @@ export function levelOf(line) {
 function worded(head) {
   if (POSTGRES_MORE.test(head)) return null;
   for (const match of head.matchAll(WORD)) {
-    const word = match[1] ?? match[2] ?? match[3];
-    if (match[2] !== undefined && word !== word.toUpperCase()) continue;
-    const level = WORDS[word.toLowerCase()];
+    const level = WORDS[(match[1] ?? match[2] ?? match[3]).toLowerCase()];
     if (level !== undefined) return level;
   }
   return null;
