@@ -112,9 +112,12 @@ def show_dashboard(call: Invocation, *, is_read_only: bool) -> tuple[Ending, dic
     state = DashboardState(
         stack=call.stack, is_read_only=is_read_only, keymap=make_keymap(settings.keys)
     )
+    plan: dict[str, Any] | None = None
     with contextlib.suppress(PrismError):
         # Where nobody answers, the feeds find out why, and when somebody does.
-        state = take_status(state, StackClient(call.paths).status(), time.monotonic())
+        client = StackClient(call.paths)
+        state = take_status(state, client.status(), time.monotonic())
+        plan = client.plan()
 
     def draw(width: int, height: int) -> Sequence[FrameLine]:
         now = time.monotonic()
@@ -127,6 +130,7 @@ def show_dashboard(call: Invocation, *, is_read_only: bool) -> tuple[Ending, dic
 
         with _without_no_color():
             from prismctl.tui.dashboard.app import DashboardApp, Ending
+            from prismctl.tui.dashboard.canvas import make_driver
             from prismctl.tui.dashboard.themes import choose_theme
 
         app = DashboardApp(
@@ -134,8 +138,9 @@ def show_dashboard(call: Invocation, *, is_read_only: bool) -> tuple[Ending, dic
             make_doing(call),
             theme=choose_theme(settings.theme, has_colour=call.has_colour),
             find_signal=lambda: first.ended_by,
+            driver_class=make_driver(first.modes_before),
         )
-        feeds = Feeds(call.paths, app.mailbox)
+        feeds = Feeds(call.paths, app.mailbox, plan=plan)
         feeds.open()
         try:
             ending = _run(app, first)

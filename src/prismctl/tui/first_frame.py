@@ -127,6 +127,11 @@ class FirstFrame:
             os.kill(os.getpid(), self.ended_by)
 
     @property
+    def modes_before(self) -> list[Any] | None:
+        """The terminal's modes as they were found: those in which others expect it."""
+        return self._modes
+
+    @property
     def has_ended(self) -> bool:
         """Whether a signal came that shall end all this."""
         return bool(self.ended_by)

@@ -22,7 +22,7 @@ from prismctl.errors import PrismError
 from prismctl.present.text import Tone
 from prismctl.tui.dashboard import keys, questions
 from prismctl.tui.dashboard import state as states
-from prismctl.tui.dashboard.canvas import CalmMouseDriver, Canvas
+from prismctl.tui.dashboard.canvas import CalmDriver, Canvas
 from prismctl.tui.dashboard.errands import Inquiry, Lending, Work, plan_errand
 from prismctl.tui.dashboard.feeds import Mailbox
 from prismctl.tui.dashboard.frame import compose_frame, texts_to_copy
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from prismctl.tui.dashboard.state import DashboardState, Do
     from prismctl.tui.dashboard.themes import Theme
 
-ENDING: Final = (signal.SIGINT, signal.SIGTERM)
+ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Signals that end the dashboard as `q` does, so that the terminal is given back in order."""
 FRAME_SECONDS: Final = 1 / 30
 TICK_SECONDS: Final = 1.0
@@ -105,7 +105,7 @@ class DashboardApp(App[Ending]):
         theme: Theme,
         find_signal: Callable[[], int] = lambda: 0,
         clock: Callable[[], float] = time.monotonic,
-        driver_class: type[Driver] | None = CalmMouseDriver,
+        driver_class: type[Driver] | None = CalmDriver,
     ) -> None:
         # The terminal's own colours, and its own background.
         super().__init__(ansi_color=True, driver_class=driver_class)
@@ -185,8 +185,10 @@ class DashboardApp(App[Ending]):
         if delivery.history is not None:
             state = states.take_history(state, delivery.history)
         if delivery.status is not None:
+            before = {str(each["name"]) for each in state.services}
             state = states.take_status(state, delivery.status, now)
-            self.logbook.forget_others([str(each["name"]) for each in state.services])
+            # One whose lines come before it is in a document was not taken out.
+            self.logbook.forget(before - {str(each["name"]) for each in state.services})
         if delivery.loss is not None:
             state = states.lose(state, delivery.loss, now)
         self.state = state

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import contextlib
+import termios
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.drivers.linux_driver import LinuxDriver
 from textual.geometry import Region
 from textual.widget import Widget
 
-from prismctl.tui.dashboard.frame import Frame
+from prismctl.tui.dashboard.frame import Frame, changed_lines
 from prismctl.tui.dashboard.themes import draw_line
 
 if TYPE_CHECKING:
@@ -17,13 +19,32 @@ if TYPE_CHECKING:
     from prismctl.tui.dashboard.themes import Theme
 
 
-class CalmMouseDriver(LinuxDriver):
-    """Hears clicks and the wheel, and nothing of a mouse that only moves: less to do, and selecting stays the terminal's."""
+class CalmDriver(LinuxDriver):
+    """Hears clicks and the wheel, and nothing of a mouse that only moves: less to do, and selecting stays the terminal's.
+
+    While somebody else has the terminal, it is in the modes in which it was found: what was drawn before Textual was
+    loaded had changed them already.
+    """
+
+    modes_before: ClassVar[list[Any] | None] = None
 
     def _enable_mouse_support(self) -> None:
         if self._mouse:
             self.write("\x1b[?1000h\x1b[?1006h")
             self.flush()
+
+    def suspend_application_mode(self) -> None:
+        """Give the terminal back for a while."""
+        super().suspend_application_mode()
+        if self.modes_before is not None:
+            # One that has gone has no modes.
+            with contextlib.suppress(termios.error):
+                termios.tcsetattr(self.fileno, termios.TCSANOW, self.modes_before)
+
+
+def make_driver(modes: list[Any] | None) -> type[CalmDriver]:
+    """The driver for a terminal that was found in some modes."""
+    return type("CalmDriver", (CalmDriver,), {"modes_before": modes})
 
 
 class Canvas(Widget, can_focus=True):
@@ -36,19 +57,10 @@ class Canvas(Widget, can_focus=True):
 
     def show(self, frame: Frame) -> None:
         """Show another frame."""
-        before, self.frame = self.frame, frame
-        width = self.size.width
-        count = max(len(before.lines), len(frame.lines))
-        changed = [
-            Region(0, y, width, 1)
-            for y in range(count)
-            if y >= len(before.lines)
-            or y >= len(frame.lines)
-            or before.lines[y] != frame.lines[y]
-            or (y in before.cursor_lines) != (y in frame.cursor_lines)
-        ]
+        changed = changed_lines(self.frame, frame)
+        self.frame = frame
         if changed:
-            self.refresh(*changed)
+            self.refresh(*(Region(0, y, self.size.width, 1) for y in changed))
 
     def render_line(self, y: int) -> Strip:
         """One line of the screen."""

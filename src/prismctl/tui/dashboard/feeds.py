@@ -123,7 +123,9 @@ class Mailbox:
 class Feeds:
     """The threads of one dashboard; a context manager that ends them."""
 
-    def __init__(self, paths: StackPaths, mailbox: Mailbox) -> None:
+    def __init__(
+        self, paths: StackPaths, mailbox: Mailbox, *, plan: dict[str, Any] | None = None
+    ) -> None:
         self._paths = paths
         self._mailbox = mailbox
         self._client = StackClient(paths)
@@ -133,7 +135,7 @@ class Feeds:
         self._services = 1
         self._shape: tuple[object, ...] = ()
         """Which services there are, and how many of each: while it is the same, the plan is."""
-        self.plan: dict[str, Any] | None = None
+        self.plan = plan
         """The plan that runs, or ran last; with secrets."""
         self._hangups: dict[str, Hangup] = {}
         self._lock = threading.Lock()

@@ -42,6 +42,19 @@ class Frame:
     """That of the line after the last."""
 
 
+def changed_lines(before: Frame, after: Frame) -> list[int]:
+    """The numbers of the lines that have to be drawn again."""
+    count = max(len(before.lines), len(after.lines))
+    both = min(len(before.lines), len(after.lines))
+    return [
+        y
+        for y in range(count)
+        if y >= both
+        or before.lines[y] != after.lines[y]
+        or (y in before.cursor_lines) != (y in after.cursor_lines)
+    ]
+
+
 def compose_frame(
     state: DashboardState, logbook: Logbook, *, width: int, height: int, now: float
 ) -> Frame:

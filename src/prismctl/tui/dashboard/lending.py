@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import subprocess
 import sys
@@ -23,12 +24,25 @@ def run_in_foreground(program: Foreground) -> int | None:
         code = subprocess.run(program.words, env=dict(program.environment), check=False).returncode
     except OSError:
         return None
+    _take_terminal()
     if program.waits:
         sys.stdout.write(f"\n[exit {code}] enter goes back to the dashboard ")
         sys.stdout.flush()
         with contextlib.suppress(OSError):
             sys.stdin.readline()
     return code
+
+
+def _take_terminal() -> None:
+    """Be who the terminal listens to again: a shell that was killed has not given it back."""
+    heard = signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+    try:
+        os.tcsetpgrp(sys.stdin.fileno(), os.getpgrp())
+    except OSError:
+        # The terminal has gone, and nobody else will say so to a process in the background.
+        os.kill(os.getpid(), signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGTTOU, heard)
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 LINES_OF_ONE: Final = 2_000
 LINES_OF_ALL: Final = 5_000
@@ -110,10 +110,10 @@ class Logbook:
             return self._of_all
         return self._of_service.get(service) or _EMPTY
 
-    def forget_others(self, services: Sequence[str]) -> None:
-        """Let go of services that there are no more."""
-        for name in [each for each in self._of_service if each not in services]:
-            del self._of_service[name]
+    def forget(self, services: Iterable[str]) -> None:
+        """Let go of the lines of services that were taken out; what is merged stays as it is."""
+        for name in services:
+            self._of_service.pop(name, None)
 
 
 _EMPTY: Final = Ring(lines=0, characters=0)

@@ -217,7 +217,7 @@ def note_of(service: Mapping[str, Any]) -> str:
     """Why it is not well; of one that is well again, how it last ended."""
     if service["state"] in {"healthy", "completed"}:
         last = service.get("last_error") if service.get("restarts") else None
-        return f"was: {clean(str(last))}" if last else ""
+        return f"earlier: {clean(str(last))}" if last else ""
     return explain(dict(service))
 
 
