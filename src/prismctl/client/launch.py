@@ -6,8 +6,9 @@ import json
 import os
 import select
 import sys
+import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -36,25 +37,28 @@ class StartingDaemon:
     _pipe: int
     _is_over: bool = False
     _error: PrismError | None = None
+    _turn: threading.Lock = field(default_factory=threading.Lock)
+    """Whose turn it is to read what it says: a picker waits in a thread, and whoever leaves it too."""
 
     def wait(self, timeout_seconds: float = START_SECONDS) -> None:
         """Return once a daemon listens: this one, or the one that was faster.
 
-        Waiting again, after it is over or after an interrupt, has the same end.
+        Waiting again, after it is over or after an interrupt, has the same end, and so has waiting in several threads.
 
         Raises:
             UnavailableError: it ended before it listened; the message says why.
             DeadlineError: it did not say anything in time.
         """
-        if not self._is_over:
-            deadline = time.monotonic() + timeout_seconds
-            said = _read_line(self._pipe, deadline)
-            os.close(self._pipe)
-            self._is_over = True
-            try:
-                self._conclude(said, deadline, timeout_seconds)
-            except PrismError as error:
-                self._error = error
+        with self._turn:
+            if not self._is_over:
+                deadline = time.monotonic() + timeout_seconds
+                said = _read_line(self._pipe, deadline)
+                os.close(self._pipe)
+                self._is_over = True
+                try:
+                    self._conclude(said, deadline, timeout_seconds)
+                except PrismError as error:
+                    self._error = error
         if self._error is not None:
             raise self._error
 
