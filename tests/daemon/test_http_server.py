@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import tempfile
 from contextlib import asynccontextmanager
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from prismctl.daemon.http import Answer, Request, RequestError, Stream
-from prismctl.daemon.http_server import HttpServer
+from prismctl.daemon.http_server import DEFAULT_LIMITS, HttpServer, Limits
 from prismctl.daemon.unix_socket import listen
 from prismctl.errors import MissingToolError, RejectedError, UnavailableError
 
@@ -52,10 +53,10 @@ async def answer(request: Request) -> Answer | Stream:
 
 
 @asynccontextmanager
-async def serving() -> AsyncIterator[tuple[HttpServer, Path]]:
+async def serving(limits: Limits = DEFAULT_LIMITS) -> AsyncIterator[tuple[HttpServer, Path]]:
     with tempfile.TemporaryDirectory(prefix="prism-") as directory:
         path = Path(directory, "api.sock")
-        server = HttpServer(answer)
+        server = HttpServer(answer, limits=limits, headers=(("X-Own", "1"),))
         await server.serve(listen(path))
         try:
             async with asyncio.timeout(30):
@@ -187,6 +188,69 @@ async def test_closing_cuts_what_does_not_end() -> None:
         assert await reader.read() == b""
         writer.close()
         await writer.wait_closed()
+
+
+async def test_a_request_that_trickles_in_is_given_up() -> None:
+    async with serving(Limits(request_seconds=0.1)) as (server, path):
+        reader, writer = await asyncio.open_unix_connection(path)
+        writer.write(b"GET / HTTP/1.1\r\nX-Slow: ")
+
+        assert await reader.read() == b""
+        writer.close()
+        await writer.wait_closed()
+        assert server.connections == 0
+
+
+async def test_who_has_asked_for_nothing_gives_way_where_there_are_too_many() -> None:
+    async with serving(Limits(connections=2)) as (_, path):
+        silent = [await asyncio.open_unix_connection(path) for _ in range(2)]
+
+        assert b'"path": "/"' in await exchange(path, get("/"))
+
+        first, _ = silent[0]
+        assert await first.read() == b"", "the one that came first"
+        for _, writer in silent:
+            writer.close()
+
+
+async def test_who_is_being_answered_gives_way_to_nobody() -> None:
+    async with serving(Limits(connections=1)) as (_, path):
+        reader, writer = await asyncio.open_unix_connection(path)
+        writer.write(get("/never"))
+        await reader.readuntil(b"\r\n\r\n")
+
+        with contextlib.suppress(ConnectionResetError):
+            assert await exchange(path, get("/")) == b""
+
+        writer.close()
+        await writer.wait_closed()
+
+
+async def test_who_never_reads_is_hung_up_on_in_the_end() -> None:
+    async with serving(Limits(unread_bytes=1024, stall_seconds=0.1)) as (server, path):
+        _, writer = await asyncio.open_unix_connection(path)
+        writer.write(get("/endless"))
+        await writer.drain()
+
+        while not server.connections:  # noqa: ASYNC110 - only the server knows, and tells nobody
+            await asyncio.sleep(0.001)
+        while server.connections:  # noqa: ASYNC110 - the same
+            await asyncio.sleep(0.001)
+        writer.close()
+
+
+async def test_a_server_that_keeps_no_connections_says_so() -> None:
+    async with serving(Limits(keeps_connections=False)) as (_, path):
+        said = await exchange(path, b"GET /1 HTTP/1.1\r\nHost: prism\r\n\r\n" + get("/2"))
+
+    assert said.count(b"HTTP/1.1 200 OK") == 1
+    assert b"Connection: close" in said
+
+
+async def test_headers_of_a_server_go_with_every_answer() -> None:
+    async with serving() as (_, path):
+        for request in (get("/"), get("/three"), get("/rejected"), b"nonsense\r\n\r\n"):
+            assert b"\r\nX-Own: 1\r\n" in await exchange(path, request)
 
 
 async def test_the_socket_is_closed_to_others() -> None:
