@@ -162,6 +162,19 @@ def test_what_is_not_ready_in_time_is_named(
     assert "other" not in answer.err
 
 
+def test_what_is_still_to_go_when_the_time_is_up_is_named(
+    prismctl: Prismctl, daemon: DaemonState, running: StackPlan, make_service: Any
+) -> None:
+    del running
+    daemon.status["services"] = [make_service("memstore")]
+    answer = prismctl("dev", "remove", "memstore", "--wait-timeout", "0.2")
+    assert answer.code == 6
+    assert "memstore could not be removed within 0.2 s; it goes on by itself" in answer.err
+    answer = prismctl("dev", "scale", "memstore", "0", "--wait-timeout", "0.2")
+    assert answer.code == 6
+    assert "memstore could not be scaled to 0 within 0.2 s; it goes on by itself" in answer.err
+
+
 # Removing.
 
 

@@ -76,6 +76,37 @@ def test_scaled_to_none_it_stands_still_and_the_stack_runs_on(lab: StackLab) -> 
     assert (web["state"], web["ports"][0]["port"]) == ("healthy", port)
 
 
+def test_an_instance_that_failed_and_was_scaled_away_is_not_seen_any_more(lab: StackLab) -> None:
+    """Only the first instance can live; the second is given up."""
+    lab.start_with(lab.shell("web", 'test "$PRISM_REPLICA" = 0 && exec sleep 1000; exit 3'))
+    result = collect(lab.client.scale("web", 2))[1]
+    assert (result["outcome"], lab.service_status("web")["state"]) == ("partial", "unhealthy")
+
+    assert collect(lab.client.scale("web", 1))[1]["outcome"] == "ready"
+
+    web = lab.service_status("web")
+    assert (web["state"], len(web["instances"])) == ("healthy", 1)
+    assert collect(lab.client.scale("web", 0))[1]["outcome"] == "ready"
+    assert lab.service_status("web")["instances"] == []
+
+
+@pytest.mark.parametrize(("script", "state"), [("exit 0", "completed"), ("exit 3", "failed")])
+def test_what_had_ended_when_it_was_removed_runs_again_when_it_comes_back(
+    lab: StackLab, script: str, state: str
+) -> None:
+    runs = lab.home / "runs"
+    job = lab.shell("job", f"echo ran >> {runs}; {script}", one_shot=True)
+    lab.start_with(lab.service("base"), job)
+    assert lab.service_status("job")["state"] == state
+
+    collect(lab.client.remove(["job"]))
+    assert [each["name"] for each in lab.client.status()["services"]] == ["base"]
+    collect(lab.client.add(addition(lab, job)))
+
+    assert lab.service_status("job")["state"] == state
+    assert runs.read_text().count("ran") == 2
+
+
 def test_what_stands_still_is_not_restarted_and_a_restart_of_all_leaves_it_so(
     lab: StackLab,
 ) -> None:

@@ -261,6 +261,9 @@ def test_replicas_are_counted_and_the_culprit_is_named() -> None:
     assert result.state is ServiceState.UNHEALTHY
     assert result.reason == ("2 of 3 healthy; instance 2: exited with code 1; not tried again")
     assert result.replicas_healthy == 2
+    # The third will never come: nothing is waited for.
+    assert (result.is_settled, result.is_good, result.has_failed) == (True, False, True)
+    assert fold(view, stack).state is StackState.DEGRADED
 
 
 def test_a_surplus_instance_is_shown_while_it_goes_and_does_not_count() -> None:
@@ -372,8 +375,25 @@ def test_every_phase_folds(phase: Phase) -> None:
 
 
 def test_a_replica_count_of_zero_is_nothing_to_wait_for() -> None:
+    stack = plan(replace(service(ADMIN), replicas=0), service(LAUNCHER, depends_on=(ADMIN,)))
+    view = world(seen(LAUNCHER, Phase.WAITING))
+    result = fold(view, stack)
+    admin = result.service(ADMIN)
+    assert (admin.state, admin.reason) == (ServiceState.STOPPED, "scaled to 0")
+    assert admin.is_settled
+    assert admin.is_good
+    # Nor does who needs it wait.
+    assert result.service(LAUNCHER).reason == ""
+    assert (
+        fold(world(seen(LAUNCHER), answer(LAUNCHER, is_ok=True)), stack).state is StackState.RUNNING
+    )
+
+
+def test_what_is_scaled_to_nothing_stops_until_its_last_instance_has_gone() -> None:
     stack = plan(replace(service(ADMIN), replicas=0))
-    assert fold(world(), stack).state is StackState.RUNNING
+    admin = fold(world(seen(ADMIN, Phase.STOPPING, pid=5)), stack).service(ADMIN)
+    assert (admin.state, admin.is_settled) == (ServiceState.STOPPING, False)
+    assert fold(world(seen(ADMIN, Phase.STOPPED)), stack).service(ADMIN).is_settled
 
 
 def needing(condition: Condition, *, is_required: bool = True) -> StackPlan:

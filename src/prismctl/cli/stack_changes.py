@@ -20,7 +20,8 @@ from prismctl.cli.preflight import warn_of_shortages
 from prismctl.cli.stack import open_stack, option_of
 from prismctl.domain.counting import count_of
 from prismctl.domain.selection import is_chosen
-from prismctl.errors import ExitCode
+from prismctl.domain.snapshot import is_as_asked
+from prismctl.errors import DeadlineError, ExitCode
 from prismctl.files.last_selection import remember_selection
 from prismctl.planning import PlanRequest, PortTakenError
 from prismctl.present.changes import dependents_lines, removal_lines
@@ -83,6 +84,7 @@ def add_services(call: Invocation, options: AddOptions) -> None:
         shown=adding.addition,
         names=names,
         done=f"added {list_of([*names])}",
+        late=f"{list_of([*names])} could not be added",
         way_out=f"`prismctl dev restart {names[-1]}{option}` tries again, "
         f"`prismctl dev remove {' '.join(names)}{option}` takes it out again",
         wait_seconds=options.wait_seconds,
@@ -145,6 +147,7 @@ def remove_services(
         plan=removing.plan,
         names=(),
         done=f"removed {list_of([*removing.removed])}",
+        late=f"{list_of([*removing.removed])} could not be removed",
         wait_seconds=wait_seconds,
         afterwards=removal_lines(
             with_data=removing.with_data, left=removing.left, option=option_of(call.stack)
@@ -178,6 +181,7 @@ def scale_service(call: Invocation, word: str, replicas: int, *, wait_seconds: f
         plan=scaling.plan,
         names=[name],
         done=f"scaled {name} to {replicas}",
+        late=f"{name} could not be scaled to {replicas}",
         wait_seconds=wait_seconds,
     )
 
@@ -269,6 +273,7 @@ def _follow_change(
     plan: StackPlan,
     names: Sequence[str],
     done: str,
+    late: str,
     wait_seconds: float,
     shown: StackPlan | None = None,
     way_out: str = "",
@@ -283,6 +288,7 @@ def _follow_change(
         plan: what shall run.
         names: of the services that have to come up.
         done: what is said once it is done.
+        late: what is said where something is still to go, or to have its turn, when the time is up.
         wait_seconds: how long it may take.
         shown: what is told of it before; ``None``: nothing.
         way_out: the hint where they failed; empty: that of a start.
@@ -314,6 +320,11 @@ def _follow_change(
             "let go; the change goes on by itself",
             hint=f"`prismctl dev status{option_of(call.stack)}` shows how it is",
         ) from interrupt
+    if outcome.result is None and not _find_late(client, names):
+        raise DeadlineError(
+            f"{late} within {wait_seconds:g} s; it goes on by itself",
+            hint=f"`prismctl dev events{option_of(call.stack)}` shows how far it is",
+        )
     conclude(
         call,
         client,
@@ -326,6 +337,12 @@ def _follow_change(
     )
     if afterwards and not call.is_json and not call.is_quiet:
         call.write_lines(afterwards)
+
+
+def _find_late(client: StackClient, names: Sequence[str]) -> list[dict[str, Any]]:
+    """Those of the services that are not up; none where something is still to go, or to have its turn."""
+    services = client.status()["services"]
+    return [each for each in services if each["name"] in names and not is_as_asked(each)]
 
 
 def _say_unchanged(call: Invocation, client: StackClient, lines: Sequence[Line]) -> None:

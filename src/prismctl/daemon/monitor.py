@@ -67,6 +67,7 @@ UNSETTLED_SECONDS: Final = 0.5
 """While something is waited for, time itself changes what is to be said (start periods, next tries)."""
 _ELSEWHERE: Final = "elsewhere"
 """The run of what no engine runs."""
+_ENDED_PHASES: Final = frozenset({Phase.STOPPED, Phase.COMPLETED, Phase.FAILED})
 _LIVE_PHASES: Final = frozenset({Phase.RUNNING, Phase.STOPPING})
 
 
@@ -139,10 +140,19 @@ class Monitor:
             memory_limit_bytes=self._history.memory_limit_bytes,
             notes=self._history.notes,
         )
+        self._forget_surplus()
         self._look_elsewhere()
         for seen in list(self._world.instances.values()):
             self._question(seen)
         self._touch()
+
+    def _forget_surplus(self) -> None:
+        """Of instances that have ended and that the plan does not have, nobody will tell any more."""
+        for key, seen in list(self._world.instances.items()):
+            service = self._services.get(key.service)
+            is_surplus = service is None or key.replica >= service.replicas
+            if is_surplus and seen.phase in _ENDED_PHASES and seen.run != _ELSEWHERE:
+                self._forget(key)
 
     def _look_elsewhere(self) -> None:
         """Take what runs elsewhere for running: no engine tells of it, only its answers count."""
@@ -389,11 +399,7 @@ class Monitor:
         is_done = service is not None and service.one_shot and after.exit_code == 0
         if any(each.kind is EventKind.SERVICE_EXITED for each in told) and not is_done:
             self._remember_error(key.service, after.ending)
-        if key.service not in self._services and after.phase in {
-            Phase.STOPPED,
-            Phase.COMPLETED,
-            Phase.FAILED,
-        }:
+        if key.service not in self._services and after.phase in _ENDED_PHASES:
             self._forget(key)
         else:
             self._question(after)
@@ -547,7 +553,7 @@ class Monitor:
 
 def has_failed(snapshot: StackSnapshot) -> bool:
     """Whether some service will not come up."""
-    return any(service.state is ServiceState.FAILED for service in snapshot.services)
+    return any(service.has_failed for service in snapshot.services)
 
 
 def _machine_memory_bytes() -> int:

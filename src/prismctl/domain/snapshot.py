@@ -120,8 +120,18 @@ class ServiceSnapshot:
 
     @property
     def is_settled(self) -> bool:
-        """Nothing more is to be waited for."""
-        return self.state.is_settled or self.stands_still
+        """Nothing more is to be waited for: of each instance it is clear that it is up, or will not be."""
+        wanted = self.instances[: self.replicas_wanted]
+        each_is = bool(wanted) and all(instance.state.is_settled for instance in wanted)
+        return self.state.is_settled or self.stands_still or each_is
+
+    @property
+    def has_failed(self) -> bool:
+        """It will not come up, or not in all the instances that were asked for."""
+        wanted = self.instances[: self.replicas_wanted]
+        return self.state is ServiceState.FAILED or any(
+            instance.state is ServiceState.FAILED for instance in wanted
+        )
 
     @property
     def is_good(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from prismctl.domain.snapshot import ServiceState, render_status
+from prismctl.domain.snapshot import render_status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -29,7 +29,7 @@ def render_result(
     lost = [
         service
         for service in snapshot.services
-        if service.state is ServiceState.FAILED and (not only or service.name in only)
+        if service.has_failed and (not only or service.name in only)
     ]
     names = {service.name for service in lost}
     skipped = [
@@ -38,7 +38,7 @@ def render_result(
         if not names.isdisjoint(service.depends_on) and not was_tried(service.name)
     ]
     failed = [service.name for service in lost if service.name not in skipped]
-    has_good = any(service.is_good for service in snapshot.services)
+    has_good = any(service.is_good or service.replicas_healthy for service in snapshot.services)
     outcome = "ready" if not lost else ("partial" if has_good else "failed")
     return {
         "outcome": outcome,
@@ -49,8 +49,8 @@ def render_result(
 
 
 def find_failed(snapshot: StackSnapshot) -> list[ServiceName]:
-    """The services that will not come up."""
-    return [each.name for each in snapshot.services if each.state is ServiceState.FAILED]
+    """The services that will not come up, or not whole."""
+    return [each.name for each in snapshot.services if each.has_failed]
 
 
 def render_stopped(snapshot: StackSnapshot) -> dict[str, Any]:
