@@ -238,7 +238,7 @@ def test_memory_counts_children_in_sessions_of_their_own(lab: StackLab) -> None:
     code += "    print('big', flush=True)\ntime.sleep(1000)"
     lab.start_with(lab.python("big", code))
 
-    status = lab.wait_for_service("big", lambda service: service["memory_bytes"] > 64 << 20)
+    status = lab.wait_for_service("big", lambda seen: (seen["memory_bytes"] or 0) > 64 << 20)
 
     assert status["memory_bytes"] < 256 << 20
 

@@ -15,7 +15,7 @@ from prismctl.domain.replicas import plan_replica
 from prismctl.domain.resolve import PlanOptions, resolve_plan
 from prismctl.domain.selection import Addition, preset_layer, select_services
 from prismctl.domain.servers.registry import SERVERS, describe_durability
-from prismctl.domain.service import Runtime, ServiceDefinition, ServiceName
+from prismctl.domain.service import PortDefinition, Runtime, ServiceDefinition, ServiceName
 from prismctl.domain.version_range import find_version, is_within
 from prismctl.errors import ConfigError
 
@@ -139,6 +139,19 @@ def test_another_instance_of_nats_reads_a_file_of_its_own() -> None:
     assert other.command[-2:] == ("-c", "/data/nats#1.conf")
 
 
+@pytest.mark.parametrize("runtime", [Runtime.NATIVE, Runtime.CONTAINER])
+def test_nats_opens_the_port_that_tells_what_it_counts(runtime: Runtime) -> None:
+    nats = plan("nats", runtime)
+    monitor = next(port for port in nats.ports if port.name == "monitor")
+    assert (*nats.command, *nats.args)[-2:] == ("-m", str(monitor.inner_number))
+
+
+@pytest.mark.parametrize("runtime", [Runtime.NATIVE, Runtime.CONTAINER])
+def test_nats_whose_entry_names_its_ports_opens_no_other(runtime: Runtime) -> None:
+    nats = plan("nats", runtime, ports=(PortDefinition(name="client", number=4222),))
+    assert "-m" not in (*nats.command, *nats.args)
+
+
 def test_nats_in_a_container_makes_the_file_for_itself() -> None:
     nats = plan("nats", Runtime.CONTAINER, config={"max_payload_mb": 3})
     assert nats.args[:2] == ("sh", "-c")
@@ -209,7 +222,8 @@ def test_every_setting_says_what_it_means_and_what_holds_without_it() -> None:
 
 def test_a_definition_without_settings_is_as_it_was() -> None:
     for name, server in SERVERS.items():
-        packaged = PACKAGED[ServiceName(name)]
+        # Ports are no setting, and one of NATS's is told.
+        packaged = replace(PACKAGED[ServiceName(name)], ports=())
         for runtime in (Runtime.NATIVE, Runtime.CONTAINER):
             told: ServiceDefinition = server.configure(packaged, runtime, persists=False)
             assert (told.command, told.args) == (packaged.command, packaged.args)

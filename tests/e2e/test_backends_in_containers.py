@@ -168,7 +168,9 @@ def test_what_was_written_is_there_after_a_restart_and_a_crash_and_nothing_after
     contents.read(*names)
     for name in names:
         wait_until(
-            lambda name=name: 0 < boxes.service(name)["memory_bytes"] < MOST_BYTES[name] << 20,
+            lambda name=name: (
+                0 < (boxes.service(name)["memory_bytes"] or 0) < MOST_BYTES[name] << 20
+            ),
             lambda name=name: f"{name}: {boxes.service(name)}",
         )
 
@@ -187,6 +189,25 @@ def test_what_was_written_is_there_after_a_restart_and_a_crash_and_nothing_after
     contents.read(*names)
     assert len(boxes.there()) == len(names)
 
+    boxes.stop()
+
+
+@pytest.mark.parametrize(("kind", "engine"), [("podman", "local"), ("docker", "nomad")])
+def test_what_goes_through_servers_in_containers_is_counted(
+    new_boxes: Callable[[str, str], Boxes], wait_until: Callable[..., None], kind: str, engine: str
+) -> None:
+    boxes = new_boxes(kind, engine)
+    boxes.start("--preset=full")
+    for name in PRESETS["full"]:
+        wait_until(
+            lambda name=name: boxes.service(name)["requests_per_second"] is not None,
+            lambda name=name: f"{name}: {boxes.service(name)}",
+        )
+    before = boxes.service("redis")["requests_total"]
+    for _ in range(20):
+        redis(boxes.shell.address("redis"), "GET", "k")
+    wait_until(lambda: boxes.service("redis")["requests_total"] >= before + 20)
+    assert boxes.service("redis")["requests_total"] == before + 20
     boxes.stop()
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from prismctl.domain.servers.nats import MONITOR
 from prismctl.meters.meter import MeterKind, Target
-from prismctl.meters.nats import PORT_NAME
 from prismctl.meters.registry import PAGE_PORTS, choose_meter, count_requests_per_check
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def _find_port(kind: MeterKind, question: Question, ports: Sequence[Port]) -> in
     if kind is MeterKind.PRISM:
         return next((by_name[name] for name in PAGE_PORTS if name in by_name), None)
     if kind is MeterKind.NATS:
-        return by_name.get(PORT_NAME)
+        return by_name.get(MONITOR)
     if question.type is not None and question.type.value == kind.value:
         return question.port
     return ports[0].number if ports else None

@@ -192,10 +192,10 @@ OTHERS: Final = (
         type=ServiceType.MESSAGING,
         description="messaging, with JetStream",
         driver="nats",
-        # The second says how many messages came in; it listens where the first does.
+        # The second says how many messages came in; as long as it is here, the server is told to open it.
         ports=(PortDefinition(name="client", number=4222), PortDefinition(name="monitor")),
         container="nats:2.10-alpine",
-        args=("-js", "-sd", "/data", "-m", "${self.ports.monitor}"),
+        args=("-js", "-sd", "/data"),
         volumes=("${self.data}:/data",),
         program_version=">=2.2",
         command=(
@@ -207,8 +207,6 @@ OTHERS: Final = (
             "-js",
             "-sd",
             "${self.data}",
-            "-m",
-            "${self.ports.monitor}",
         ),
         health_check=HealthCheck(type=CheckType.NATS, port="client", jetstream=True),
     ),

@@ -12,8 +12,6 @@ from prismctl.probes.question import NotReadyError
 if TYPE_CHECKING:
     from prismctl.probes.question import Question
 
-PORT_NAME: Final = "monitor"
-"""Of the port in the catalog."""
 PATH: Final = "/varz"
 
 

@@ -12,6 +12,9 @@ from prismctl.domain.shape import Flag, Whole
 if TYPE_CHECKING:
     from prismctl.domain.service import ServiceDefinition
 
+MONITOR: Final = "monitor"
+"""A port of this name is where the server tells what it counts; it listens at the address that clients are served at."""
+
 _JETSTREAM: Final = "-js"
 _VARIABLE: Final = "PRISM_NATS_SETTINGS"
 _IN_CONTAINER: Final = "/tmp/nats-settings.conf"  # noqa: S108 - the container's own
@@ -31,13 +34,17 @@ SETTINGS: Final = {
 def configure(
     definition: ServiceDefinition, runtime: Runtime, *, persists: bool
 ) -> ServiceDefinition:
-    """JetStream as an option; the rest as a file, of which a container makes one for itself."""
+    """JetStream and monitoring as options; the rest as a file, of which a container makes one for itself."""
     del persists
     if chosen(definition, "jetstream") is False:
         definition = without_word(definition, _JETSTREAM)
         if definition.health_check is not None:
             check = replace(definition.health_check, jetstream=False)
             definition = replace(definition, health_check=check)
+    has_words = runtime is Runtime.NATIVE or bool(definition.args)
+    if has_words and any(port.name == MONITOR for port in definition.ports):
+        # Without words of its own, an image would lose those that it has.
+        definition = with_words(definition, runtime, "-m", f"${{self.ports.{MONITOR}}}")
     text = render_settings(definition)
     if not text:
         return definition
