@@ -171,6 +171,33 @@ def test_dependencies_come_along_and_dependents_are_asked_about(shell: Shell, en
     assert pids(shell.status()) == before
 
 
+def test_what_has_ended_can_go_and_come_back_and_runs_again(shell: Shell, engine: str) -> None:
+    runs = shell.lab.home.parent / "runs"
+    catalog = shell.lab.home.parent / "mine.yaml"
+    catalog.write_text(
+        "core: false\nservices:\n"
+        "  - {name: base, command: [sleep, '1000'], default: true}\n"
+        f"  - {{name: job, command: [sh, -c, 'echo ran >> {runs}'], one_shot: true}}\n"
+        "  - {name: bad, command: [sh, -c, 'exit 3']}\n",
+        encoding="utf-8",
+    )
+    shell.run("dev", "start", "--services", str(catalog), "--engine", engine)
+    before = pids(shell.status())
+
+    shell.run("dev", "add", "job")
+    assert find(shell.status(), "job")["state"] == "completed"
+    said = shell.run("dev", "add", "bad", expect=7)
+    assert "`prismctl dev remove bad" in said
+    assert runs.read_text().count("ran") == 1
+    shell.run("dev", "remove", "job", "bad")
+    assert pids(shell.status()) == before
+    assert shell.status()["state"] == "running"
+
+    shell.run("dev", "add", "job")
+    assert runs.read_text().count("ran") == 2
+    assert pids(shell.status())["base"] == before["base"]
+
+
 def test_what_was_changed_outlives_the_daemon_and_a_restart(
     shell: Shell, engine: str, wait_until: Callable[..., None]
 ) -> None:
