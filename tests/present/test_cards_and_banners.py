@@ -205,3 +205,14 @@ def test_the_card_of_what_runs_elsewhere_advises_nothing_that_cannot_be_done_her
     assert "restart" not in text
     assert "what it said" not in text
     assert "prismctl dev wait redis --stack v" in text
+
+
+def test_the_last_of_what_was_chosen_is_the_example_whose_logs_are_followed() -> None:
+    names = {"prism-admin": "core", "memstore": "backend", "redis": "backend"}
+    status = {
+        "stack": "default",
+        "origin": "redis",
+        "services": [{"name": name, "type": kind} for name, kind in names.items()],
+    }
+    text = "\n".join(map(plain, ready_banner(status, ready_seconds=1.0, width=80)))
+    assert "prismctl dev logs -f redis" in text

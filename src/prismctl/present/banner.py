@@ -87,16 +87,11 @@ def _title_line(name: str, seconds: str, estimate: Estimate | None, width: int) 
 
 
 def _next_lines(status: dict[str, Any], stack_option: str, width: int) -> list[Line]:
-    watched = next(
-        (
-            clean(str(service["name"]))
-            for service in status.get("services") or []
-            if service.get("type") != _CORE
-        ),
-        "",
-    )
+    services = status.get("services") or []
+    # What was chosen comes after what is always there.
+    chosen = [clean(str(each["name"])) for each in services if each.get("type") != _CORE]
     commands = [
-        f"prismctl dev logs -f {watched}".rstrip() + stack_option,
+        f"prismctl dev logs -f {chosen[-1] if chosen else ''}".rstrip() + stack_option,
         f"prismctl dev status{stack_option}",
         f"prismctl dev stop{stack_option}",
     ]
