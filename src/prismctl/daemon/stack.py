@@ -356,7 +356,6 @@ class Stack:
             history=self.monitor.history,
             log_file=self._log_file,
             is_stopping=self._is_stopping,
-            place=self.dashboard.place,
         )
         try:
             save_state(self.paths, state)
@@ -401,7 +400,7 @@ class Stack:
             self.operations.start("stop", lambda: stop(self, kill=False))
             return
 
-        self.dashboard.place = state.place
+        self.dashboard.recall()
         # At the same port as before, if somebody else does not have it by now: pages that are open find it again.
         await self.dashboard.serve(plan)
         is_adopted = asyncio.Event()

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from prismctl.daemon.web.dashboard import Place
 from prismctl.domain.fold import StackHistory
 from prismctl.domain.plan import StackPlan, plan_from_json
 from prismctl.domain.service import ServiceName
@@ -26,8 +25,6 @@ class RememberedState:
     """Where all output is appended; empty: nowhere."""
     is_stopping: bool = False
     """The stack was being taken down."""
-    place: Place = field(default_factory=Place)
-    """Where the page was."""
 
 
 def save_plan(paths: StackPaths, document: dict[str, Any]) -> None:
@@ -64,7 +61,6 @@ def save_state(paths: StackPaths, state: RememberedState) -> None:
         "last_errors": dict(history.last_errors),
         "log_file": state.log_file,
         "is_stopping": state.is_stopping,
-        "dashboard": asdict(state.place),
     }
     write_atomically(paths.state, json.dumps(document))
 
@@ -86,7 +82,6 @@ def load_state(paths: StackPaths) -> RememberedState:
             history=history,
             log_file=document["log_file"],
             is_stopping=document["is_stopping"],
-            place=Place(**document.get("dashboard", {})),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return RememberedState()
@@ -98,6 +93,7 @@ def remove_files(paths: StackPaths) -> None:
     paths.state.unlink(missing_ok=True)
     paths.log_copy.unlink(missing_ok=True)
     paths.dashboard_token.unlink(missing_ok=True)
+    paths.dashboard_place.unlink(missing_ok=True)
     forget_containers(paths)
 
 

@@ -174,6 +174,11 @@ class StackPaths:
         return self.directory / "hidden.json"
 
     @property
+    def dashboard_place(self) -> Path:
+        """Where the stack's page is served."""
+        return self.directory / "dashboard.json"
+
+    @property
     def dashboard_token(self) -> Path:
         """Lets somebody in to the stack's page (0600); made anew for each run."""
         return self.directory / "dashboard-token"

@@ -6,8 +6,10 @@ import time
 from typing import TYPE_CHECKING, ClassVar
 
 from prismctl.domain.addressing import describe_holder
+from prismctl.domain.host_port import HostPort
 from prismctl.domain.port_owner import advise_on_container, stop_command
 from prismctl.errors import PrismError, Problem
+from prismctl.files.dashboard_place import load_place
 from prismctl.files.stack_owners import recognize_stack
 from prismctl.machine import is_port_free, reserve_port, who_holds
 
@@ -15,10 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from prismctl.domain.addressing import PortConflict
-    from prismctl.domain.host_port import HostPort
     from prismctl.domain.plan import StackPlan
     from prismctl.domain.service import StackName
-    from prismctl.files.paths import Home
+    from prismctl.files.paths import Home, StackPaths
     from prismctl.planning.request import Inquiry
 
 
@@ -61,11 +62,21 @@ def render_conflict(conflict: PortConflict) -> str:
 
 def can_have(port: HostPort, stack: StackName, inquiry: Inquiry) -> bool:
     """Whether a service of the stack could listen there, and no other start is about to."""
-    if not is_port_free(*port):
+    paths = inquiry.home.stack(stack)
+    if not is_port_free(*port) and not _is_of_own_page(port, paths):
         return False
     if not inquiry.request.reserves_ports or inquiry.request.is_trial:
         return True
-    return reserve_port(port, str(inquiry.home.stack(stack).directory))
+    return reserve_port(port, str(paths.directory))
+
+
+def _is_of_own_page(port: HostPort, paths: StackPaths) -> bool:
+    """Whether the stack's own page is served there, which gives way to its services."""
+    place = load_place(paths)
+    if place.port is None or HostPort(place.port) != port:
+        return False
+    holder = who_holds(*port)
+    return holder is not None and holder.pid == place.pid
 
 
 def describe_who_has(port: HostPort, home: Home) -> str:

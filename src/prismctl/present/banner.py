@@ -59,8 +59,10 @@ def ready_banner(
     )
     endpoints = status.get("endpoints") or {}
     addresses = []
+    link: Line = ()
     if endpoints.get("dashboard"):
-        addresses.append(line("Dashboard: ", Span(clean(str(endpoints["dashboard"])), Tone.ACCENT)))
+        link = line("Dashboard: ", Span(clean(str(endpoints["dashboard"])), Tone.ACCENT))
+        addresses.append(link)
     addresses += [
         line(f"{component_title(ui)}: ", Span(f"prismctl dev ui {ui}{stack_option}", Tone.ACCENT))
         for ui in ("nomad", "consul")
@@ -68,7 +70,8 @@ def ready_banner(
     ]
     lines += addresses
     lines += [(), *_next_lines(status, stack_option, width)]
-    return [clip_line(row, width) for row in lines]
+    # Half a link leads nowhere: a terminal that is too narrow breaks it, and copies it whole.
+    return [row if row is link else clip_line(row, width) for row in lines]
 
 
 UNKNOWN_SECONDS: Final = "an unknown time"

@@ -224,12 +224,14 @@ function drawHeader(services) {
   const memory = stack.memory_limit_bytes ? `${used} of ${renderBytes(stack.memory_limit_bytes)}` : used;
   const agents = Object.entries(stack.components).map(([name, how]) => `${symbolOf(how)} ${name}`).join("  ");
   drawFacts([
-    ["Engine", ENGINES[stack.engine] ?? stack.engine], ["Agents", agents], ["From", stack.origin],
+    ["Engine", ENGINES[stack.engine] ?? stack.engine], ["Agents", agents], ["From", stack.origin.split("/").at(-1), stack.origin],
     ["Up", renderDuration(up)], ["Memory", memory],
   ]);
   at("open-nomad").hidden = !stack.endpoints.nomad_ui;
   at("open-consul").hidden = !stack.endpoints.consul_ui;
   for (const id of ["stop-stack", "restart-all", "open-nomad", "open-consul"]) at(id).disabled = !isLive;
+  at("waiting").hidden = !stack.waiting || word === "stopped";
+  setText("waiting", stack.waiting ? describeWaiting(stack.waiting) : "");
   const notes = stack.notes.join("\n");
   if (at("notes").dataset.notes !== notes) {
     at("notes").dataset.notes = notes;
@@ -238,10 +240,15 @@ function drawHeader(services) {
   }
 }
 
+function describeWaiting({ on, reason, chain }) {
+  const behind = chain.filter((name) => name !== on);
+  return `Everything waits for ${on}${reason ? `: ${reason}` : ""}${behind.length ? ` · then ${behind.join(", ")}` : ""}`;
+}
+
 const facts = new Map();
 
 function drawFacts(pairs) {
-  for (const [name, text] of pairs) {
+  for (const [name, text, whole] of pairs) {
     if (!facts.has(name)) {
       const value = element("dd");
       const pair = element("div", {}, element("dt", {}, name), value);
@@ -250,7 +257,10 @@ function drawFacts(pairs) {
     }
     const { pair, value } = facts.get(name);
     pair.hidden = !text;
-    if (value.textContent !== text) value.textContent = text;
+    if (value.textContent !== text) {
+      value.textContent = text;
+      value.title = whole ?? "";
+    }
   }
 }
 

@@ -7,11 +7,11 @@ const MAX_POINTS = 600;
 const FIELDS = ["requests_per_second", "errors_per_second", "latency_p95_seconds", "memory_bytes", "cpu_percent"];
 
 const CHARTS = [
-  { field: "requests_per_second", title: "Requests", render: renderRate },
-  { field: "errors_per_second", title: "Errors a second", render: renderRate },
+  { field: "requests_per_second", title: "Requests", render: renderRate, least: 1 },
+  { field: "errors_per_second", title: "Errors a second", render: renderRate, least: 1 },
   { field: "latency_p95_seconds", title: "Latency p95", render: renderLatency },
   { field: "memory_bytes", title: "Memory", render: renderBytes },
-  { field: "cpu_percent", title: "CPU, of one core", render: renderPercent },
+  { field: "cpu_percent", title: "CPU", render: renderPercent, least: 10 },
 ];
 
 export class History {
@@ -119,7 +119,7 @@ export class Charts {
 
   draw(service, history, now) {
     this.#title.textContent = service ? `${service.name}, the last 10 minutes` : "Select a service to see its metrics";
-    for (const { field, title, render } of CHARTS) {
+    for (const { field, title, render, least = 0 } of CHARTS) {
       const { value, most, line, area, name } = this.#charts.get(field);
       const pieces = history?.pieces(field, now) ?? [];
       const highest = mostOf(pieces);
@@ -127,8 +127,10 @@ export class Charts {
       name.textContent = title + unit;
       value.textContent = service ? render(service[field]) : UNKNOWN;
       most.textContent = pieces.length ? `at most ${render(highest)}` : "not measured";
-      line.setAttribute("d", pathOf(pieces, now, CHART_WIDTH, CHART_HEIGHT, highest));
-      area.setAttribute("d", pieces.map((piece) => areaOf(piece, now, highest)).join(""));
+      // A hundredth more than nothing is no mountain.
+      const top = Math.max(highest, least);
+      line.setAttribute("d", pathOf(pieces, now, CHART_WIDTH, CHART_HEIGHT, top));
+      area.setAttribute("d", pieces.map((piece) => areaOf(piece, now, top)).join(""));
     }
   }
 }

@@ -458,6 +458,20 @@ def test_a_killed_daemon_comes_back_where_it_was(lab: Any, wait_until: Callable[
     assert lab.client.dashboard_link() == f"http://localhost:{visitor.port}/?t={visitor.token}"
 
 
+def test_metrics_are_for_who_has_the_token(visitor: Visitor) -> None:
+    scraper = {"Authorization": f"Bearer {visitor.token}", "Cookie": ""}
+
+    text = visitor.ask("/metrics", **scraper)
+
+    assert text.status == 200
+    assert text.headers["Content-Type"].startswith("text/plain")
+    assert b"# TYPE" in text.body
+    assert visitor.ask("/metrics", Cookie="").status == 401
+    assert visitor.ask("/metrics", Cookie="", Authorization="Bearer x").status == 401
+    history = visitor.ask("/v1/metrics/history?seconds=600&service=web").document
+    assert list(history["services"]) == ["web"]
+
+
 def test_without_a_plan_there_is_no_page(lab: Any) -> None:
     lab.start()
 

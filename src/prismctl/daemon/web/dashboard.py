@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from dataclasses import dataclass, replace
+import os
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from prismctl.domain.events import EventKind
 from prismctl.errors import PrismError
+from prismctl.files.dashboard_place import DashboardPlace, load_place, save_place
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -20,19 +22,8 @@ if TYPE_CHECKING:
     from prismctl.daemon.web.token import Codes
     from prismctl.domain.plan import StackPlan
 
-DEFAULT_PORT: Final = 3000
 FAREWELL_SECONDS: Final = 1.0
 """How long pages have to hear that they are served elsewhere."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where a page was, for the daemon that comes after."""
-
-    wanted: int = DEFAULT_PORT
-    """What the settings say."""
-    port: int | None = None
-    """What was had; ``None``: nowhere."""
 
 
 class Dashboard:
@@ -46,7 +37,7 @@ class Dashboard:
         self._token = ""
         self._codes: Codes | None = None
         self._moved = asyncio.Event()
-        self.place = Place()
+        self.place = DashboardPlace()
 
     def answer_with(
         self, handle: Callable[[Request], Awaitable[Answer | Content | Stream]]
@@ -74,6 +65,10 @@ class Dashboard:
         name = self._stack.paths.name
         option = "" if name == "default" else f" --stack {name}"
         return f"prismctl dev dashboard --web{option}"
+
+    def recall(self) -> None:
+        """Begin where the daemon before this one served the page."""
+        self.place = load_place(self._stack.paths)
 
     def want(self, port: int) -> None:
         """Where the page shall be, the next time that a place for it is looked for."""
@@ -112,7 +107,7 @@ class Dashboard:
         if left is not None:
             self._say_farewell(left)
 
-    async def _begin(self, listening: Listening, place: Place) -> None:
+    async def _begin(self, listening: Listening, place: DashboardPlace) -> None:
         from prismctl.daemon.http_server import HttpServer, Limits
         from prismctl.daemon.web.guard import Gate
         from prismctl.daemon.web.site import SECURITY_HEADERS, Site
@@ -143,7 +138,7 @@ class Dashboard:
         for each in listening.sockets:
             await self._server.serve(each)
         is_news = place.port != listening.port or listening.obstacle
-        self.place = Place(wanted=place.wanted, port=listening.port)
+        self._settle(DashboardPlace(wanted=place.wanted, port=listening.port, pid=os.getpid()))
         self._stack.monitor.show_dashboard(self.url)
         if is_news:
             behind = f": {listening.obstacle}" if listening.obstacle else ""
@@ -182,8 +177,8 @@ class Dashboard:
         self._leaving.add(task)
         task.add_done_callback(self._leaving.discard)
 
-    def _stop_showing(self, place: Place, reason: str) -> None:
-        self.place = Place(wanted=place.wanted)
+    def _stop_showing(self, place: DashboardPlace, reason: str) -> None:
+        self._settle(DashboardPlace(wanted=place.wanted))
         self._stack.monitor.show_dashboard("")
         self._stack.events.append(
             EventKind.DASHBOARD_READY,
@@ -191,6 +186,13 @@ class Dashboard:
             message=f"there is no web dashboard: {reason}",
             details={"url": "", "obstacle": reason},
         )
+
+    def _settle(self, place: DashboardPlace) -> None:
+        self.place = place
+        try:
+            save_place(self._stack.paths, place)
+        except PrismError as error:
+            self._stack.monitor.add_note(error.message)
 
     @property
     def _cookie(self) -> str:
