@@ -10,9 +10,9 @@ import pytest
 
 from prismctl.domain.plan import EngineName, plan_from_json, plan_to_json
 from prismctl.domain.plan_change import add_to_plan, remove_from_plan
-from prismctl.domain.service import Runtime
+from prismctl.domain.service import Runtime, ServiceName
 from prismctl.errors import ConfigError, MissingToolError
-from prismctl.planning import PortTakenError
+from prismctl.planning import PortTakenError, list_addable
 from tests.free_ports import take_port
 
 if TYPE_CHECKING:
@@ -216,3 +216,22 @@ def test_the_runtime_that_the_stack_prefers_is_that_of_what_is_added(desk: Desk)
     running = desk.plan(runtime="native")
     assert running.terms.runtime == "native"
     assert desk.add(running, "redis").plan.service("redis").runtime is Runtime.NATIVE
+
+
+def test_what_can_be_added_is_what_the_stacks_own_files_know_and_does_not_run(desk: Desk) -> None:
+    desk.program("w")
+    desk.write("prism.yaml", "services: [{name: worker, command: w, description: works}]\n")
+    running = desk.plan(preset="minimal")
+    known = list_addable(
+        running, home=desk.home, environment=desk.environment, working_directory=desk.path
+    )
+    assert known[ServiceName("worker")] == "works"
+    assert "redis" in known
+    assert "memstore" not in known
+
+    desk.write("mine.yaml", own("{name: web, command: w}", "{name: api, command: w}"))
+    running = desk.plan(services_file="mine.yaml", picked=("web",))
+    known = list_addable(
+        running, home=desk.home, environment=desk.environment, working_directory=desk.path
+    )
+    assert set(known) == {"api"}

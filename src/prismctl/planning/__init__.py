@@ -7,7 +7,7 @@ it, `plan_addition` for more beside what runs, `decide` for why it would be so, 
 
 from __future__ import annotations
 
-from prismctl.planning.adding import Addition, plan_addition
+from prismctl.planning.adding import Addition, list_addable, plan_addition
 from prismctl.planning.deciding import (
     Chosen,
     Decision,
@@ -29,6 +29,7 @@ __all__ = [
     "choose_services",
     "decide",
     "foresee_plan",
+    "list_addable",
     "make_plan",
     "plan_addition",
     "render_conflict",

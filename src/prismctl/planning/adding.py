@@ -17,7 +17,7 @@ from prismctl.planning.layering import check_words, layer_settings
 from prismctl.planning.loading import apply_profile, load_catalog, load_files
 from prismctl.planning.machine_facts import look_at_machine
 from prismctl.planning.making import check_volumes, find_options
-from prismctl.planning.request import Inquiry
+from prismctl.planning.request import Inquiry, PlanRequest
 from prismctl.planning.taken_ports import (
     PortTakenError,
     can_have,
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from prismctl.domain.plan import StackPlan
     from prismctl.domain.service import ServiceName
     from prismctl.files.paths import Home
-    from prismctl.planning.request import PlanRequest
 
 
 class Addition(NamedTuple):
@@ -75,8 +74,8 @@ def plan_addition(
         PrismError: a file cannot be read.
     """
     problems = Problems()
-    place = Path(running.project).parent if running.project else working_directory
     asked = _ask_on_same_terms(request, running, working_directory)
+    place = _place_of(running, working_directory)
     inquiry = Inquiry(asked, home, environment, place, tell)
     check_words(asked, problems)
     files = load_files(inquiry, problems)
@@ -119,6 +118,42 @@ def plan_addition(
         terms=running.terms,
     )
     return Addition(plan, present)
+
+
+def list_addable(
+    running: StackPlan,
+    *,
+    home: Home,
+    environment: Mapping[str, str],
+    working_directory: Path,
+) -> dict[ServiceName, str]:
+    """What can be added to a running stack by name alone, with what it is for; writes nothing.
+
+    Args:
+        running: what runs.
+        home: of the user.
+        environment: of the one who asks.
+        working_directory: absolute; where the stack came from no project, a project file is looked for there.
+
+    Raises:
+        ConfigError: a file has mistakes; all of them.
+        PrismError: a file cannot be read.
+    """
+    problems = Problems()
+    asked = _ask_on_same_terms(PlanRequest(is_trial=True), running, working_directory)
+    inquiry = Inquiry(asked, home, environment, _place_of(running, working_directory))
+    catalog = load_catalog(inquiry, load_files(inquiry, problems), problems)
+    problems.raise_if_any()
+    return {
+        name: definition.description
+        for name, definition in catalog.services.items()
+        if name not in running.names
+    }
+
+
+def _place_of(running: StackPlan, working_directory: Path) -> Path:
+    """Where the files of a running stack are looked for: at its project, wherever somebody stands."""
+    return Path(running.project).parent if running.project else working_directory
 
 
 def _ask_on_same_terms(
