@@ -7,7 +7,7 @@ import { ENGINES, UNKNOWN, element, renderBytes, renderClock, renderDuration, sy
 import { Graph } from "./graph.js";
 import { Keys } from "./keys.js";
 import { LogView } from "./logs.js";
-import { Charts, History, SECONDS_OF_HISTORY } from "./metrics.js";
+import { Charts, History, SECONDS_OF_HISTORY, spanOf } from "./metrics.js";
 import { ServiceTable } from "./services.js";
 import { Stream } from "./stream.js";
 
@@ -45,6 +45,8 @@ function redraw(...parts) {
 
 // What time it is for the daemon.
 const now = () => state.told + (performance.now() - state.heard) / 1000;
+
+const span = () => spanOf(state.stack?.started_at ? now() - Date.parse(state.stack.started_at) / 1000 : null);
 
 const table = new ServiceTable({ onSelect: select, onVisible: wantHistory });
 const logs = new LogView({ onService: (name) => followLogs(name), onRedraw: () => redraw("logs") });
@@ -189,11 +191,11 @@ function draw() {
   if (parts.has("header")) drawHeader(services);
   if (parts.has("stale")) drawStale();
   if (parts.has("selection")) drawSelection();
-  if (parts.has("sparklines")) table.drawSparklines(state.histories, now());
+  if (parts.has("sparklines")) table.drawSparklines(state.histories, now(), span());
   if (parts.has("failures")) failures.draw(findCulprits(services));
   if (parts.has("logs") && state.tab === "logs") logs.draw();
   if (parts.has("charts") && state.tab === "metrics") {
-    charts.draw(state.services.get(state.selected), state.histories.get(state.selected), now());
+    charts.draw(state.services.get(state.selected), state.histories.get(state.selected), now(), span());
   }
   if (parts.has("graph") && state.tab === "graph") graph.draw(services, state.selected);
 }

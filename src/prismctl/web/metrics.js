@@ -1,8 +1,9 @@
 // What was measured in the last ten minutes: kept here in bounded memory, drawn as lines with gaps where nothing is known.
 
-import { UNKNOWN, drawing, element, renderBytes, renderLatency, renderPercent, renderRate } from "./format.js";
+import { UNKNOWN, drawing, element, renderBytes, renderDuration, renderLatency, renderPercent, renderRate } from "./format.js";
 
 const SPAN_SECONDS = 600;
+const LEAST_SECONDS = 60;
 const MAX_POINTS = 600;
 const FIELDS = ["requests_per_second", "errors_per_second", "latency_p95_seconds", "memory_bytes", "cpu_percent"];
 
@@ -44,12 +45,12 @@ export class History {
   }
 
   // Unbroken pieces of a line; what did not change since was not told again, and holds until now.
-  pieces(field, now) {
+  pieces(field, now, span) {
     const values = this.values[field];
     const pieces = [];
     let piece = [];
     for (let index = 0; index < this.at.length; index += 1) {
-      if (this.at[index] < now - SPAN_SECONDS) continue;
+      if (this.at[index] < now - span) continue;
       if (values[index] === null) {
         if (piece.length) pieces.push(piece);
         piece = [];
@@ -62,8 +63,11 @@ export class History {
   }
 }
 
-function pathOf(pieces, now, width, height, most) {
-  const x = (at) => (width * (1 - (now - at) / SPAN_SECONDS)).toFixed(1);
+// How much time a line shows: ten minutes, or what there is of a young stack.
+export const spanOf = (age) => Math.min(SPAN_SECONDS, Math.max(LEAST_SECONDS, age ?? SPAN_SECONDS));
+
+function pathOf(pieces, now, span, width, height, most) {
+  const x = (at) => (width * (1 - (now - at) / span)).toFixed(1);
   const y = (value) => (height - 1 - (height - 2) * (most ? value / most : 0)).toFixed(1);
   return pieces.map((piece) => `M${piece.map(([at, value]) => `${x(at)} ${y(value)}`).join("L")}`).join("");
 }
@@ -74,10 +78,10 @@ const SPARK_WIDTH = 110;
 const SPARK_HEIGHT = 18;
 
 // Requests where there are any to be counted, else what it works.
-export function drawSparkline(cell, history, now) {
+export function drawSparkline(cell, history, now, span) {
   if (history === undefined) return;
   const field = history.values.requests_per_second.some((value) => value !== null) ? "requests_per_second" : "cpu_percent";
-  const pieces = history.pieces(field, now);
+  const pieces = history.pieces(field, now, span);
   let path = cell.querySelector("path");
   if (path === null) {
     path = drawing("path", { class: "line" });
@@ -86,7 +90,7 @@ export function drawSparkline(cell, history, now) {
     }, path));
   }
   const most = Math.max(mostOf(pieces), field === "cpu_percent" ? 100 : 1);
-  path.setAttribute("d", pathOf(pieces, now, SPARK_WIDTH, SPARK_HEIGHT, most));
+  path.setAttribute("d", pathOf(pieces, now, span, SPARK_WIDTH, SPARK_HEIGHT, most));
   path.parentNode.classList.toggle("is-cpu", field === "cpu_percent");
 }
 
@@ -111,17 +115,19 @@ export class Charts {
         drawing("svg", {
           viewBox: `0 0 ${CHART_WIDTH} ${CHART_HEIGHT}`, preserveAspectRatio: "none", "aria-hidden": "true",
         }, area, line),
-        element("div", { class: "axis muted", "aria-hidden": "true" }, element("span", {}, "10 min ago"), element("span", {}, "now")),
+        element("div", { class: "axis muted", "aria-hidden": "true" }, element("span"), element("span", {}, "now")),
       ));
       this.#charts.set(field, { value, most, line, area, name });
     }
   }
 
-  draw(service, history, now) {
-    this.#title.textContent = service ? `${service.name}, the last 10 minutes` : "Select a service to see its metrics";
+  draw(service, history, now, span) {
+    const shown = renderDuration(span);
+    this.#title.textContent = service ? `${service.name}, the last ${shown}` : "Select a service to see its metrics";
+    for (const label of document.querySelectorAll("#charts .axis span:first-child")) label.textContent = `${shown} ago`;
     for (const { field, title, render, least = 0 } of CHARTS) {
       const { value, most, line, area, name } = this.#charts.get(field);
-      const pieces = history?.pieces(field, now) ?? [];
+      const pieces = history?.pieces(field, now, span) ?? [];
       const highest = mostOf(pieces);
       const unit = field === "requests_per_second" && service?.requests_unit ? ` (${service.requests_unit})` : "";
       name.textContent = title + unit;
@@ -129,15 +135,15 @@ export class Charts {
       most.textContent = pieces.length ? `at most ${render(highest)}` : "not measured";
       // A hundredth more than nothing is no mountain.
       const top = Math.max(highest, least);
-      line.setAttribute("d", pathOf(pieces, now, CHART_WIDTH, CHART_HEIGHT, top));
-      area.setAttribute("d", pieces.map((piece) => areaOf(piece, now, top)).join(""));
+      line.setAttribute("d", pathOf(pieces, now, span, CHART_WIDTH, CHART_HEIGHT, top));
+      area.setAttribute("d", pieces.map((piece) => areaOf(piece, now, span, top)).join(""));
     }
   }
 }
 
-function areaOf(piece, now, most) {
-  const x = (at) => (CHART_WIDTH * (1 - (now - at) / SPAN_SECONDS)).toFixed(1);
-  const upper = pathOf([piece], now, CHART_WIDTH, CHART_HEIGHT, most);
+function areaOf(piece, now, span, most) {
+  const x = (at) => (CHART_WIDTH * (1 - (now - at) / span)).toFixed(1);
+  const upper = pathOf([piece], now, span, CHART_WIDTH, CHART_HEIGHT, most);
   return `${upper}L${x(piece.at(-1)[0])} ${CHART_HEIGHT}L${x(piece[0][0])} ${CHART_HEIGHT}Z`;
 }
 

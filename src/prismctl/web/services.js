@@ -132,9 +132,9 @@ export class ServiceTable {
     this.#markTabStop();
   }
 
-  drawSparklines(histories, now) {
+  drawSparklines(histories, now, span) {
     for (const row of this.#visible) {
-      if (!row.element.hidden) drawSparkline(row.spark, histories.get(row.name), now);
+      if (!row.element.hidden) drawSparkline(row.spark, histories.get(row.name), now, span);
     }
   }
 
