@@ -34,6 +34,7 @@ from measuring import (
 )
 from picker import bench_picker
 from verify_archive import bench_archive
+from web_page import bench_web_page
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -316,6 +317,7 @@ BENCHMARKS: dict[str, Callable[[int], Iterator[Figure]]] = {
     "readiness": bench_readiness,
     "many": bench_many,
     "figures": bench_figures,
+    "web": bench_web_page,
     "agents": bench_agents,
     "restart": bench_restart,
     "logs": bench_logs,

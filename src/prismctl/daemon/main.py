@@ -214,6 +214,8 @@ async def _run(paths: StackPaths, arguments: Arguments, ready: ReadyPipe) -> Non
         await stack.open(arguments.keeper_fd, is_resumed=arguments.is_resumed)
         await server.serve(listening)
         ready.say(f"ready {os.getpid()}")
+        # While the plan is being made elsewhere: the page is served before anything of it runs.
+        import prismctl.daemon.web.site  # noqa: F401
         if arguments.engine:
             _warm(stack, arguments.engine)
         await _wait_for_either(leaving, stack.ended)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
 from pathlib import Path
 from typing import Final
 
@@ -53,6 +52,9 @@ def locked_page(command: str, *, retries: bool = False) -> Content:
         retries: the browser shall come again by itself: it may have held back the cookie of somebody who comes from
             another site.
     """
+    # It has a table of all that can be written with an ampersand, and few need it.
+    from html import escape
+
     text = (_DIRECTORY / _LOCKED).read_text(encoding="utf-8")
     headers: Headers = (("Refresh", "0"),) if retries else ()
     body = text.replace("{command}", escape(command)).encode()
