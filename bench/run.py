@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from backends import bench_backends
 from containers import bench_containers
+from dashboard import bench_dashboard
 from figures import bench_figures
 from install import bench_install
 from log_following import bench_log_following
@@ -312,6 +313,7 @@ BENCHMARKS: dict[str, Callable[[int], Iterator[Figure]]] = {
     "start": bench_start,
     "backends": bench_backends,
     "picker": bench_picker,
+    "dashboard": bench_dashboard,
     "containers": bench_containers,
     "commands": bench_commands,
     "readiness": bench_readiness,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from enum import StrEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
@@ -128,7 +129,17 @@ def width_of(text: str) -> int:
     """How many terminal cells a printable text takes."""
     if text.isascii():
         return len(text)
-    return sum(_cells(character) for character in text)
+    return _remembered_width(text) if len(text) <= _SHORT else sum(map(_cells, text))
+
+
+_SHORT: Final = 250
+"""Characters of a line; what has more is not seen twice."""
+
+
+@lru_cache(maxsize=2048)
+def _remembered_width(text: str) -> int:
+    """Rules, signs and titles come back with every frame."""
+    return sum(map(_cells, text))
 
 
 def _cells(character: str) -> int:

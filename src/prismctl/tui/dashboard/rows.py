@@ -192,7 +192,10 @@ def row_line(
 ) -> Line:
     """One service: mark, symbol, name, figures, and why it is not well as far as there is room."""
     state = str(service["state"])
-    tone = Tone.MUTED if is_stale else tone_of(state)
+    # One that crashed is red as long as nothing of it runs, also while it is tried again.
+    is_down = bool(service.get("last_error")) and service.get("pid") is None
+    own_tone = Tone.BAD if is_down and state in {"unhealthy", "starting"} else tone_of(state)
+    tone = Tone.MUTED if is_stale else own_tone
     other = Tone.MUTED if is_stale else Tone.PLAIN
     name = clip(clean(str(service["name"])), table.names)
     spans = [
