@@ -131,15 +131,22 @@ class FakeNats(FakePage):
 
 class FakeRedis(FakeServer):
     kind = MeterKind.REDIS
+    password = b""
 
     async def converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        is_let_in = False
         while True:
             count = int((await reader.readuntil(b"\r\n"))[1:])
             words = []
             for _ in range(count):
                 size = int((await reader.readuntil(b"\r\n"))[1:])
                 words.append((await reader.readexactly(size + 2))[:-2])
-            if words[0] == b"INFO":
+            if words[0] == b"AUTH" and self.password:
+                is_let_in = words[-1] == self.password
+                writer.write(b"+OK\r\n" if is_let_in else b"-WRONGPASS invalid password\r\n")
+            elif self.password and not is_let_in:
+                writer.write(b"-NOAUTH Authentication required.\r\n")
+            elif words[0] == b"INFO":
                 info = REDIS_INFO.format(requests=self.requests).encode()
                 await self.say(writer, b"$%d\r\n%b\r\n" % (len(info), info))
             else:

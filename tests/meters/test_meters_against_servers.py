@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from prismctl.meters.registry import make_meter
 from prismctl.probes.question import NotReadyError
-from tests.meters.fakes import FAKES, FakePostgres, FakeServer
+from tests.meters.fakes import FAKES, FakePostgres, FakeRedis, FakeServer
 from tests.probes.conversations import reset, saying, serving
 
 if TYPE_CHECKING:
@@ -136,6 +137,21 @@ async def test_nobody_there_is_no_reading(fake: FakeServer) -> None:
         pass
     with pytest.raises(NotReadyError, match="connection refused"):
         await make_meter(fake.target()).read()
+
+
+async def test_redis_is_asked_as_whom_its_check_asks() -> None:
+    locked = FakeRedis()
+    locked.password, locked.requests = b"secret", 9
+    async with locked.serving() as target:
+        for password, wanted in (("secret", 9), ("wrong", "WRONGPASS"), ("", "NOAUTH")):
+            asked = replace(target, question=replace(target.question, password=password))
+            meter = make_meter(asked)
+            if isinstance(wanted, int):
+                assert [others(await meter.read()) for _ in range(2)] == [wanted, wanted]
+            else:
+                with pytest.raises(NotReadyError, match=wanted):
+                    await meter.read()
+            meter.close()
 
 
 async def test_a_postgres_with_few_connections_is_left_alone() -> None:

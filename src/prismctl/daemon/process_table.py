@@ -78,16 +78,19 @@ class ProcessView:
             members: of the families, as far as they are known.
         """
         is_recent = now - self._scanned_at < SCAN_SECONDS and roots == self._roots
-        if not (IS_LINUX and is_recent):
+        if not (IS_LINUX and is_recent and self._refresh(roots, members)):
             self._all, self._scanned_at, self._roots = read_processes(), now, roots
-            return self._all
+        return self._all
+
+    def _refresh(self, roots: frozenset[int], members: Collection[int]) -> bool:
+        """Look at these anew; whether all roots live: who looks after one that does not is looked at, too."""
         for pid in roots.union(members):
             facts = read_process(pid)
             if facts is None:
                 self._all.pop(pid, None)
             else:
                 self._all[pid] = facts
-        return self._all
+        return all(pid in self._all and not self._all[pid].is_gone for pid in roots)
 
 
 PROPORTION_SECONDS: Final = 5.0

@@ -45,6 +45,7 @@ class UsageWatch:
         self._before_each = before_each
         self._sampler = UsageSampler()
         self._sampled_at = 0.0
+        self._looked_at = -FRESH_SECONDS
         self._is_watched = asyncio.Event()
         self._looking: asyncio.Task[None] | None = None
         self._second_look: asyncio.TimerHandle | None = None
@@ -53,7 +54,7 @@ class UsageWatch:
         """Look until it is cancelled."""
         while True:
             if self._has_watchers:
-                due = self._sampled_at + WATCHED_SECONDS
+                due = self._looked_at + WATCHED_SECONDS
                 await asyncio.sleep(max(LEAST_PAUSE_SECONDS, due - time.monotonic()))
             else:
                 self._is_watched.clear()
@@ -68,13 +69,14 @@ class UsageWatch:
 
     async def freshen(self) -> None:
         """Return once all figures are fresh, or those that are not cannot be had at once."""
-        if time.monotonic() - self._sampled_at < FRESH_SECONDS:
+        if time.monotonic() - self._looked_at < FRESH_SECONDS:
             return
         if self._looking is None or self._looking.done():
             self._looking = asyncio.get_running_loop().create_task(self._look(), name="figures")
         await asyncio.shield(self._looking)
 
     async def _look(self) -> None:
+        self._looked_at = time.monotonic()
         hangs_up = not self._has_watchers
         self._monitor.take_traffic(await self._metering.read(hangs_up=hangs_up))
         self.sample()
