@@ -205,3 +205,24 @@ def test_many_positions_fit_in_one_request(lab: StackLab) -> None:
     after = {f"a-service-with-a-long-name-{number}#0": line["sequence"] for number in range(500)}
 
     assert list(lab.client.logs(["talker"], after={**after, "talker#0": line["sequence"]})) == []
+
+
+def test_lines_of_any_size_and_kind_arrive_whole(lab: StackLab) -> None:
+    program = """
+import sys, time
+write = sys.stdout.buffer.write
+write(b"x" * 1_000_000 + b"\\n")
+write(bytes(range(256)).replace(b"\\n", b"") + b"\\n")
+write(b"10 %\\r50 %\\r100 %\\n")
+write("caf\\u00e9 \\U0001f600\\n".encode())
+sys.stdout.flush()
+time.sleep(1000)
+"""
+    lab.start_with(lab.python("talker", program))
+    lines = lab.client.logs(["talker"], follow=True)
+
+    texts = [next(lines)["text"] for _ in range(4)]
+
+    assert texts[0] == "x" * 1_000_000
+    assert texts[1] == bytes(range(256)).replace(b"\n", b"").decode(errors="replace")
+    assert texts[2:] == ["10 %\r50 %\r100 %", "café 😀"]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from prismctl.files.paths import StackPaths
 
-MAX_VALUES: Final = 2000
+MAX_VALUES: Final = 500
 """How many values are kept; of plans that have been changed more often than that, the oldest are forgotten."""
 
 

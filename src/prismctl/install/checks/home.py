@@ -86,7 +86,7 @@ def gather_secrets(surroundings: Surroundings) -> SecretFacts:
 
 def list_secrets(paths: StackPaths) -> list[Path]:
     """Where a stack keeps tokens and passwords."""
-    found = [paths.plan, paths.state]
+    found = [paths.plan, paths.state, paths.hidden, paths.log_copy]
     for directory, pattern in ((paths.environments, "*"), (paths.agents, "*.json")):
         try:
             found += sorted(directory.glob(pattern))
