@@ -65,8 +65,8 @@ def _follow(home: Path) -> tuple[float, int]:
         wait_for(lambda: _ends_with(output, b"that is all\n"), seconds=300, what="the last line")
         seconds = time.perf_counter() - began
         follower.send_signal(signal.SIGINT)
-    with output.open("rb") as file:
-        numbers = [int(line.rsplit(b" ", 1)[1]) for line in file if TEXT.encode() in line]
+    with output.open("rb") as followed:
+        numbers = [int(line.rsplit(b" ", 1)[1]) for line in followed if TEXT.encode() in line]
     wanted = range(1, LINES + 1)
     return seconds, LINES - sum(a == b for a, b in zip(numbers, wanted, strict=False))
 
