@@ -76,7 +76,7 @@ def bench_dashboard(runs: int) -> Iterator[Figure]:
         dashboard = open_dashboard(home)
         dashboard.expect("of a flood")
         drain(dashboard, 2.0)
-        before = resident_mebibytes(dashboard.pid)
+        before = resident_mebibytes(dashboard)
         for _ in range(10 * runs):
             began = time.perf_counter()
             dashboard.send("d")
@@ -85,7 +85,7 @@ def bench_dashboard(runs: int) -> Iterator[Figure]:
             dashboard.send("d")
             dashboard.expect("of a flood")
         drain(dashboard, FLOOD_SECONDS)
-        grown = resident_mebibytes(dashboard.pid) - before
+        grown = resident_mebibytes(dashboard) - before
         leave(dashboard)
     flood = f"{LINES_A_SECOND:,} log lines/s"
     yield Figure(
@@ -136,14 +136,15 @@ def drain(dashboard: pexpect.spawn[str], seconds: float) -> None:
 def share_of_a_core(dashboard: pexpect.spawn[str], seconds: float) -> float:
     """Percent of a core that the dashboard takes."""
     drain(dashboard, 3.0)
-    before, began = cpu_seconds([dashboard.pid]), time.perf_counter()
+    pids = [int(dashboard.pid or 0)]
+    before, began = cpu_seconds(pids), time.perf_counter()
     drain(dashboard, seconds)
-    return 100 * (cpu_seconds([dashboard.pid]) - before) / (time.perf_counter() - began)
+    return 100 * (cpu_seconds(pids) - before) / (time.perf_counter() - began)
 
 
-def resident_mebibytes(pid: int) -> float:
+def resident_mebibytes(dashboard: pexpect.spawn[str]) -> float:
     """What the process has in memory."""
-    words = Path(f"/proc/{pid}/statm").read_text().split()
+    words = Path(f"/proc/{dashboard.pid}/statm").read_text().split()
     return int(words[1]) * os.sysconf("SC_PAGE_SIZE") / (1 << 20)
 
 
