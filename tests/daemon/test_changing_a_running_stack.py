@@ -223,6 +223,32 @@ def test_a_neighbour_that_has_failed_is_neither_waited_for_nor_tried_again(lab: 
     assert lab.service_status("bad")["restarts"] == before["restarts"]
 
 
+def test_who_was_skipped_because_of_it_starts_once_it_comes_up(lab: StackLab) -> None:
+    gate = lab.home / "gate"
+    base = lab.shell("base", f"test -e {gate} && exec sleep 1000; exit 3")
+    lab.start_with(base, lab.service("top", needs=("base",)))
+    assert lab.service_status("top")["state"] == "failed"
+    gate.touch()
+
+    assert collect(lab.client.scale("base", 2))[1]["outcome"] == "ready"
+
+    lab.wait_for_service("top", lambda each: each["state"] == "healthy")
+
+
+def test_the_same_addition_again_changes_nothing(lab: StackLab) -> None:
+    lab.start_with(lab.service("base"))
+    body = addition(lab, lab.service("more"))
+    collect(lab.client.add(body))
+    before = lab.pids()
+    after = list(lab.client.events())[-1]["sequence"]
+
+    events, result = collect(lab.client.add(body))
+
+    assert (result["outcome"], result["changes"]["added"]) == ("ready", [])
+    assert lab.pids() == before
+    assert [each for each in events if each["sequence"] > after] == []
+
+
 def test_changes_of_two_people_at_once_are_both_made(lab: StackLab) -> None:
     lab.start_with(lab.http("base"))
     bodies = [addition(lab, lab.http(name, needs=("base",))) for name in ("one", "two", "three")]

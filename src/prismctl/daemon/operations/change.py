@@ -39,7 +39,8 @@ async def add(stack: Stack, addition: StackPlan) -> dict[str, Any]:
         data = ServiceData(stack.paths.data)
         added = compare_plans(before, plan).added
         kept = [name for name in added if data.has_data(name)]
-        await _change(stack, before, plan, message=f"added {', '.join(added)}", kept=kept)
+        if added:
+            await _change(stack, before, plan, message=f"added {', '.join(added)}", kept=kept)
     result = await _settle(stack, before, plan, addition.names)
     return {**result, "data": {"fresh": [], "kept": kept}}
 
@@ -116,7 +117,8 @@ async def _change(
 
     departures = Departures(stack.monitor, is_leaving)
     # Of what else has failed, nobody has asked for another try.
-    spared = set(find_failed(stack.monitor.refresh())) - {*changes.added, *changes.scaled}
+    concerned = _with_dependents(plan, (*changes.added, *changes.scaled))
+    spared = set(find_failed(stack.monitor.refresh())) - concerned
     details: dict[str, Any] = {
         "added": list(changes.added),
         "removed": list(changes.removed),
@@ -131,7 +133,7 @@ async def _change(
         began_at=time.time(),
         details=details,
         message=message,
-        spared=spared - _blocked_by(plan, changes.added),
+        spared=spared,
     )
     stack.write_down()
     if leaving:
@@ -140,11 +142,14 @@ async def _change(
     stack.reserve_ports()
 
 
-def _blocked_by(plan: StackPlan, added: Collection[ServiceName]) -> set[ServiceName]:
-    """What can do without what is added, and may have failed for want of it."""
-    return {
-        service.name for service in plan.services if not set(added).isdisjoint(service.depends_on)
-    }
+def _with_dependents(plan: StackPlan, names: Collection[ServiceName]) -> set[ServiceName]:
+    """Services with all that depends on them, and may have failed for want of them."""
+    found = set(names)
+    # Plans name what is depended on first.
+    for service in plan.services:
+        if not found.isdisjoint(service.depends_on):
+            found.add(service.name)
+    return found
 
 
 async def _settle(
