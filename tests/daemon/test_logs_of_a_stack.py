@@ -226,3 +226,21 @@ time.sleep(1000)
     assert texts[0] == "x" * 1_000_000
     assert texts[1] == bytes(range(256)).replace(b"\n", b"").decode(errors="replace")
     assert texts[2:] == ["10 %\r50 %\r100 %", "café 😀"]
+
+
+def test_a_spoilt_record_of_old_secrets_keeps_no_daemon_from_its_work(
+    lab: StackLab, wait_until: Callable[..., None]
+) -> None:
+    secretive = lab.shell(
+        "secretive", f"echo {SECRET}; exec sleep 1000", env={"P": SECRET}, secrets=frozenset({"P"})
+    )
+    lab.start_with(secretive)
+    lab.paths.hidden.write_text("[")
+    killed = lab.daemon_pid()
+    os.kill(killed, signal.SIGKILL)
+    wait_until(lambda: lab.daemon_pid() != killed)
+
+    status = lab.client.status()
+
+    assert any("hidden.json" in note for note in status["notes"])
+    assert texts_of(lab.client.logs()) == ["•••"]

@@ -5,7 +5,6 @@ import os
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from prismctl.files.log_line import LogLine
 from prismctl.files.logs import LogFollower, read_logs
 from prismctl.keeper.logs import LogFile
 
@@ -14,6 +13,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pytest
+
+    from prismctl.files.log_line import LogLine
 
 
 def entry(number: int) -> bytes:

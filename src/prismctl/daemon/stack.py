@@ -310,7 +310,9 @@ class Stack:
         Raises:
             PrismError: it cannot be written down for who reads the logs once the stack has stopped.
         """
-        remember_secrets(self.paths, find_secrets(plan), self.redactor, is_new_start=is_new_start)
+        secrets = find_secrets(plan)
+        self.redactor.adopt(secrets)
+        remember_secrets(self.paths, secrets, self.redactor, is_new_start=is_new_start)
 
     def copy_logs_to(self, target: str, *, is_resumed: bool = False) -> None:
         """Append all output to a file from now on; empty: no more. A copy to the same file goes on as it is."""
@@ -393,7 +395,11 @@ class Stack:
 
     async def _adopt(self, plan: StackPlan) -> None:
         state = load_state(self.paths)
-        self.hide_secrets(plan)
+        try:
+            self.hide_secrets(plan)
+        except PrismError as error:
+            # Those of this plan are hidden all the same, and what runs has to be looked after.
+            self.monitor.add_note(error.message)
         self.copy_logs_to(state.log_file, is_resumed=True)
         self.monitor.begin(plan, state.history)
         if state.is_stopping:
