@@ -22,6 +22,8 @@ from tests.free_ports import take_port
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from tests.e2e.conftest import Shell
+
 PROGRAM = find_browser()
 TALKS = """
 import time
@@ -308,6 +310,42 @@ def test_three_hundred_services_and_ten_thousand_lines_a_second_stay_usable(
     assert browser.run("return document.querySelectorAll('#log-lines > div').length") < 120
     assert browser.run(lines) <= 6000
     assert browser.run("return performance.memory.usedJSHeapSize") < 150_000_000
+
+
+def test_the_workflow_of_a_day_is_seen_on_both_engines(
+    shell: Shell, engine: str, browser: Browser
+) -> None:
+    shell.start(engine)
+    browser.open(shell.run("dev", "dashboard", "--web").strip())
+    browser.wait_until(lambda: row(browser, "memstore").count("healthy") == 1)
+
+    shell.run("dev", "scale", "memstore", "2")
+    browser.wait_until(lambda: "healthy 2/2" in row(browser, "memstore"))
+    os.kill(shell.lab.service_status("memstore")["instances"][0]["pid"], 9)
+    browser.wait_until(lambda: "memstore is" in browser.text("#announcer"))
+    restarts = "tr[data-name='memstore'] .c-restarts"
+    browser.wait_until(lambda: browser.text(restarts) == "1")
+    browser.wait_until(lambda: "healthy 2/2" in row(browser, "memstore"), seconds=60)
+
+    shell.run("dev", "stop")
+    browser.wait_until(lambda: "This stack was stopped" in browser.text("#stale"))
+
+
+def test_nomads_own_page_opens_logged_in(shell: Shell, browser: Browser) -> None:
+    shell.start("nomad")
+    browser.open(shell.run("dev", "dashboard", "--web").strip())
+    browser.wait_until(lambda: browser.text("#open-nomad") != "")
+
+    browser.click("#open-nomad")
+    browser.wait_until(lambda: len(browser.ask("GET", "window/handles")) == 2)
+    here = browser.ask("GET", "window")
+    (other,) = [each for each in browser.ask("GET", "window/handles") if each != here]
+    browser.ask("POST", "window", {"handle": other})
+
+    browser.wait_until(lambda: "/ui/" in browser.url)
+    browser.wait_until(lambda: "prism-stack" in browser.text("body"), seconds=60)
+    browser.ask("DELETE", "window")
+    browser.ask("POST", "window", {"handle": here})
 
 
 LINES = (

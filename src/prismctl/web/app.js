@@ -11,7 +11,9 @@ import { Charts, History, SECONDS_OF_HISTORY, spanOf } from "./metrics.js";
 import { ServiceTable } from "./services.js";
 import { Stream } from "./stream.js";
 
+// Of each instance; somebody who looks at one service may look for something.
 const OLD_LINES = 200;
+const OLD_LINES_OF_ONE = 2000;
 const HIDDEN_SECONDS = 15;
 const HISTORY_AT_ONCE = 40;
 const TABS = ["logs", "metrics", "graph", "events"];
@@ -178,7 +180,7 @@ function query() {
   const wishes = new URLSearchParams();
   if (logs.service) wishes.append("service", logs.service);
   if (logs.newest) wishes.append("since", String(Date.parse(`${logs.newest.slice(0, 23)}Z`) / 1000));
-  else wishes.append("tail", String(OLD_LINES));
+  else wishes.append("tail", String(logs.service ? OLD_LINES_OF_ONE : OLD_LINES));
   wishes.append("after", String(events.lastSequence));
   return wishes;
 }

@@ -38,7 +38,7 @@ ALLOWED: Final[dict[tuple[str, str], frozenset[str]]] = {
     ("GET", "/v1/status"): frozenset(),
     ("GET", "/v1/start"): frozenset(),
     ("GET", "/v1/events"): frozenset({"after", "follow"}),
-    ("GET", "/v1/logs"): frozenset({"service", "tail", "since", "follow", "grep", "level"}),
+    ("GET", "/v1/logs"): frozenset({"service", "tail", "since", "follow", "after"}),
     ("GET", "/v1/failure"): frozenset({"service"}),
     ("GET", "/v1/metrics"): frozenset(),
     ("GET", "/v1/metrics/history"): frozenset({"service", "seconds"}),
