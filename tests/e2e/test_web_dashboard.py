@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -114,7 +115,8 @@ def test_log_lines_stream_and_are_searched(lab: Any, enter: Callable[..., Browse
     browser.wait_until(lambda: "slow request" in browser.text("#log-lines"))
     assert "msg" not in browser.text("#log-lines")
 
-    browser.type("f/slow.*5$/")
+    browser.click("#log-view")
+    browser.type("//slow.*5$/")
     browser.wait_until(lambda: browser.texts("#log-lines > div:not([hidden])") != [])
     assert all("5" in each for each in browser.texts("#log-lines > div:not([hidden]) .text"))
 
@@ -188,7 +190,7 @@ def test_all_of_it_works_without_a_mouse(lab: Any, enter: Callable[..., Browser]
     browser.wait_until(lambda: browser.run("return document.getElementById('help').open"))
     browser.type(ESCAPE)
     browser.wait_until(lambda: not browser.run("return document.getElementById('help').open"))
-    browser.type("g")
+    browser.type("d")
     browser.wait_until(lambda: len(browser.texts("#graph-view .node")) == 12)
     browser.type("X")
     browser.wait_until(lambda: browser.run("return document.getElementById('question').open"))
@@ -199,7 +201,7 @@ def test_all_of_it_works_without_a_mouse(lab: Any, enter: Callable[..., Browser]
 
 def test_every_control_has_a_name(lab: Any, enter: Callable[..., Browser]) -> None:
     browser = enter(lab.http("web"), lab.http("api", needs=("web",)))
-    browser.type("g")
+    browser.type("d")
     browser.wait_until(lambda: len(browser.texts("#graph-view .node")) == 2)
 
     tree = browser.ask(
@@ -231,6 +233,8 @@ def test_a_failure_is_shown_with_what_to_do(lab: Any, enter: Callable[..., Brows
     )
 
     browser.wait_until(lambda: "what to try" in browser.text(".card"))
+    browser.type("f")
+    browser.wait_until(lambda: focused(browser) == "broken")
     card = browser.text(".card")
     assert "✗ broken failed" in card
     assert "FATAL: no licence" in card
@@ -245,7 +249,7 @@ def test_a_failure_is_shown_with_what_to_do(lab: Any, enter: Callable[..., Brows
 def test_a_lost_daemon_is_told_and_found_again(lab: Any, browser: Browser) -> None:
     lab.start()
     # Where no other daemon looks for a port meanwhile.
-    lab.apply(lab.plan(lab.shell("web", "exec sleep 1000")), dashboard_port=take_port())
+    lab.apply(lab.plan(lab.python("talker", TALKS)), dashboard_port=take_port())
     browser.open(lab.client.dashboard_link())
     browser.wait_until(lambda: browser.text("#stack-state") == "running")
     browser.run(
@@ -262,6 +266,17 @@ def test_a_lost_daemon_is_told_and_found_again(lab: Any, browser: Browser) -> No
     browser.wait_until(
         lambda: not browser.text("#stale") and browser.text("#stack-state") == "running"
     )
+    # Drawn in one go: the last line, and how many there are.
+    script = """
+        const rows = [...document.querySelectorAll("#log-lines > div:not([hidden]) .text")];
+        return [rows.at(-1).textContent, parseInt(document.getElementById("log-count").textContent)];
+    """
+    before = browser.run(script)[1]
+    browser.wait_until(lambda: browser.run(script)[1] > before + 10)
+    last, count = browser.run(script)
+    number = int(re.findall(r"request (\d+)", last)[0])
+    warned = number // 5 if last.startswith("WARN") else (number - 1) // 5
+    assert count == number + warned, "no line is lost, and none is there twice"
 
 
 def test_the_policy_of_the_page_bites_and_is_never_violated(

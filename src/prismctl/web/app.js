@@ -315,6 +315,20 @@ const withService = (action) => () => {
   if (service && state.connection === "live") action(service);
 };
 
+function focusSearch() {
+  if (state.tab === "logs" && at("details").contains(document.activeElement)) logs.focusSearch();
+  else table.focusFilter();
+}
+
+function selectNextUnwell() {
+  const start = state.names.indexOf(selectedService()?.name ?? "") + 1;
+  const inOrder = [...state.names.slice(start), ...state.names.slice(0, start)];
+  const next = inOrder.find((name) => !["healthy", "completed", "stopped"].includes(state.services.get(name).state));
+  if (next === undefined) return;
+  select(next);
+  table.focusRow(next);
+}
+
 const restartOne = withService((service) => actions.restart([service.name]));
 const scaleOne = withService((service) => actions.scale(service));
 const removeOne = withService((service) => actions.remove(service, [...state.services.values()]));
@@ -349,15 +363,19 @@ for (const [index, tab] of TABS.entries()) {
 }
 
 const keys = new Keys([
-  ["/", "filter the services", () => table.focusFilter()],
-  ["f", "search the log lines", () => { showTab("logs"); logs.focusSearch(); }],
-  ["l", "logs of the selected service", () => showLogs(selectedService()?.name ?? "")],
-  ["m", "its metrics", () => { select(selectedService()?.name ?? ""); showTab("metrics"); }],
-  ["g", "the graph of who needs whom", () => showTab("graph")],
-  ["e", "events", () => showTab("events")],
+  ["/", "filter the services; from the log lines: search those", focusSearch],
   ["r", "restart the selected service", restartOne],
   ["s", "scale it", scaleOne],
-  ["d", "remove it", removeOne],
+  ["x", "take it out of the stack", removeOne],
+  ["l", "its logs", () => showLogs(selectedService()?.name ?? "")],
+  ["L", "the logs of all services", () => { followLogs(""); showLogs(""); }],
+  ["m", "its metrics", () => { select(selectedService()?.name ?? ""); showTab("metrics"); }],
+  ["d", "what needs what", () => showTab("graph")],
+  ["v", "events", () => showTab("events")],
+  ["f", "go to the next service that is not well", selectNextUnwell],
+  ["a", "add a service", () => actions.showAdding(state.stack?.stack ?? "default")],
+  ["n", "Nomad's UI, logged in", () => state.stack?.endpoints.nomad_ui && actions.openInterface("nomad")],
+  ["c", "Consul's UI, logged in", () => state.stack?.endpoints.consul_ui && actions.openInterface("consul")],
   ["X", "stop the stack", stopAll],
   ["↑ ↓", "move among services, log lines, nodes of the graph"],
   ["Enter", "select; in the logs: show the whole line"],

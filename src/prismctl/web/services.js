@@ -166,6 +166,14 @@ export class ServiceTable {
     return had;
   }
 
+  focusRow(name) {
+    const row = this.#rows.get(name);
+    if (row.element.hidden) this.clearFilter();
+    this.#markTabStop(name);
+    row.button.focus();
+    row.element.scrollIntoView({ block: "nearest" });
+  }
+
   focusRows() {
     this.#body.querySelector("tr:not([hidden]) button[tabindex='0']")?.focus();
   }
