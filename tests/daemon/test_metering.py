@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from prismctl.daemon.metering import READING_SECONDS, Metering
+from prismctl.daemon.metering import PATIENCE_SECONDS, READING_SECONDS, Metering
 from prismctl.domain.rates import Unit
 from tests.meters.fakes import KEY, FakeNats, FakePostgres, FakePrism, FakeRedis, FakeServer
 
@@ -20,12 +20,14 @@ SERVICE = KEY.service
 
 
 class Bench:
-    """A metering of fake servers, each a replica of one service."""
+    """A metering of fake servers, each a replica of one service; it waits for what is slow, but not for what hangs."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, patience_seconds: float = 2 * READING_SECONDS) -> None:
         self.is_up = True
         self.answers: int | None = 0
-        self.metering = Metering(lambda _: self.is_up, lambda _: self.answers)
+        self.metering = Metering(
+            lambda _: self.is_up, lambda _: self.answers, patience_seconds=patience_seconds
+        )
         self._servers = AsyncExitStack()
 
     async def run(self, *servers: FakeServer, **fields: Any) -> None:
@@ -55,6 +57,13 @@ async def bench() -> AsyncIterator[Bench]:
     await bench.close()
 
 
+@pytest.fixture
+async def hasty_bench() -> AsyncIterator[Bench]:
+    bench = Bench(patience_seconds=PATIENCE_SECONDS)
+    yield bench
+    await bench.close()
+
+
 async def test_requests_of_all_replicas_are_counted_together(bench: Bench) -> None:
     servers = [FakeRedis(), FakeRedis(), FakeRedis()]
     await bench.run(*servers)
@@ -71,7 +80,8 @@ async def test_requests_of_all_replicas_are_counted_together(bench: Bench) -> No
     assert after.requests_per_second > 0
 
 
-async def test_a_server_that_hangs_delays_nobody_and_has_no_figures(bench: Bench) -> None:
+async def test_a_server_that_hangs_delays_nobody_and_has_no_figures(hasty_bench: Bench) -> None:
+    bench = hasty_bench
     good, stuck = FakeRedis(), FakeRedis()
     await bench.run(good, stuck)
     stuck.requests = 50
@@ -80,13 +90,14 @@ async def test_a_server_that_hangs_delays_nobody_and_has_no_figures(bench: Bench
     good.requests = 10
 
     began = time.monotonic()
-    traffic = await bench.read()
+    await bench.read()
     assert time.monotonic() - began < READING_SECONDS
-    assert traffic.requests_total == 60
+    # What was read of it before counts until it is given up.
+    await bench.read_until(lambda traffic: traffic.requests_total in {60, 10})
 
     await bench.read_until(lambda traffic: traffic.requests_total == 10)
-    # It was given up, and is one connection, not one for each time that was asked.
-    assert stuck.connections == 1
+    # Not a connection for each time that was asked: at most it was tried once more.
+    assert stuck.connections <= 2
     stuck.hang_up()
     stuck.is_silent = False
     await bench.read_until(lambda traffic: traffic.requests_total == 60)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from prismctl.meters.meter import Counts, Target
 
 PATIENCE_SECONDS: Final = 0.1
-"""How long figures wait for readings; what comes later is in the next ones."""
+"""How long a watcher's figures are held up by readings that take their time."""
 READING_SECONDS: Final = 1.0
 """How long one reading may take, a connection included."""
 FIRST_PAUSE_SECONDS: Final = 1.0
@@ -70,15 +70,19 @@ class Metering:
     Args:
         is_up: whether the present run of an instance has ever answered: before, its counters say nothing.
         count_answers: how often we have found it ready; ``None`` while it is just being asked.
+        patience_seconds: how long figures wait for readings; what comes later is in the next ones.
     """
 
     def __init__(
         self,
         is_up: Callable[[InstanceKey], bool],
         count_answers: Callable[[InstanceKey], int | None],
+        *,
+        patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
         self._is_up = is_up
         self._count_answers = count_answers
+        self._patience_seconds = patience_seconds
         self._metered: dict[InstanceKey, _Metered] = {}
 
     def follow(self, key: InstanceKey, target: Target | None) -> None:
@@ -111,7 +115,7 @@ class Metering:
                 )
         under_way = [each.reading for each in self._metered.values() if each.reading is not None]
         if under_way:
-            await asyncio.wait(under_way, timeout=PATIENCE_SECONDS)
+            await asyncio.wait(under_way, timeout=self._patience_seconds)
         return self._measure()
 
     def _measure(self) -> dict[ServiceName, Traffic]:
