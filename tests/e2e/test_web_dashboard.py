@@ -110,6 +110,12 @@ def test_log_lines_stream_and_are_searched(lab: Any, enter: Callable[..., Browse
     browser.wait_until(lambda: "request 20" in browser.text("#log-lines"))
     assert "from-other" in browser.text("#log-lines")
 
+    follows = "return document.getElementById('log-follow').checked"
+    browser.resize(900, 1200)
+    browser.resize(1280, 900)
+    browser.wait_until(lambda: browser.run("return innerHeight") < 900)
+    assert browser.run(follows), "another size of the window is no scrolling"
+
     browser.run("document.getElementById('log-level').value = 'warn'")
     browser.run("document.getElementById('log-level').dispatchEvent(new Event('change'))")
     browser.wait_until(lambda: "slow request" in browser.text("#log-lines"))

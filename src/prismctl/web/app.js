@@ -102,7 +102,7 @@ function connect(connection, words) {
   state.connection = connection;
   state.words = words;
   if (connection === "live" && !wasLive) state.heard = performance.now();
-  redraw("header", "stale");
+  redraw("header", "stale", "selection");
 }
 
 // The stack is gone, and this page's daemon with it.
@@ -110,7 +110,7 @@ function leave() {
   stream.close();
   state.connection = "ended";
   if (state.stack !== null) state.stack = { ...state.stack, state: "stopped" };
-  redraw("header", "stale");
+  redraw("header", "stale", "selection");
 }
 
 function historyOf(name) {

@@ -58,6 +58,7 @@ export class LogView {
   #pool = [];
   #current = -1;
   #ownTop = 0;
+  #ownHeight = 0;
   #seen = new Map();
   #onService;
   #onRedraw;
@@ -142,6 +143,7 @@ export class LogView {
       this.#space.dataset.height = String(height);
       this.#space.style.height = `${height}px`;
     }
+    this.#ownHeight = this.#view.clientHeight;
     if (this.#follow.checked) this.#scrollTo(height);
     const first = Math.max(0, Math.floor(this.#view.scrollTop / LINE_HEIGHT) - 2);
     const most = Math.ceil(this.#view.clientHeight / LINE_HEIGHT) + 4;
@@ -248,8 +250,9 @@ export class LogView {
   }
 
   #scrolled() {
-    // What was scrolled here, nobody did by hand; by now more lines may have come.
-    if (Math.abs(this.#view.scrollTop - this.#ownTop) < 2) return;
+    // What was scrolled here, nobody did by hand; by now more lines may have come, or the window has another size.
+    const isOwn = Math.abs(this.#view.scrollTop - this.#ownTop) < 2 || this.#view.clientHeight !== this.#ownHeight;
+    if (isOwn) return;
     this.#ownTop = -1;
     const bottom = this.#view.scrollTop + this.#view.clientHeight;
     const isAtEnd = bottom >= this.#shown.length * LINE_HEIGHT - LINE_HEIGHT;

@@ -458,6 +458,21 @@ def test_a_killed_daemon_comes_back_where_it_was(lab: Any, wait_until: Callable[
     assert lab.client.dashboard_link() == f"http://localhost:{visitor.port}/?t={visitor.token}"
 
 
+def test_secrets_that_a_service_prints_are_hidden(lab: Any) -> None:
+    secret = "correct-horse-battery"
+    script = "echo the password is $PASSWORD; exit 1"
+    service = lab.shell("leaky", script, env={"PASSWORD": secret}, secrets=frozenset({"PASSWORD"}))
+    lab.start_with(service)
+    visitor = Visitor(lab.client.dashboard_link()).enter()
+
+    told = next(data for kind, data in visitor.follow("tail=5") if kind == "logs")
+    card = visitor.ask("/v1/failure?service=leaky").body.decode()
+
+    for text in (json.dumps(told), card, visitor.ask("/v1/logs").body.decode()):
+        assert "the password is" in text
+        assert secret not in text
+
+
 def test_metrics_are_for_who_has_the_token(visitor: Visitor) -> None:
     scraper = {"Authorization": f"Bearer {visitor.token}", "Cookie": ""}
 
