@@ -17,6 +17,7 @@ from prismctl.domain.references import find_misreferences
 from prismctl.domain.servers.registry import all_settings
 from prismctl.domain.service import (
     AGENT_NAMES,
+    MAX_REPLICAS,
     NAME_PATTERN,
     SHORT_NAMES,
     CheckType,
@@ -57,7 +58,6 @@ if TYPE_CHECKING:
 SCHEMA_DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 VALIDATE_HINT: Final = "`prismctl dev catalog validate {file}` checks without starting anything"
 
-MAX_REPLICAS: Final = 100
 _MAX_MEMORY_MB: Final = 1 << 20
 _MIN_MEMORY_LIMIT_MB: Final = 6
 """Under less no container can be started."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from prismctl.domain.importing.amounts import parse_size
+from prismctl.domain.service import MAX_REPLICAS
 
 if TYPE_CHECKING:
     from prismctl.domain.document import Path
     from prismctl.domain.importing.draft import Draft
     from prismctl.domain.importing.reading import Reading
 
-_MAX_REPLICAS: Final = 100
 _MAX_MEMORY_MB: Final = 1 << 20
 _LEAST_LIMIT_MB: Final = 6
 _MHZ_OF_A_CORE: Final = 1000
@@ -87,9 +87,7 @@ class ComposeLimits:
         word = self.reading.evaluated(value, where) or ""
         if not word.isdecimal():
             self.reading.problem(where, f"`{word}` is no number of replicas")
-        elif int(word) > _MAX_REPLICAS:
-            self.reading.left_out(
-                where, "replicas", f"{word}: at most {_MAX_REPLICAS} are possible"
-            )
+        elif int(word) > MAX_REPLICAS:
+            self.reading.left_out(where, "replicas", f"{word}: at most {MAX_REPLICAS} are possible")
         elif int(word) != 1:
             self.draft.replicas = int(word)
