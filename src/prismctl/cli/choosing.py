@@ -15,6 +15,7 @@ from prismctl.cli.engine_guess import guess_engine
 from prismctl.cli.stack import find_stack
 from prismctl.cli.start_options import list_flags
 from prismctl.cli.warm_engine import WarmEngine
+from prismctl.client.condition import has_plan
 from prismctl.domain.picking import PROFILE, command_words
 from prismctl.domain.presets import PRESETS
 from prismctl.domain.problems import NOWHERE, Place
@@ -54,7 +55,13 @@ def is_choice_open(call: Invocation) -> bool:
     """Whether to ask what to start, where nobody has said and somebody could be asked: nothing runs, and it can be drawn."""
     if call.is_quiet or call.is_confirmed or os.environ.get("TERM", "dumb") == "dumb":
         return False
-    return find_project_file(Path.cwd()) is None and find_stack(call.paths) is None
+    return find_project_file(Path.cwd()) is None and not _runs(call)
+
+
+def _runs(call: Invocation) -> bool:
+    """Whether there is a stack; agents that were brought up for somebody who chooses are none yet."""
+    client = find_stack(call.paths)
+    return client is not None and (has_plan(call.paths) or client.plan() is not None)
 
 
 def show_picker(call: Invocation, options: StartOptions) -> Choice | None:

@@ -32,6 +32,7 @@ from prismctl.cli.stopping import (
     verify_stopped,
 )
 from prismctl.client import StackClient, start_daemon
+from prismctl.client.condition import has_plan
 from prismctl.domain.plan import (
     EngineName,
     FailurePolicy,
@@ -95,7 +96,7 @@ def start_stack(call: Invocation, settled: Settled) -> None:
     began_at = settled.began_at or process_began_at()
     waits_from = time.monotonic()
     while True:
-        client = _find_running(call) if chosen is None else None
+        client = _find_running(call) if chosen is None else _find_planned(call)
         try:
             if client is not None:
                 _change(call, options, client, began_at=began_at, waits_from=waits_from)
@@ -130,6 +131,12 @@ def _find_running(call: Invocation) -> StackClient | None:
     return None if client is None or finish_stop(call, client) else client
 
 
+def _find_planned(call: Invocation) -> StackClient | None:
+    """A client of the stack that somebody else started while it was being chosen what to start here."""
+    client = _find_running(call) if has_plan(call.paths) else None
+    return client if client is not None and client.plan() is not None else None
+
+
 def _change(
     call: Invocation,
     options: StartOptions,
@@ -144,6 +151,10 @@ def _change(
     if plan is None or options.is_choice:
         plan = plan_for(call, options, held_by=applied)
         warn_of_shortages(call, plan, running=applied)
+    if applied is None and _find_running(call) is None:
+        # Only agents ran, for somebody who was choosing, and has left meanwhile.
+        _begin(call, options, None, began_at=began_at, waits_from=waits_from)
+        return
     is_same = applied is not None and not compare_plans(applied, plan)
     state = client.status()["state"]
     if is_same and state == "running" and not options.log_file:
@@ -250,6 +261,9 @@ def _plan_and_apply(
         with choose_narrator(call, began_at=began_at) as narrator:
             narrator.tell_plan(plan)
             daemon.wait()
+            if not daemon.is_ours and _find_running(call) is None:
+                # It was up already for somebody who was choosing, and has left meanwhile.
+                start_daemon(call.paths, plan.engine.value).wait()
             check()
             messages = _request(call, client, plan, options, settings=settings, began_at=began_at)
             outcome = follow(
@@ -270,8 +284,7 @@ def _plan_and_apply(
         )
     except PrismError:
         daemon.wait()
-        if find_stack(call.paths) is not None and client.plan() is None:
-            take_down(client)
+        if find_stack(call.paths) is not None and take_down(client):
             verify_stopped(call.paths)
         raise
 

@@ -17,7 +17,7 @@ from prismctl.client import (
     has_daemon_ended,
     sweep,
 )
-from prismctl.errors import PrismError, UnavailableError
+from prismctl.errors import PrismError, RejectedError, UnavailableError
 from prismctl.present.text import line
 
 if TYPE_CHECKING:
@@ -81,10 +81,17 @@ def finish_stop(call: Invocation, client: StackClient) -> bool:
     return True
 
 
-def take_down(client: StackClient) -> None:
-    """Stop a daemon that has nothing to look after, without a word."""
-    for _ in client.stop():
-        pass
+def take_down(client: StackClient) -> bool:
+    """Stop a daemon that has nothing to look after, without a word; whether it had nothing.
+
+    Whether it has is for the daemon to say: somebody else may just be giving it a plan.
+    """
+    try:
+        for _ in client.stop(only_unclaimed=True):
+            pass
+    except RejectedError:
+        return False
+    return True
 
 
 def tell_stop(call: Invocation, messages: Iterator[dict[str, Any]]) -> list[str]:

@@ -37,7 +37,7 @@ class WarmEngine:
         if engine:
             with contextlib.suppress(PrismError):
                 self._daemon = start_daemon(self._call.paths, engine)
-            threading.Thread(target=self._stay_connected, daemon=True).start()
+            threading.Thread(target=self._hold, args=(engine,), daemon=True).start()
 
     @property
     def is_warm(self) -> bool:
@@ -50,7 +50,7 @@ class WarmEngine:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Take down what nobody wants any more."""
+        """Take down what nobody wants any more; what somebody has given a plan meanwhile runs on."""
         if self._daemon is not None and not self._is_kept:
             from prismctl.cli.stopping import take_down
 
@@ -63,12 +63,11 @@ class WarmEngine:
         self._is_kept = True
         return self._daemon
 
-    def _stay_connected(self) -> None:
-        """A daemon without a plan ends when nobody has been connected for a while."""
+    def _hold(self, engine: str) -> None:
+        """Have the daemon know that somebody is choosing, to the end of this process, whatever ends it."""
         if self._daemon is None:
             return
         with contextlib.suppress(PrismError):
             self._daemon.wait()
-            for _ in StackClient(self._call.paths).events(follow=True):
-                if self._is_kept:
-                    return
+            for _ in StackClient(self._call.paths).hold_warm(engine):
+                pass

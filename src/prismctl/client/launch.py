@@ -35,6 +35,8 @@ class StartingDaemon:
 
     paths: StackPaths
     _pipe: int
+    is_ours: bool = True
+    """Whether it is this one that listens, and not another that was faster; told once it was waited for."""
     _is_over: bool = False
     _error: PrismError | None = None
     _turn: threading.Lock = field(default_factory=threading.Lock)
@@ -70,6 +72,7 @@ class StartingDaemon:
             winner = poll_connect(self.paths.daemon_socket, deadline - time.monotonic())
             if winner is not None:
                 winner.close()
+                self.is_ours = False
                 return
         hint = f"`cat {self.paths.daemon_log}` shows what it said"
         if time.monotonic() >= deadline:

@@ -169,6 +169,13 @@ class StackClient:
         """Bring the engine's agents up; returns at once, what becomes of it is told by events."""
         self._ask("POST", "/v1/warm", {"engine": engine})
 
+    def hold_warm(self, engine: str) -> Iterator[dict[str, Any]]:
+        """Have the engine's agents up while this is read: events as they happen.
+
+        Where the reader goes away and no plan was applied, everything is taken down at once.
+        """
+        return self._stream("POST", "/v1/warm", {"engine": engine, "held": True})
+
     def apply(
         self,
         plan: dict[str, Any],
@@ -236,9 +243,20 @@ class StackClient:
             "/v1/data/snapshot", {**body, "replaces": replaces, "removes": list(removes)}
         )
 
-    def stop(self, *, kill: bool = False) -> Iterator[dict[str, Any]]:
-        """Take everything down, the daemon at last; the stream is that of `apply`."""
-        yield from self._operate("/v1/stop", {"kill": kill})
+    def stop(self, *, kill: bool = False, only_unclaimed: bool = False) -> Iterator[dict[str, Any]]:
+        """Take everything down, the daemon at last; the stream is that of `apply`.
+
+        Args:
+            kill: at once, without asking anything to end.
+            only_unclaimed: only while no plan was applied, and nobody else is choosing one.
+
+        Raises:
+            RejectedError: somebody wants it to run.
+        """
+        body = {"kill": kill}
+        yield from self._operate(
+            "/v1/stop", {**body, "only_unclaimed": True} if only_unclaimed else body
+        )
         await_end_of_daemon(self._paths)
         reap()
 
@@ -254,6 +272,14 @@ class StackClient:
         target = "/v1/dashboard?once=1" if is_good_once else "/v1/dashboard"
         url: str = self._ask("GET", target)["url"]
         return url
+
+    def dashboard(self) -> dict[str, str]:
+        """The same as ``url``, and as ``obstacle`` why it is not where it was wanted; empty where it is.
+
+        Raises:
+            NotFoundError: no page is served.
+        """
+        return self._ask("GET", "/v1/dashboard")
 
     def login(self, ui: str) -> str:
         """An address at which a user interface of the engine is open and logged in."""

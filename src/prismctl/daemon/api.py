@@ -15,6 +15,7 @@ from prismctl.daemon.http import Answer, Content, Reply, Request, RequestError, 
 from prismctl.daemon.operations.apply import apply, subject_of
 from prismctl.daemon.operations.change import add, remove, scale
 from prismctl.daemon.operations.data import reset, restore, take_snapshot
+from prismctl.daemon.operations.queue import WARM
 from prismctl.daemon.operations.restart import restart
 from prismctl.daemon.operations.stop import stop
 from prismctl.domain.endpoints import render_endpoints
@@ -214,17 +215,29 @@ class Api:
         link = dashboard.make_link_for_once() if _flag(request, "once") else dashboard.link
         if not link:
             raise RequestError(404, "no web dashboard is served")
-        return Answer(document={"url": link})
+        return Answer(document={"url": link, "obstacle": dashboard.obstacle})
 
-    async def _warm(self, request: Request) -> Answer:
+    async def _warm(self, request: Request) -> Reply:
         name = _engine_name(request.json().get("engine"))
         plan = self._stack.monitor.plan
         if plan is not None and plan.engine is not name:
             raise RejectedError(f"the stack runs on {plan.engine}")
-        subject = f"warm {name}"
+        subject = f"{WARM}{name}"
         if self._stack.operations.find(subject) is None:
             self._stack.operations.start(subject, lambda: self._stack.warm(name))
+        if request.json().get("held"):
+            return Stream(documents=self._hold(name))
         return Answer(document={"engine": name.value})
+
+    async def _hold(self, name: EngineName) -> AsyncIterator[dict[str, Any]]:
+        """The engine, then events; the agents stay up while they are listened to."""
+        self._stack.chooser_came()
+        try:
+            yield {"engine": name.value}
+            async for event in self._stack.events.follow(self._stack.events.last_sequence):
+                yield event_to_json(event)
+        finally:
+            self._stack.chooser_went()
 
     async def _apply(self, request: Request) -> Stream:
         body = request.json()
@@ -311,8 +324,16 @@ class Api:
             # What is already being killed is not stopped more gently.
             operation = operations.find("kill")
         if operation is None:
+            if request.json().get("only_unclaimed"):
+                self._refuse_claimed()
             operation = operations.start_instead(subject, lambda: stop(self._stack, kill=kill))
         return self._follow_operation(operation, after)
+
+    def _refuse_claimed(self) -> None:
+        if not self._stack.is_unclaimed:
+            raise RejectedError("a plan was applied meanwhile; the stack runs on")
+        if self._stack.choosers > 1:
+            raise RejectedError("somebody else is choosing; the engine stays up")
 
     async def _login(self, request: Request) -> Answer:
         engine = self._stack.engine

@@ -216,6 +216,7 @@ async def _run(paths: StackPaths, arguments: Arguments, ready: ReadyPipe) -> Non
         ready.say(f"ready {os.getpid()}")
         # While the plan is being made elsewhere: the page is served before anything of it runs.
         import prismctl.daemon.web.site  # noqa: F401
+
         if arguments.engine:
             _warm(stack, arguments.engine)
         await _wait_for_either(leaving, stack.ended)
@@ -245,11 +246,12 @@ def _stop_listening(server: HttpServer, paths: StackPaths) -> None:
 
 
 def _warm(stack: object, engine: str) -> None:
+    from prismctl.daemon.operations.queue import WARM
     from prismctl.daemon.stack import Stack
     from prismctl.domain.plan import EngineName
 
     if isinstance(stack, Stack) and engine in set(EngineName):
-        stack.operations.start(f"warm {engine}", lambda: stack.warm(EngineName(engine)))
+        stack.operations.start(f"{WARM}{engine}", lambda: stack.warm(EngineName(engine)))
 
 
 async def _wait_for_either(first: asyncio.Event, second: asyncio.Event) -> None:

@@ -17,7 +17,7 @@ from prismctl.daemon.log_room import keep_room
 from prismctl.daemon.metering import Metering
 from prismctl.daemon.monitor import Monitor
 from prismctl.daemon.operations.data import settle_data
-from prismctl.daemon.operations.queue import OperationQueue
+from prismctl.daemon.operations.queue import WARM, OperationQueue
 from prismctl.daemon.operations.stop import stop
 from prismctl.daemon.start_recorder import StartRecorder
 from prismctl.daemon.state_file import (
@@ -110,6 +110,7 @@ class Stack:
         self._log_file = ""
         self._log_copy: LogCopy | None = None
         self._clients = 0
+        self._choosers = 0
         self._idle_timer: asyncio.TimerHandle | None = None
         self._memory_timer: asyncio.TimerHandle | None = None
 
@@ -189,6 +190,27 @@ class Stack:
         """Somebody has hung up."""
         self._clients -= 1
         self.reconsider_idleness()
+
+    @property
+    def is_unclaimed(self) -> bool:
+        """Whether nobody has asked for more than the engine's agents."""
+        asked = (subject for subject in self.operations.subjects if not subject.startswith(WARM))
+        return self.monitor.plan is None and not any(asked)
+
+    @property
+    def choosers(self) -> int:
+        """How many hold the agents up while they choose what to run on them."""
+        return self._choosers
+
+    def chooser_came(self) -> None:
+        """Somebody chooses, and wants the agents up meanwhile."""
+        self._choosers += 1
+
+    def chooser_went(self) -> None:
+        """Somebody who chose has hung up, however that came; what nobody wants any more goes down at once."""
+        self._choosers -= 1
+        if not self._choosers and self.is_unclaimed and not self.is_ending:
+            self.operations.start_instead("stop", lambda: stop(self, kill=False))
 
     def reconsider_idleness(self) -> None:
         """Without a plan, a client and anything to do, end after a while: an abandoned picker leaves nothing."""

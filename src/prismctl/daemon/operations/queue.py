@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from prismctl.daemon.http import render_error
 from prismctl.domain.events import event_to_json
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
     from prismctl.daemon.event_log import EventLog
+
+WARM: Final = "warm "
+"""What the subject of bringing an engine's agents up begins with."""
 
 
 class Operation:
@@ -46,6 +49,11 @@ class OperationQueue:
     def is_busy(self) -> bool:
         """Whether anything is being done or waits for its turn."""
         return bool(self._tasks)
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """What is being done or waits for its turn, oldest first."""
+        return tuple(operation.subject for operation in self._tasks)
 
     def find(self, subject: str) -> Operation | None:
         """The newest unfinished operation, when it is about the same."""
