@@ -129,6 +129,8 @@ def test_a_link_is_never_cut(make_status: Any) -> None:
     link = f"http://localhost:3000/?t={'x' * 43}"
     status = make_status(endpoints={"dashboard": link})
 
-    rows = ready_banner(status, ready_seconds=1.0, width=40)
+    rows = ready_banner(status, ready_seconds=1.0, width=40, obstacle="port 3000 is taken")
 
-    assert f"Dashboard: {link}" in ["".join(span.text for span in row) for row in rows]
+    texts = ["".join(span.text for span in row) for row in rows]
+    place = texts.index(f"Dashboard: {link}")
+    assert texts[place + 1].strip() == "port 3000 is taken"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from prismctl.domain.estimate import Estimate
 from prismctl.present.banner import ready_banner
 from prismctl.present.estimate import render_range, startup_lines, startup_words
-from prismctl.present.text import line_width, plain
+from prismctl.present.text import line_width, plain, width_of
 
 STATUS: dict[str, Any] = {"stack": "default", "origin": "redis", "services": []}
 
@@ -76,4 +76,4 @@ def test_the_banner_never_gives_up_its_time_for_what_is_usual(width: int, origin
     before = [row for row in banner(None, width, origin) if "Ready in" in row]
     after = [row for row in banner(estimate(2.6, 3.4), width, origin) if "Ready in" in row]
     assert len(before) <= len(after)
-    assert all(len(row) <= width for row in after)
+    assert all(width_of(row) <= width for row in after)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -90,7 +91,7 @@ def conclude(
             result["status"],
             ready_seconds=ready_seconds if own_seconds is None else own_seconds,
             usual=partial(usual, result) if usual is not None else None,
-            read_link=client.dashboard_link,
+            read_dashboard=client.dashboard,
         )
     elif not call.is_json and not call.is_quiet:
         call.write_lines([line(f"{done} in {render_duration(took)}")])
@@ -102,7 +103,7 @@ def say_ready(
     *,
     ready_seconds: float | None,
     usual: Callable[[], Estimate | None] | None = None,
-    read_link: Callable[[], str] | None = None,
+    read_dashboard: Callable[[], dict[str, str]] | None = None,
 ) -> None:
     """The last words of a start that went well.
 
@@ -111,7 +112,8 @@ def say_ready(
         status: of the stack that is up.
         ready_seconds: how long that took.
         usual: what was to be expected.
-        read_link: asks for the address of the dashboard that lets somebody in: shown to who sits there, and to nobody else.
+        read_dashboard: asks for the address of the dashboard that lets somebody in: shown to who sits there, and to
+            nobody else.
     """
     if call.is_json or call.is_quiet:
         return
@@ -122,12 +124,23 @@ def say_ready(
     from prismctl.present.banner import ready_banner
 
     endpoints = status.get("endpoints") or {}
-    if read_link is not None and endpoints.get("dashboard"):
-        status = {**status, "endpoints": {**endpoints, "dashboard": read_link()}}
+    obstacle = ""
+    if read_dashboard is not None and endpoints.get("dashboard"):
+        # It is up all the same, when the link cannot be had.
+        with contextlib.suppress(PrismError):
+            found = read_dashboard()
+            obstacle = found["obstacle"]
+            status = {**status, "endpoints": {**endpoints, "dashboard": found["url"]}}
     # Asked for last: nobody else has to wait for the history.
     estimate = usual() if usual is not None else None
     call.write_lines(
-        ready_banner(status, ready_seconds=ready_seconds, estimate=estimate, width=call.width)
+        ready_banner(
+            status,
+            ready_seconds=ready_seconds,
+            estimate=estimate,
+            width=call.width,
+            obstacle=obstacle,
+        )
     )
 
 

@@ -45,10 +45,16 @@ def ready_banner(
     ready_seconds: float | None,
     width: int,
     estimate: Estimate | None = None,
+    obstacle: str = "",
 ) -> list[Line]:
     """The banner for a stack that is up; names only addresses that the status document has.
 
-    What such starts usually take is said where it was measured often enough, and where there is room for it.
+    Args:
+        status: of the stack.
+        ready_seconds: how long that took.
+        width: of the screen.
+        estimate: what such starts usually take: said where it was measured often enough, and where there is room.
+        obstacle: why the dashboard is not where it was wanted.
     """
     stack_option = "" if status["stack"] == "default" else f" --stack {clean(str(status['stack']))}"
     seconds = UNKNOWN_SECONDS if ready_seconds is None else f"{ready_seconds:.1f} seconds"
@@ -63,6 +69,8 @@ def ready_banner(
     if endpoints.get("dashboard"):
         link = line("Dashboard: ", Span(clean(str(endpoints["dashboard"])), Tone.ACCENT))
         addresses.append(link)
+        if obstacle:
+            addresses.append(line(Span(f"           {clean(obstacle)}", Tone.MUTED)))
     addresses += [
         line(f"{component_title(ui)}: ", Span(f"prismctl dev ui {ui}{stack_option}", Tone.ACCENT))
         for ui in ("nomad", "consul")

@@ -34,6 +34,8 @@ class Dashboard:
         self._handle: Callable[[Request], Awaitable[Answer | Content | Stream]] | None = None
         self._server: HttpServer | None = None
         self._leaving: set[asyncio.Task[None]] = set()
+        self.obstacle = ""
+        """Why the page is not where it was wanted; empty where it is."""
         self._token = ""
         self._codes: Codes | None = None
         self._moved = asyncio.Event()
@@ -139,6 +141,7 @@ class Dashboard:
             await self._server.serve(each)
         is_news = place.port != listening.port or listening.obstacle
         self._settle(DashboardPlace(wanted=place.wanted, port=listening.port, pid=os.getpid()))
+        self.obstacle = listening.obstacle
         self._stack.monitor.show_dashboard(self.url)
         if is_news:
             behind = f": {listening.obstacle}" if listening.obstacle else ""
