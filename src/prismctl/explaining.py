@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Final
 from prismctl.domain.addressing import describe_holder
 from prismctl.domain.moved_ports import describe_move
 from prismctl.domain.packaged import PACKAGED
+from prismctl.domain.plan import compare_plans
 from prismctl.domain.precedence import DEFAULT, Given, Setting
 from prismctl.domain.problems import NOWHERE, nearest_name, shorten
-from prismctl.domain.selection import REQUIRED, find_needing
+from prismctl.domain.selection import REQUIRED, Addition, find_needing
 from prismctl.domain.service import ServiceDefinition
 from prismctl.domain.service_settings import (
     DESCRIPTIVE_KEYS,
@@ -22,8 +23,8 @@ from prismctl.domain.service_settings import (
     known_keys,
     related_keys,
 )
-from prismctl.errors import ConfigError, MissingToolError, Problem
-from prismctl.planning import decide, foresee_plan
+from prismctl.errors import ConfigError, MissingToolError, PrismError, Problem
+from prismctl.planning import ask_again, decide, foresee_plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
     from prismctl.domain.plan import ServicePlan, StackPlan
     from prismctl.domain.problems import Place
-    from prismctl.domain.selection import Layer
+    from prismctl.domain.selection import Layer, Selection
     from prismctl.domain.service import ServiceName
     from prismctl.files.paths import Home
     from prismctl.files.project import Project
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
 SERVICES_KEY: Final = "services"
 _NOT_CHOSEN: Final = "not chosen"
+_TAKEN_AWAY: Final = "removed from what runs"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +54,10 @@ class Explanation:
     """What it lacks."""
     holders: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """Who has a port that somebody wrote, by service and port name."""
+    running: StackPlan | None = None
+    """What runs, where it is about that, as it was asked for; ``plan`` is the same."""
+    outdated: frozenset[ServiceName] = frozenset()
+    """Those of what runs that would run differently, were they started again: a file has changed."""
 
     def list_keys(self) -> list[str]:
         """Everything that can be asked for: settings of the stack, services, settings of services."""
@@ -116,6 +122,19 @@ class Explanation:
             if setting.place == NOWHERE or setting.place not in told:
                 told.add(setting.place)
                 yield setting
+
+    def explain_absence(self, key: str, other: Explanation) -> Setting | None:
+        """Why the service that a key is about is not in this one, where it is in another one."""
+        definition = self.decision.catalog.find(key.partition(".")[0])
+        if definition is None or definition.name in self.decision.selection.sources:
+            return None
+        is_there = definition.name in other.decision.selection.sources
+        return self._explain_membership(definition.name) if is_there else None
+
+    def is_outdated(self, key: str) -> bool:
+        """Whether a setting of a service may be another one in what runs: a file was changed after it was started."""
+        definition = self.decision.catalog.find(key.partition(".")[0])
+        return definition is not None and definition.name in self.outdated
 
     def related(self, key: str) -> tuple[str, ...]:
         """Other keys that go by the same name somewhere, where they have been given a value."""
@@ -216,8 +235,12 @@ class Explanation:
                 return self.obstacle
             why = f": {planned.runtime_reason}" if planned.runtime_reason else ""
             return f"{planned.runtime.value}{why}"
-        if planned is None or not key.startswith("port"):
+        if planned is None:
             return ""
+        return self._outcome_of_ports(planned, key) if key.startswith("port") else ""
+
+    def _outcome_of_ports(self, planned: ServicePlan, key: str) -> str:
+        name = planned.name
         wanted = {port.name: port.wanted for port in self._definition(name).ports}
         asked = key.partition(".")[2]
         ports = planned.ports[:1] if key == "port" else planned.ports
@@ -242,7 +265,11 @@ class Explanation:
             removed = self.decision.selection.removed.get(name)
             if removed is not None:
                 return Setting(key=name, value=False, source=removed.source, place=removed.place)
-            hint = f"`--with {name}` adds it"
+            hint = (
+                f"`prismctl dev add {name}` adds it"
+                if self.running is not None
+                else f"`--with {name}` adds it"
+            )
             return Setting(key=name, value=False, source=_NOT_CHOSEN, outcome=hint)
         return Setting(
             key=name,
@@ -345,3 +372,57 @@ def explain_selection(
         for each in conflicts
     }
     return replace(explanation, plan=plan, holders=holders)
+
+
+def explain_running(
+    running: StackPlan,
+    *,
+    home: Home,
+    environment: Mapping[str, str],
+    working_directory: Path,
+) -> Explanation:
+    """Find out why what runs is as it is, from what it was started with; changes nothing.
+
+    What was added and removed since counts as well.
+
+    Args:
+        running: what runs.
+        home: of the user.
+        environment: of the one who asks.
+        working_directory: absolute; of the one who asks.
+
+    Raises:
+        ConfigError: the files that it was started from say something impossible by now; all of it at once.
+        PrismError: a file cannot be read.
+    """
+    request, directory = ask_again(running, working_directory)
+    try:
+        decision = decide(request, home=home, environment=environment, working_directory=directory)
+    except ConfigError as error:
+        raise ConfigError(
+            error.problems,
+            hint=error.hint,
+            subject=f"what stack `{running.stack}` was started from",
+        ) from error
+    decision = replace(decision, selection=_selection_of(running, decision))
+    try:
+        again, _ = foresee_plan(
+            request, home=home, environment=environment, working_directory=directory
+        )
+        outdated = frozenset(compare_plans(running, again).changed)
+    except PrismError:
+        # What it takes to start it again is another question.
+        outdated = frozenset()
+    return Explanation(decision=decision, plan=running, running=running, outdated=outdated)
+
+
+def _selection_of(running: StackPlan, decision: Decision) -> Selection:
+    """What runs, each with why it is there, in the catalog's order."""
+    reasons = {service.name: service.source for service in running.services}
+    chosen = decision.selection
+    gone = {name: Addition(name, _TAKEN_AWAY) for name in chosen.sources if name not in reasons}
+    return chosen._replace(
+        origin=running.origin,
+        sources={name: reasons[name] for name in decision.catalog.services if name in reasons},
+        removed={**chosen.removed, **gone},
+    )

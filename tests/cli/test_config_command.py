@@ -63,6 +63,8 @@ def test_the_same_as_a_document(prismctl: Any, team: Home) -> None:
         "outcome": "",
         "beaten": [{"value": "no limit", "source": "default", "file": None, "line": None}],
         "related": ["redis.resources.memory"],
+        "is_running": False,
+        "next_start": None,
     }
 
 

@@ -192,6 +192,29 @@ class Terms:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What somebody typed or picked to have a stack, and where they stood: why it is as it is can be told from it."""
+
+    directory: str
+    """Absolute: a project file is looked for there, and relative paths start there."""
+    preset: str = ""
+    profile: str = ""
+    """A name, or a file."""
+    picked: tuple[str, ...] | None = None
+    """What was chosen in the picker; ``None``: there was none."""
+    with_services: tuple[str, ...] = ()
+    without_services: tuple[str, ...] = ()
+    engine: str = ""
+    runtime: str = ""
+    auto_ports: bool | None = None
+    persist: bool | None = None
+    on_failure: str = ""
+    wait_seconds: float | None = None
+    random_seed: int | None = None
+    """What a random preset was drawn by."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StackPlan:
     """A whole stack, decided."""
 
@@ -209,6 +232,8 @@ class StackPlan:
     profile: str = ""
     """The file of the profile that it was made from, absolute; empty without one."""
     terms: Terms = field(default_factory=Terms)
+    asked: Asked | None = None
+    """``None``: a plan of an earlier version, or one that nobody asked for in words."""
     containers: ContainerTool | None = None
     """What runs the containers; ``None`` when there are none."""
     missing_images: tuple[str, ...] = ()
@@ -298,8 +323,16 @@ def plan_from_json(data: dict[str, Any]) -> StackPlan:
         fields["containers"] = ContainerTool(**fields["containers"])
     fields["missing_images"] = tuple(fields.get("missing_images", ()))
     fields["terms"] = Terms(**fields.get("terms", {}))
+    if fields.get("asked") is not None:
+        fields["asked"] = _asked_from_json(fields["asked"])
     fields["services"] = tuple(_service_from_json(service) for service in data["services"])
     return StackPlan(**fields)
+
+
+def _asked_from_json(data: dict[str, Any]) -> Asked:
+    fields = {name: data[name] for name in Asked.__dataclass_fields__ if name in data}
+    lists = {name: tuple(value) for name, value in fields.items() if isinstance(value, list)}
+    return Asked(**{**fields, **lists})
 
 
 def _service_from_json(data: dict[str, Any]) -> ServicePlan:

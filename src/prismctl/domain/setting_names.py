@@ -12,6 +12,7 @@ STACK_KEYS: Final = (
     "persist",
     "on_failure",
     "wait_timeout",
+    "warm",
     "ports.dashboard",
     "limits.log_mb",
     "release_url",
@@ -76,6 +77,7 @@ OWN_KEYS: Final = {
         "jetstream",
         "max_payload_mb",
         "ports.client",
+        "ports.monitor",
     ),
     "kafka": (
         "partitions",

@@ -14,7 +14,7 @@ from prismctl.domain.service import Runtime
 from prismctl.files.passwords import Passwords
 from prismctl.files.settings import RUNTIMES
 from prismctl.planning.deciding import settle
-from prismctl.planning.request import Inquiry
+from prismctl.planning.request import Inquiry, note_request
 from prismctl.planning.taken_ports import (
     PortTakenError,
     can_have,
@@ -148,7 +148,13 @@ def _conclude(plan: StackPlan, decision: Decision, inquiry: Inquiry) -> StackPla
         auto_ports=chosen["auto_ports"],
         persist=chosen["persist"],
     )
-    return replace(plan, project=project_file, profile=profile_file, terms=terms)
+    return replace(
+        plan,
+        project=project_file,
+        profile=profile_file,
+        terms=terms,
+        asked=note_request(inquiry),
+    )
 
 
 def find_options(inquiry: Inquiry, decision: Decision) -> PlanOptions:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
+
+from prismctl.domain.plan import Asked
+from prismctl.domain.presets import RANDOM
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
     from prismctl.domain.plan import StackPlan
     from prismctl.files.paths import Home
@@ -62,3 +65,66 @@ class Inquiry(NamedTuple):
     """Absolute; where a project file is looked for, and relative paths start."""
     tell: Callable[[str], None] = lambda _: None
     """Hears of what takes seconds, before it does."""
+
+
+def note_request(inquiry: Inquiry) -> Asked:
+    """What was asked for, to be kept with the plan; `ask_again` makes a request of it."""
+    request = inquiry.request
+    return Asked(
+        directory=str(inquiry.working_directory),
+        preset=request.preset,
+        profile=request.profile,
+        picked=request.picked,
+        with_services=request.with_services,
+        without_services=request.without_services,
+        engine=request.engine,
+        runtime=request.runtime,
+        auto_ports=request.auto_ports,
+        persist=request.persist,
+        on_failure=request.on_failure,
+        wait_seconds=request.wait_seconds,
+        random_seed=request.random_seed if request.preset == RANDOM else None,
+    )
+
+
+def ask_again(running: StackPlan, working_directory: Path) -> tuple[PlanRequest, Path]:
+    """The request that a running stack came from, and where it was made; it writes nothing.
+
+    Args:
+        running: what runs.
+        working_directory: absolute; of the one who wants to know, for a plan that does not say where it was asked for.
+    """
+    asked, terms = running.asked, running.terms
+    catalog = Path(terms.catalog) if terms.catalog else None
+    if asked is None:
+        request = PlanRequest(
+            profile=running.profile,
+            services_file=catalog,
+            engine=running.engine.value,
+            runtime=terms.runtime,
+            auto_ports=terms.auto_ports or None,
+            persist=terms.persist or None,
+            stack=running.stack,
+            held_by=running,
+            is_trial=True,
+        )
+        return request, Path(running.project).parent if running.project else working_directory
+    request = PlanRequest(
+        preset=asked.preset,
+        profile=asked.profile,
+        picked=asked.picked,
+        with_services=asked.with_services,
+        without_services=asked.without_services,
+        services_file=catalog,
+        engine=asked.engine,
+        runtime=asked.runtime,
+        auto_ports=asked.auto_ports,
+        persist=asked.persist,
+        on_failure=asked.on_failure,
+        wait_seconds=asked.wait_seconds,
+        random_seed=asked.random_seed,
+        stack=running.stack,
+        held_by=running,
+        is_trial=True,
+    )
+    return request, Path(asked.directory)

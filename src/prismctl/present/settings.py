@@ -31,16 +31,31 @@ def render_setting(setting: Setting) -> dict[str, Any]:
     }
 
 
-def render_explanation(setting: Setting, related: Sequence[str]) -> dict[str, Any]:
+def render_explanation(
+    setting: Setting,
+    related: Sequence[str],
+    *,
+    is_running: bool = False,
+    next_start: Setting | None = None,
+) -> dict[str, Any]:
     """What `config explain -o json` prints."""
-    return {"schema": SCHEMA_VERSION, **render_setting(setting), "related": list(related)}
+    return {
+        "schema": SCHEMA_VERSION,
+        **render_setting(setting),
+        "related": list(related),
+        "is_running": is_running,
+        "next_start": render_setting(next_start) if next_start is not None else None,
+    }
 
 
-def render_settings(stack: str, settings: Sequence[Setting]) -> dict[str, Any]:
+def render_settings(
+    stack: str, settings: Sequence[Setting], *, is_running: bool = False
+) -> dict[str, Any]:
     """What `config show -o json` prints."""
     return {
         "schema": SCHEMA_VERSION,
         "stack": stack,
+        "is_running": is_running,
         "settings": [render_setting(each) for each in settings],
     }
 
@@ -51,8 +66,30 @@ def render_settings_by_key(settings: Iterable[Setting]) -> dict[str, Any]:
     return {document.pop("key"): document for document in documents}
 
 
-def explanation_lines(setting: Setting, related: Sequence[str], *, width: int) -> list[Line]:
-    """One setting: its value, where it is written, what that becomes here, and what it beat."""
+def about_line(stack: str, origin: str) -> Line:
+    """Which stack settings are those of, and what that was started as."""
+    return line(Span(f"running: stack {clean(stack)}, {clean(origin)}", Tone.STRONG))
+
+
+def running_words(origin: str, next_start: Setting | None, *, is_outdated: bool) -> str:
+    """That a setting is that of what runs, and what the next plain start makes of it where that is something else."""
+    words = clean(origin)
+    if is_outdated:
+        words += (
+            "; a file has changed since it was started, so what runs may still have another value"
+        )
+    if next_start is None:
+        return words
+    if next_start.value is False and "." not in next_start.key:
+        return f"{words}; the next plain start would be without {clean(next_start.key)}"
+    there = f"{_words(next_start.value)} ({_whence(next_start.source, next_start.place)})"
+    return f"{words}; the next plain start would have {there}"
+
+
+def explanation_lines(
+    setting: Setting, related: Sequence[str], *, width: int, running: str = ""
+) -> list[Line]:
+    """One setting: its value, where it is written, what that becomes here, what it beat, and whether that runs."""
     lines: list[Line] = [
         line(Span(clean(setting.key), Tone.STRONG), " = ", Span(_words(setting.value), Tone.ACCENT))
     ]
@@ -61,6 +98,7 @@ def explanation_lines(setting: Setting, related: Sequence[str], *, width: int) -
     for index, each in enumerate(setting.beaten):
         words = f"{_words(each.value)} ({_whence(each.source, each.place)})"
         lines += _labelled("" if index else "beats", words, width)
+    lines += _labelled("running", running, width) if running else []
     if related:
         lines += _labelled("see also", ", ".join(clean(each) for each in related), width)
     return lines
