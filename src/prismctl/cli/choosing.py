@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from prismctl.cli.engine_guess import guess_engine
+from prismctl.cli.engine_guess import engine_to_warm
 from prismctl.cli.stack import find_stack
 from prismctl.cli.start_options import list_flags
 from prismctl.cli.warm_engine import WarmEngine
@@ -81,7 +81,7 @@ def show_picker(call: Invocation, options: StartOptions) -> Choice | None:
 
     with WarmEngine(call) as warm:
         with FirstFrame(draw, has_colour=call.has_colour) as frame:
-            warm.begin(guess_engine(call, options))
+            warm.begin(engine_to_warm(call, options))
             ensure_catalog(call.home)
             if frame.has_ended:
                 return None

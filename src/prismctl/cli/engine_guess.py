@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from prismctl.cli.stack import find_stack
+from prismctl.errors import PrismError
 from prismctl.files.paths import find_project_file
 
 if TYPE_CHECKING:
@@ -35,11 +36,36 @@ def guess_engine(call: Invocation, options: StartOptions) -> str:
 
     Only where nothing but the tools can decide: a wrong guess would start agents for nothing.
     """
-    if options.engine not in {None, "auto", "nomad"}:
+    return _guess(call, options, is_choice=False)
+
+
+def engine_to_warm(call: Invocation, options: StartOptions) -> str:
+    """The engine whose agents are worth bringing up while somebody chooses; empty for none, or where settings say so."""
+    return _guess(call, options, is_choice=True)
+
+
+def _guess(call: Invocation, options: StartOptions, *, is_choice: bool) -> str:
+    if options.engine not in {None, "auto", "nomad"} or not has_nomad(call):
         return ""
-    if options.engine is None and (call.home.settings.exists() or find_project_file(Path.cwd())):
+    if options.engine is None and find_project_file(Path.cwd()):
         return ""
-    return _NOMAD if has_nomad(call) else ""
+    return _NOMAD if _settings_allow(call, options, is_choice=is_choice) else ""
+
+
+def _settings_allow(call: Invocation, options: StartOptions, *, is_choice: bool) -> bool:
+    if not call.home.settings.exists():
+        return True
+    # What reads them takes longer to load than most people have settings for.
+    from prismctl.files.settings import load_settings
+
+    try:
+        settings = load_settings(call.home)
+    except PrismError:
+        # The start tells what is wrong with them.
+        return False
+    if is_choice and not settings.warm:
+        return False
+    return options.engine is not None or settings.engine in {"auto", "nomad"}
 
 
 def has_nomad(call: Invocation) -> bool:

@@ -50,6 +50,7 @@ PREFERENCES: Final[Mapping[str, _Preference]] = {
         "how many seconds a start waits until all is healthy",
         is_of_projects=True,
     ),
+    "warm": _Preference("warm", "the engine comes up while somebody chooses what to run"),
     "ports.dashboard": _Preference("dashboard_port", "where the web dashboard is tried first"),
     "limits.log_mb": _Preference("max_log_bytes", "a service's log is rotated at this size"),
     "release_url": _Preference("release_url", "mirror that `init` fetches Nomad and Consul from"),

@@ -34,6 +34,8 @@ class Settings:
     on_failure: FailurePolicy = FailurePolicy.KEEP
     wait_timeout_seconds: float | None = None
     """How long a start waits until all is healthy; ``None``: as long as the flag's default says."""
+    warm: bool = True
+    """The engine's agents come up while somebody chooses what to run on them."""
     dashboard_port: int = 3000
     """Where the web dashboard is tried first."""
     max_log_bytes: int | None = None
@@ -123,6 +125,7 @@ def make_settings(
         persist=given.get("persist", defaults.persist),
         on_failure=FailurePolicy(given.get("on_failure", defaults.on_failure)),
         wait_timeout_seconds=given.get("wait_timeout", defaults.wait_timeout_seconds),
+        warm=given.get("warm", defaults.warm),
         dashboard_port=given.get("ports", {}).get("dashboard", defaults.dashboard_port),
         max_log_bytes=None if log_megabytes is None else log_megabytes << 20,
         release_url=given.get("release_url", defaults.release_url),
@@ -163,6 +166,7 @@ def settings_shape() -> Fields:
                 "what happens to the rest when a service does not come up",
             ),
             "wait_timeout": Key(Duration(), "how long a start waits until all is healthy"),
+            "warm": Key(Flag(), "bring the engine up while somebody chooses what to run"),
             "release_url": Key(Text(), "mirror that `init` fetches Nomad and Consul from"),
             "release_key": Key(
                 Text(), "file with the public key of a mirror that signs its own builds"
