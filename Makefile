@@ -68,8 +68,8 @@ backends: setup ## Redis, NATS, PostgreSQL, Kafka and Chromium for the tests tha
 	@! command -v mvn >/dev/null || $(BIN)/python scripts/fetch_kafka.py
 
 .PHONY: e2e
-e2e: tools podman backends
-	$(BIN)/pytest -m e2e -n 2
+e2e: tools podman backends ## tests that share a storage of images stay together on one worker; all others go where there is room
+	$(BIN)/pytest -m e2e -n 2 --dist loadgroup
 
 .PHONY: bench
 bench: setup

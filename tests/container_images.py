@@ -17,8 +17,25 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+
+def require_containers(kind: str) -> None:
+    """Skip the test where nothing can run its containers; fail it in CI, which would be green without having looked.
+
+    Args:
+        kind: ``podman`` or ``docker``.
+    """
+    server = {"podman": "podman", "docker": "dockerd"}[kind]
+    if shutil.which(server) is not None:
+        return
+    reason = f"{server} is not there: `make podman` installs it"
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)
 
 
 class ImageShop:

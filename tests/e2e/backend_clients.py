@@ -1,4 +1,8 @@
-"""What tests say to Redis, NATS, PostgreSQL and Kafka, each in its own protocol."""
+"""What tests say to Redis, NATS, PostgreSQL and Kafka word by word.
+
+Where a test counts what goes over the wire, or asks what no client asks, a client of the server's own would be in the
+way: it greets, describes itself and looks around. What is written and read back is in `backend_contents.py`.
+"""
 
 from __future__ import annotations
 
@@ -125,12 +129,6 @@ class Kafka:
         answer = self._ask(0, 2, data)
         (error,) = struct.unpack_from(">h", answer, 4 + 2 + len(topic) + 4 + 4)
         return bool(error == 0)
-
-    def fetch(self, topic: str) -> bytes:
-        """All that the first partition has, as it comes; empty while nobody leads it."""
-        data = struct.pack(">iiii", -1, 1000, 1, 1) + _text(topic)
-        data += struct.pack(">iiqi", 1, 0, 0, 1 << 20)
-        return self._ask(1, 2, data)[4 + 4 + 2 + len(topic) + 4 + 4 + 2 + 8 + 4 :]
 
     def setting(self, name: str) -> str:
         """What the broker has for one of its settings."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -17,7 +16,7 @@ import pytest
 from prismctl.client import StackCondition, find_condition
 from prismctl.machine import find_program
 from tests.backend_images import make_image
-from tests.container_images import ImageShop, running_docker, separate_podman
+from tests.container_images import ImageShop, require_containers, running_docker, separate_podman
 from tests.e2e.backend_clients import redis
 from tests.e2e.backend_contents import Contents
 
@@ -54,8 +53,7 @@ def shops() -> Iterator[Callable[[str], ImageShop]]:
 
         def open_shop(kind: str) -> ImageShop:
             if kind not in made:
-                if shutil.which({"podman": "podman", "docker": "dockerd"}[kind]) is None:
-                    pytest.skip(f"{kind} is not installed")
+                require_containers(kind)
                 environment = (
                     stack.enter_context(separate_podman())
                     if kind == "podman"
@@ -134,8 +132,8 @@ def new_boxes(
 
 
 @pytest.fixture
-def contents(shell: Shell, wait_until: Callable[..., None]) -> Contents:
-    return Contents(shell, wait_until)
+def contents(shell: Shell) -> Contents:
+    return Contents(shell)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import socket
 from typing import TYPE_CHECKING, Any
 
@@ -77,7 +76,6 @@ def consul_passing(shell: Shell, name: str) -> int:
     return len(json.loads(shell.type(script)))
 
 
-@pytest.mark.skipif(shutil.which("redis-server") is None, reason="redis-server is not installed")
 def test_redis_is_added_to_the_smallest_stack_and_removed_again(shell: Shell, engine: str) -> None:
     shell.start(engine)
     before = pids(shell.status())

@@ -20,6 +20,7 @@ from prismctl.client import StackCondition, find_condition
 from prismctl.errors import ExitCode
 from tests.container_images import (
     ImageShop,
+    require_containers,
     running_docker,
     separate_podman,
 )
@@ -43,8 +44,7 @@ NATIVE = ["sleep", "1000"]
 @pytest.fixture(scope="module", params=["podman", "docker"])
 def shop(request: pytest.FixtureRequest) -> Iterator[ImageShop]:
     kind = request.param
-    if shutil.which({"podman": "podman", "docker": "dockerd"}[kind]) is None:
-        pytest.skip(f"{kind} is not installed")
+    require_containers(kind)
     with contextlib.ExitStack() as stack:
         environment = (
             stack.enter_context(separate_podman())
@@ -205,8 +205,7 @@ def act_as_nobody(shell: Shell, program: str) -> Path:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user")
 def test_a_docker_that_this_user_may_not_talk_to_is_told(shell: Shell) -> None:
-    if shutil.which("docker") is None:
-        pytest.skip("docker is not installed")
+    require_containers("docker")
     settle(shell, containers="docker")
     home = act_as_nobody(shell, "docker")
     with socket.socket(socket.AF_UNIX) as closed:

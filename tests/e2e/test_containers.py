@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 import signal
 import socket
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,7 @@ import pytest
 
 from prismctl.client import StackCondition, find_condition
 from prismctl.errors import ExitCode
-from tests.container_images import ImageShop, running_docker
+from tests.container_images import ImageShop, require_containers, running_docker
 from tests.free_ports import take_port
 
 if TYPE_CHECKING:
@@ -34,9 +33,7 @@ pytestmark = [
 def shop(request: pytest.FixtureRequest) -> Iterator[ImageShop]:
     """What runs the containers of these tests, with images of their own."""
     kind = request.param
-    server = {"podman": "podman", "docker": "dockerd"}[kind]
-    if shutil.which(server) is None:
-        pytest.skip(f"{server} is not installed")
+    require_containers(kind)
     with contextlib.ExitStack() as stack:
         address = stack.enter_context(running_docker()) if kind == "docker" else ""
         shop = ImageShop(kind, {"DOCKER_HOST": address} if address else {})

@@ -15,6 +15,7 @@ from prismctl.client import StackCondition, find_condition
 from prismctl.errors import ExitCode
 from prismctl.machine import find_program
 from tests.e2e.backend_clients import Kafka, Nats, postgres, redis
+from tests.e2e.backend_contents import Contents
 from tests.free_ports import take_port
 
 if TYPE_CHECKING:
@@ -30,7 +31,13 @@ PROGRAMS = {
     "nats": "nats-server",
     "kafka": "kafka-server-start.sh",
 }
-STREAM = b'{"name":"S","subjects":["s.>"]}'
+PRESETS = {
+    "redis": ("redis",),
+    "postgres": ("postgres",),
+    "messaging": ("nats", "kafka"),
+    "full": ("redis", "postgres", "nats", "kafka"),
+}
+"""The servers of each; beside them run the core services."""
 
 
 class Backends:
@@ -54,9 +61,9 @@ class Backends:
         path.write_text(json.dumps({"core": False, "services": services}), encoding="utf-8")
         return "--services", str(path)
 
-    def start_with(self, name: str, **entry: Any) -> str:
+    def start_with(self, name: str, *, engine: str = "local", **entry: Any) -> str:
         """The address of a service of whose entry something is set."""
-        self.start("local", *self.catalog({"name": name, **entry}))
+        self.start(engine, *self.catalog({"name": name, **entry}))
         return self.shell.address(name)
 
     def service(self, name: str) -> dict[str, Any]:
@@ -79,37 +86,25 @@ def backends(shell: Shell) -> Iterator[Backends]:
         shell.run("dev", "stop")
 
 
-class Contents:
-    """Something in each of the servers, written and read back through their protocols."""
-
-    def __init__(self, shell: Shell, wait_until: Callable[..., None]) -> None:
-        self.shell = shell
-        self.wait_until = wait_until
-
-    def write(self) -> None:
-        assert redis(self.shell.address("redis"), "SET", "key", "kept") == ["OK"]
-        sql = "create table kept (value text); insert into kept values ('kept')"
-        postgres(self.shell.variable("DATABASE_URL"), sql)
-        with Nats(self.shell.address("nats")) as nats:
-            nats.ask("$JS.API.STREAM.CREATE.S", STREAM)
-            assert nats.ask("s.1", b"kept")["seq"] == 1
-        with Kafka(self.shell.address("kafka")) as kafka:
-            self.wait_until(lambda: kafka.partitions("topic") == 1)
-            self.wait_until(lambda: kafka.produce("topic", b"kept"))
-
-    def read(self) -> None:
-        assert redis(self.shell.address("redis"), "GET", "key") == ["kept"]
-        url = self.shell.variable("DATABASE_URL")
-        assert postgres(url, "select value from kept") == "kept"
-        with Nats(self.shell.address("nats")) as nats:
-            assert nats.ask("$JS.API.STREAM.INFO.S")["state"]["messages"] == 1
-        with Kafka(self.shell.address("kafka")) as kafka:
-            self.wait_until(lambda: b"kept" in kafka.fetch("topic"))
-
-
 @pytest.fixture
-def contents(shell: Shell, wait_until: Callable[..., None]) -> Contents:
-    return Contents(shell, wait_until)
+def contents(shell: Shell) -> Contents:
+    return Contents(shell)
+
+
+@pytest.mark.parametrize("preset", ["redis", "postgres", "messaging"])
+def test_what_was_written_to_a_presets_servers_is_there_after_a_restart(
+    backends: Backends, contents: Contents, engine: str, preset: str
+) -> None:
+    names = PRESETS[preset]
+    said = backends.start(engine, f"--preset={preset}")
+    for name in names:
+        assert re.search(rf"plan +{name} .*runtime=native", said)
+        assert backends.service(name)["state"] == "healthy"
+    contents.write(*names)
+
+    backends.shell.run("dev", "restart", *names)
+
+    contents.read(*names)
 
 
 def test_all_of_them_keep_what_they_were_given_through_restarts_and_crashes(
@@ -212,8 +207,8 @@ def test_data_of_another_postgres_is_left_alone_with_a_sentence(backends: Backen
     assert (data / "base").is_dir()
 
 
-def test_redis_is_told_what_is_set(backends: Backends) -> None:
-    address = backends.start_with("redis", config={"memory_mb": 64, "persist": True})
+def test_redis_is_told_what_is_set(backends: Backends, engine: str) -> None:
+    address = backends.start_with("redis", engine=engine, config={"memory_mb": 64, "persist": True})
 
     assert redis(address, "CONFIG", "GET", "maxmemory") == ["maxmemory", str(64 << 20)]
     assert redis(address, "CONFIG", "GET", "save") == ["save", "3600 1 300 100 60 10000"]
@@ -231,9 +226,9 @@ def test_redis_logs_every_write_unless_told_otherwise_and_takes_no_snapshots(
     assert redis(address, "CONFIG", "GET", "maxmemory") == ["maxmemory", "0"]
 
 
-def test_postgres_is_told_what_is_set(backends: Backends) -> None:
+def test_postgres_is_told_what_is_set(backends: Backends, engine: str) -> None:
     config = {"shared_buffers_mb": 24, "max_connections": 2}
-    backends.start_with("postgres", config=config)
+    backends.start_with("postgres", engine=engine, config=config)
 
     url = backends.shell.variable("DATABASE_URL")
     assert postgres(url, "show shared_buffers") == "24MB"
@@ -283,8 +278,10 @@ def test_postgres_makes_the_user_and_the_database_that_it_is_told(backends: Back
     assert backends.service("postgres")["state"] == "healthy"
 
 
-def test_nats_is_told_what_is_set(backends: Backends) -> None:
-    address = backends.start_with("nats", config={"memory_mb": 48, "max_payload_mb": 3})
+def test_nats_is_told_what_is_set(backends: Backends, engine: str) -> None:
+    address = backends.start_with(
+        "nats", engine=engine, config={"memory_mb": 48, "max_payload_mb": 3}
+    )
 
     with Nats(address) as nats:
         assert nats.about["max_payload"] == 3 << 20
@@ -308,9 +305,11 @@ def test_nats_without_jetstream_has_none(backends: Backends) -> None:
         assert not nats.about.get("jetstream", False)
 
 
-def test_kafka_is_told_what_is_set(backends: Backends, wait_until: Callable[..., None]) -> None:
+def test_kafka_is_told_what_is_set(
+    backends: Backends, engine: str, wait_until: Callable[..., None]
+) -> None:
     config = {"retention_hours": 5, "partitions": 3, "memory_mb": 96}
-    address = backends.start_with("kafka", config=config)
+    address = backends.start_with("kafka", engine=engine, config=config)
 
     with Kafka(address) as kafka:
         assert kafka.setting("log.retention.hours") == "5"

@@ -16,7 +16,7 @@ from prismctl.domain.containers import ContainerTool
 from prismctl.errors import ExitCode, PrismError
 from prismctl.runtime.image_pull import pull_image
 from tests.backend_images import make_image
-from tests.container_images import ImageShop, running_docker, separate_podman
+from tests.container_images import ImageShop, require_containers, running_docker, separate_podman
 from tests.image_registry import Registry, serving
 
 if TYPE_CHECKING:
@@ -38,8 +38,7 @@ NO_SUCH = "the registry has no such image, or shows it only to those who log in"
 def shop(request: pytest.FixtureRequest) -> Iterator[ImageShop]:
     """What pulls, into a storage of its own in which there is nothing."""
     kind = request.param
-    if shutil.which({"podman": "podman", "docker": "dockerd"}[kind]) is None:
-        pytest.skip(f"{kind} is not installed")
+    require_containers(kind)
     with contextlib.ExitStack() as stack:
         environment = (
             stack.enter_context(separate_podman())

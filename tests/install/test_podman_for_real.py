@@ -18,6 +18,7 @@ from prismctl.install.containers.facts import inspect_podman
 from prismctl.install.containers.trial import INITS, LABEL
 from prismctl.install.podman import make_podman_work
 from prismctl.install.tools import PODMAN as TOOL
+from tests.container_images import require_containers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +28,6 @@ PROGRAM = "/bin/true"
 
 pytestmark = [
     pytest.mark.e2e,
-    pytest.mark.skipif(not PODMAN, reason="Podman is not installed"),
     # Podman's storage is one for all of them.
     pytest.mark.xdist_group("podman"),
 ]
@@ -50,6 +50,11 @@ def needed_files(program: str) -> list[str]:
     linked = subprocess.run(("ldd", program), capture_output=True, text=True, check=False).stdout
     words = linked.replace("=>", " ").split()
     return [program, *(word for word in words if word.startswith("/") and Path(word).is_file())]
+
+
+@pytest.fixture(autouse=True)
+def podman_is_here() -> None:
+    require_containers("podman")
 
 
 @pytest.fixture
