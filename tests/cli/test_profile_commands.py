@@ -474,3 +474,12 @@ def test_a_profile_that_was_copied_starts_the_same_in_another_home(
     copied = prismctl("dev", "profile", "show", "mine", "-o", "json")
     assert copied.code == 0, copied.err
     assert json.dumps(copied.document["starts"]) == json.dumps(shown["starts"])
+
+
+def test_the_schema_of_a_profile_that_was_copied_here_appears_beside_it(
+    prismctl: Any, home: Home
+) -> None:
+    home.profiles.mkdir(parents=True)
+    (home.profiles / "team.yaml").write_text("services: [redis]\n", encoding="utf-8")
+    assert prismctl("dev", "profiles").code == 0
+    assert (home.profiles / "profile.schema.json").is_file()

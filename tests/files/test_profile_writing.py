@@ -20,9 +20,14 @@ from prismctl.domain.selection import Layer, select_services
 from prismctl.domain.servers.registry import SERVERS
 from prismctl.errors import ConfigError, PrismError
 from prismctl.files.paths import Home
-from prismctl.files.profile_schema import SCHEMA_FILE_NAME, profile_schema
+from prismctl.files.profile_schema import (
+    SCHEMA_FILE_NAME,
+    ensure_profile_schema,
+    profile_schema,
+)
 from prismctl.files.profile_uses import find_last_use, forget_use, record_use
 from prismctl.files.profile_writing import (
+    copy_profile,
     draft_profile,
     plain_config,
     save_profile,
@@ -116,6 +121,34 @@ def test_the_schema_of_another_version_is_replaced(home: Home) -> None:
     schema.write_text("{}")
     save_profile(home, "other", services=["redis"])
     assert json.loads(schema.read_text()) == profile_schema()
+
+
+def test_a_profile_that_was_copied_to_another_home_named_a_schema_that_was_not_there(
+    home: Home,
+) -> None:
+    ensure_profile_schema(home)
+    assert not home.profiles.exists()
+    home.profiles.mkdir(parents=True)
+    ensure_profile_schema(home)
+    assert list(home.profiles.iterdir()) == []
+    (home.profiles / "team.yaml").write_text(MODELINE + WRITTEN, encoding="utf-8")
+    ensure_profile_schema(home)
+    assert json.loads((home.profiles / SCHEMA_FILE_NAME).read_text()) == profile_schema()
+
+
+def test_a_selection_saved_after_a_profile_was_chosen_lost_its_settings_and_comments(
+    home: Home,
+) -> None:
+    home.profiles.mkdir(parents=True)
+    tuned = home.profiles / "tuned.yaml"
+    tuned.write_text(MODELINE + "persist: true\n" + WRITTEN, encoding="utf-8")
+    origin = load_profile(home, "tuned")
+    services = [CATALOG.full_name(word) for word in origin.services]
+    file = copy_profile(home, "tuned2", origin=origin, services=services, catalog=CATALOG)
+    copied = load_profile(home, "tuned2")
+    assert (copied.description, copied.persist) == (origin.description, True)
+    assert copied.config == origin.config
+    assert "# measured in May" in file.read_text(encoding="utf-8")
 
 
 def test_over_an_existing_one_comments_config_and_description_stay(home: Home) -> None:

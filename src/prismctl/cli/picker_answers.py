@@ -92,9 +92,19 @@ def _services_of(plan: StackPlan) -> dict[ServiceName, ServicePreview]:
     }
 
 
-def save_picked(call: Invocation, name: str, names: tuple[ServiceName, ...]) -> str:
-    """Save what is chosen under a name; what came of it, in words."""
-    from prismctl.files.profile_writing import new_file, save_profile
+def save_picked(
+    call: Invocation, name: str, names: tuple[ServiceName, ...], *, profile: str = ""
+) -> str:
+    """Save what is chosen under a name; what came of it, in words.
+
+    Args:
+        call: whose home it is.
+        name: of the new profile.
+        names: what is chosen.
+        profile: the saved one that it started from: its settings, description and comments are kept.
+    """
+    from prismctl.files.profile_writing import copy_profile, new_file, save_profile
+    from prismctl.files.profiles import load_profile
     from prismctl.files.text import name_for_people
 
     try:
@@ -102,7 +112,11 @@ def save_picked(call: Invocation, name: str, names: tuple[ServiceName, ...]) -> 
             return (
                 f"there is a profile {name} already; `prismctl dev profile save {name}` replaces it"
             )
-        file = save_profile(call.home, name, services=names)
+        if profile:
+            origin = load_profile(call.home, profile)
+            file = copy_profile(call.home, name, origin=origin, services=names)
+        else:
+            file = save_profile(call.home, name, services=names)
     except ConfigError as error:
         return error.problems[0].message
     except PrismError as error:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from prismctl.domain.snapshot import render_time
 from prismctl.errors import ConfigError, PrismError
+from prismctl.files.profile_schema import ensure_profile_schema
 from prismctl.files.profile_uses import find_last_use
 from prismctl.files.profiles import list_profiles, load_profile, saved_file
 from prismctl.files.text import name_for_people
@@ -24,6 +25,7 @@ SCHEMA_VERSION: Final = 1
 def describe_profiles(call: Invocation) -> dict[str, Any]:
     """All saved profiles; one that cannot be read says why, and the rest is told all the same."""
     now = time.time()
+    ensure_profile_schema(call.home)
     return {
         "schema": SCHEMA_VERSION,
         "directory": name_for_people(call.home.profiles),

@@ -42,6 +42,7 @@ from prismctl.domain.plan import (
 )
 from prismctl.domain.presets import RANDOM
 from prismctl.errors import PrismError
+from prismctl.files.profile_schema import ensure_profile_schema
 from prismctl.present.progress import begin_progress
 from prismctl.present.text import Span, Tone, line
 from prismctl.present.units import render_duration
@@ -305,6 +306,7 @@ def _request(
         log_file=options.log_file or "",
         dashboard_port=settings.dashboard_port,
     )
+    ensure_profile_schema(call.home)
     return _noting_use(call, plan.profile, messages) if plan.profile else messages
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from prismctl.files.profiles import change_shape, profile_shape
+from prismctl.errors import PrismError
+from prismctl.files.profiles import change_shape, list_profiles, profile_shape
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -91,3 +93,14 @@ def save_profile_schema(home: Home) -> None:
         is_there = False
     if not is_there:
         write_atomically(path, text)
+
+
+def ensure_profile_schema(home: Home) -> None:
+    """Write the schema where there are profiles and it is not: one that was copied there names it as well.
+
+    A home that cannot be written goes without; an editor then completes nothing.
+    """
+    if (home.profiles / SCHEMA_FILE_NAME).exists() or not list_profiles(home):
+        return
+    with contextlib.suppress(PrismError):
+        save_profile_schema(home)

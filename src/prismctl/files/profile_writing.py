@@ -93,6 +93,39 @@ def save_profile(
     return write_profile(home, draft)
 
 
+def copy_profile(
+    home: Home,
+    name: str,
+    *,
+    origin: Profile,
+    services: Sequence[str],
+    catalog: Catalog | None = None,
+) -> Path:
+    """Save a selection that started from another profile: its settings, description and comments go with it.
+
+    Args:
+        home: where profiles are saved.
+        name: of the new profile.
+        origin: what the selection started from.
+        services: full names, all that it starts.
+        catalog: as for `save_profile`.
+
+    Raises:
+        ConfigError: the name is none, or what would be written has mistakes; all of them.
+        PrismError: home cannot be read or written.
+    """
+    draft = draft_profile(
+        home,
+        name,
+        services=services,
+        persist=origin.persist,
+        config=plain_config(origin),
+        catalog=catalog,
+        origin=origin,
+    )
+    return write_profile(home, draft)
+
+
 def draft_profile(
     home: Home,
     name: str,

@@ -10,6 +10,7 @@ from prismctl.domain.presets import PRESET_NAMES
 from prismctl.errors import PrismError, UnavailableError
 from prismctl.files.catalog import ensure_catalog, load_catalog
 from prismctl.files.closing import OTHERS, close_to_others
+from prismctl.files.profile_schema import ensure_profile_schema
 from prismctl.files.text import name_for_people
 from prismctl.install.installation import carry_out, clear_workspace
 from prismctl.install.kafka import ensure_kafka
@@ -155,6 +156,7 @@ async def _have_catalog(home: Home, bundle: Path | None) -> Outcome:
 
         is_new = await take_catalog(bundle, home)
     is_new = ensure_catalog(home) or is_new
+    ensure_profile_schema(home)
     count = len(load_catalog(home).services)
     words = f"{count} {'service' if count == 1 else 'services'}, {len(PRESET_NAMES)} presets"
     return Outcome(detail=f"{words} in {name_for_people(home.catalog)}", is_changed=is_new)

@@ -114,7 +114,9 @@ def save(
 def show(call: Invocation, name: str) -> None:
     """Print the file, or what it means."""
     from prismctl.cli.profile_listing import describe_profile
+    from prismctl.files.profile_schema import ensure_profile_schema
 
+    ensure_profile_schema(call.home)
     if call.is_json:
         call.write_json(describe_profile(call, name), is_pretty=call.is_on_terminal)
         return
