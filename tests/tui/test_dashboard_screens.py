@@ -111,6 +111,25 @@ def test_no_size_breaks_a_screen(name: str, width: int, height: int) -> None:
     assert all(line_width(each) <= width for each in frame.lines)
 
 
+REPORT = {
+    "ready_seconds": 2.9,
+    "usual_seconds": 2.6,
+    "compared": 10,
+    "parts": [
+        {"name": "redis", "type": "service", "seconds": 2.1, "usual_seconds": 0.2, "slower": True},
+        {"name": "nats", "type": "service", "seconds": 0.1, "usual_seconds": 0.1, "slower": False},
+    ],
+}
+
+
+def test_what_a_start_took_is_told_as_long_as_it_is_news() -> None:
+    fresh = replace(begin(status(ADMIN, uptime_seconds=20.0)), report=REPORT)
+    words = "ready in 2.9 s, usually 2.6 s (10 starts before it); redis took 2.1 s instead of 0.2 s"
+    assert words in text_of(frame_of(fresh, (120, 24)))
+    old = replace(fresh, status=status(ADMIN, uptime_seconds=500.0))
+    assert "ready in" not in text_of(frame_of(old, (120, 24)))
+
+
 def test_the_selected_service_is_in_view_however_many_there_are() -> None:
     many = status(*(service(f"service-{number:03d}") for number in range(300)))
     state = begin(many)

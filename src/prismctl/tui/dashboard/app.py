@@ -189,6 +189,8 @@ class DashboardApp(App[Ending]):
             state = states.take_status(state, delivery.status, now)
             # One whose lines come before it is in a document was not taken out.
             self.logbook.forget(before - {str(each["name"]) for each in state.services})
+        if delivery.report is not None:
+            state = replace(state, report=delivery.report)
         if delivery.loss is not None:
             state = states.lose(state, delivery.loss, now)
         self.state = state

@@ -61,6 +61,8 @@ class Delivery:
     """Lines are missing before these."""
     history: dict[str, Any] | None = None
     """What was measured before the dashboard was opened."""
+    report: dict[str, Any] | None = None
+    """What the start took, once it is up."""
 
 
 class Mailbox:
@@ -73,6 +75,7 @@ class Mailbox:
         self._status: dict[str, Any] | None = None
         self._loss: Loss | None = None
         self._history: dict[str, Any] | None = None
+        self._report: dict[str, Any] | None = None
         self._lines: deque[LogLine] = deque(maxlen=WAITING_LINES)
         self._left_out = False
 
@@ -94,6 +97,12 @@ class Mailbox:
             self._history = history
             self._ring()
 
+    def put_report(self, report: dict[str, Any]) -> None:
+        """What the start took."""
+        with self._lock:
+            self._report = report
+            self._ring()
+
     def put_lines(self, lines: Sequence[LogLine], *, left_out: bool = False) -> None:
         """Lines of logs; where too many wait, the oldest go."""
         with self._lock:
@@ -107,9 +116,14 @@ class Mailbox:
         with self._lock:
             self._is_woken = False
             taken = Delivery(
-                self._status, self._loss, tuple(self._lines), self._left_out, self._history
+                self._status,
+                self._loss,
+                tuple(self._lines),
+                self._left_out,
+                self._history,
+                self._report,
             )
-            self._status = self._loss = self._history = None
+            self._status = self._loss = self._history = self._report = None
             self._lines.clear()
             self._left_out = False
             return taken
@@ -137,6 +151,8 @@ class Feeds:
         """Which services there are, and how many of each: while it is the same, the plan is."""
         self.plan = plan
         """The plan that runs, or ran last; with secrets."""
+        self._reported: object = None
+        """The start that was reported on, by the moment it began."""
         self._hangups: dict[str, Hangup] = {}
         self._lock = threading.Lock()
 
@@ -200,6 +216,11 @@ class Feeds:
                 self._shape = shape
             if is_first:
                 self._mailbox.put_history(self._client.metrics_history())
+            if document.get("state") == "running" and document.get("started_at") != self._reported:
+                self._reported = document.get("started_at")
+                report = self._client.start_report()
+                if report is not None:
+                    self._mailbox.put_report(report)
         except PrismError:
             # Without it, less can be shown; what does not answer is told by the status.
             return

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from prismctl.present.reason import explain
+from prismctl.present.start_report import report_headline, slower_words
 from prismctl.present.text import (
     Line,
     Span,
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from prismctl.tui.dashboard.state import DashboardState
+
+
+REPORTED_SECONDS: Final = 120.0
+"""For how long after a start it is told what that took."""
 
 
 def head_lines(state: DashboardState, width: int, now: float) -> list[Line]:
@@ -87,7 +92,17 @@ def _notice_lines(
     if state.status is None:
         return [()]
     words, tone = why_waiting(status)
+    if not words and state.report is not None:
+        words, tone = _describe_start(state.report, status), Tone.MUTED
     return [clip_line(line(Span(f" {words}" if words else "", tone)), width)]
+
+
+def _describe_start(report: Mapping[str, Any], status: Mapping[str, Any]) -> str:
+    """What the start took, as long as it is news."""
+    if (status.get("uptime_seconds") or 0.0) > REPORTED_SECONDS:
+        return ""
+    slower = slower_words(report)
+    return f"{report_headline(report)}{f'; {slower}' if slower else ''}"
 
 
 def why_waiting(status: Mapping[str, Any]) -> tuple[str, Tone]:

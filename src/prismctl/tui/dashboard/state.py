@@ -138,6 +138,8 @@ class DashboardState:
     history: Mapping[str, tuple[float | None, ...]] = field(default_factory=dict)
     """Requests a second by service, oldest first."""
     history_at: float = float("-inf")
+    report: Mapping[str, Any] | None = None
+    """What the start took."""
     selected: str = ""
     filter: str = ""
     """Of the services."""
