@@ -13,8 +13,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def write_atomically(path: Path, content: str | bytes, *, mode: int = 0o600) -> None:
+def write_atomically(
+    path: Path, content: str | bytes, *, mode: int = 0o600, outlives_power: bool = True
+) -> None:
     """Replace a file so that a reader, or a crash, sees the old content or the new one and nothing else.
+
+    Args:
+        path: the file.
+        content: all of it.
+        mode: its permissions.
+        outlives_power: whether it is to be there after the machine lost its power, for which the disk is waited for.
 
     Raises:
         PrismError: the file cannot be written (named: disk full, no permission); the old one is untouched.
@@ -27,7 +35,8 @@ def write_atomically(path: Path, content: str | bytes, *, mode: int = 0o600) -> 
             view = memoryview(data)
             while view:
                 view = view[os.write(descriptor, view) :]
-            os.fsync(descriptor)
+            if outlives_power:
+                os.fsync(descriptor)
         finally:
             os.close(descriptor)
         temporary.replace(path)

@@ -49,4 +49,5 @@ def save_place(paths: StackPaths, place: DashboardPlace) -> None:
     Raises:
         PrismError: it cannot be written.
     """
-    write_atomically(paths.dashboard_place, json.dumps(asdict(place)))
+    # Without power there is no page.
+    write_atomically(paths.dashboard_place, json.dumps(asdict(place)), outlives_power=False)

@@ -37,7 +37,7 @@ def ensure_token(paths: StackPaths) -> str:
     from secrets import token_urlsafe
 
     token = token_urlsafe(_BYTES)
-    write_atomically(paths.dashboard_token, f"{token}\n")
+    write_atomically(paths.dashboard_token, f"{token}\n", outlives_power=False)
     return token
 
 
