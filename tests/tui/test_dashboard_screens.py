@@ -14,6 +14,7 @@ from prismctl.tui.dashboard import state as states
 from prismctl.tui.dashboard.feeds import Loss
 from prismctl.tui.dashboard.frame import compose_frame, texts_to_copy
 from prismctl.tui.dashboard.keys import press
+from prismctl.tui.dashboard.log_view import readable_text
 from prismctl.tui.dashboard.questions import confirm, offer
 from prismctl.tui.dashboard.rows import render_latency, render_rate, sparkline
 from prismctl.tui.dashboard.state import DashboardState, Focus, Pane, Reach
@@ -186,9 +187,9 @@ def test_figures_that_get_longer_move_nothing() -> None:
 
 
 def test_logs_cannot_move_the_cursor_or_colour_the_screen() -> None:
-    evil = log("\x1b[2J\x1b]0;title\x07 hello \u202e there \r again")
+    evil = log("\x1b[2J\x1b]0;title\x07 hello \u202e there \x08")
     frame = compose_frame(begin(), book(evil), width=80, height=24, now=0.0)
-    assert not set(text_of(frame)) & {"\x1b", "\x07", "\u202e", "\r"}
+    assert not set(text_of(frame)) & {"\x1b", "\x07", "\u202e", "\x08"}
     assert "hello" in text_of(frame)
 
 
@@ -219,6 +220,22 @@ def test_lines_of_logs_that_fit_a_filter() -> None:
     text = text_of(frame_of(state, (80, 24)))
     assert "launcher is late" in text
     assert "serving" not in text
+
+
+@pytest.mark.parametrize(
+    ("printed", "shown"),
+    [
+        ("2026-01-02T03:04:05.678Z INFO  serving", "INFO  serving"),
+        ("2026-01-02 03:04:05,678 WARN slow", "WARN slow"),
+        ("2026-01-02 03:04:05.678 UTC [1] LOG:  ready", "[1] LOG:  ready"),
+        ('{"level":"info","msg":"up","port":80}', "INFO up port=80"),
+        ("10 %\r50 %\r100 %", "100 %"),
+        ("{ no json", "{ no json"),
+        ("2026-01-02", "2026-01-02"),
+    ],
+)
+def test_a_line_is_shown_as_somebody_reads_it(printed: str, shown: str) -> None:
+    assert readable_text(printed) == shown
 
 
 def test_replicas_are_told_apart_where_logs_are_merged() -> None:

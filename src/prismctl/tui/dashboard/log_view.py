@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
-from prismctl.present.loglines import Level, colour_of, level_of
+from prismctl.present.log_levels import Level, level_of
+from prismctl.present.loglines import colour_of, last_state
+from prismctl.present.structured_logs import parse_structured, render_fields
 from prismctl.present.text import (
     Line,
     Span,
@@ -84,7 +87,7 @@ def log_line(entry: LogLine, width: int, *, sources: int = 0) -> Line:
     """One line of a log: when, whose where there are several, and what it says, made harmless."""
     clock = render_clock(entry.time)
     # What cannot be seen need not be made harmless.
-    text = clean(entry.text[: 4 * width])
+    text = clean(readable_text(entry.text)[: 4 * width])
     level = level_of(entry.text)
     tone = Tone.PLAIN
     if level is not None and level >= Level.ERROR:
@@ -100,6 +103,23 @@ def log_line(entry: LogLine, width: int, *, sources: int = 0) -> Line:
         spans.append(Span(f"{pad(clip(name, sources), sources)} ", own))
     spans.append(Span(text, tone))
     return clip_line(tuple(span for span in spans if span.text), width)
+
+
+_STAMP: Final = re.compile(
+    r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z| ?[+-]\d\d:?\d\d| UTC)?\s+"
+)
+"""A time at the beginning of a line; the dashboard has one beside each."""
+
+
+def readable_text(text: str) -> str:
+    """A line as somebody reads it: JSON as its message and fields, a progress bar in its last state, no second time."""
+    if "\r" in text:
+        text = last_state(text)
+    if text.startswith("{") and (parsed := parse_structured(text)) is not None:
+        level = level_of(text)
+        words = (level.name if level is not None else "", parsed.message, render_fields(parsed))
+        return " ".join(each for each in words if each)
+    return _STAMP.sub("", text, count=1) if _STAMP.match(text) else text
 
 
 def text_of_log(entry: LogLine, *, has_source: bool) -> str:
