@@ -123,6 +123,14 @@ class Explanation:
                 told.add(setting.place)
                 yield setting
 
+    def is_service(self, key: str) -> bool:
+        """Whether a key asks why a service is in the stack, rather than for a value."""
+        return (
+            key != SERVICES_KEY
+            and key not in self.decision.preferences
+            and self.decision.catalog.find(key) is not None
+        )
+
     def explain_absence(self, key: str, other: Explanation) -> Setting | None:
         """Why the service that a key is about is not in this one, where it is in another one."""
         definition = self.decision.catalog.find(key.partition(".")[0])
@@ -322,7 +330,10 @@ class Explanation:
         """The refusal of a key that is not there, with the nearest that is."""
         if definition is not None:
             # The service is right: what is wrong is what follows.
-            meant = nearest_name(key.partition(".")[2], known_keys(definition))
+            known = known_keys(definition)
+            word = key.partition(".")[2]
+            beginning = sorted((each for each in known if word and each.startswith(word)), key=len)
+            meant = nearest_name(word, known) or next(iter(beginning), "")
             suggestion = f"{definition.name}.{meant}" if meant else ""
         else:
             suggestion = nearest_name(key, self.list_keys())

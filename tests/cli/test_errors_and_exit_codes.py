@@ -85,11 +85,11 @@ def test_what_cannot_be_is_refused_with_what_could(
 @pytest.mark.parametrize(
     ("command", "flag", "value", "allowed"),
     [
-        ("start", "--wait-timeout", "soon", "a number of seconds (0 or more)"),
-        ("start", "--wait-timeout", "nan", "a number of seconds (0 or more)"),
-        ("restart", "--wait-timeout", "-0.5", "a number of seconds (0 or more)"),
-        ("wait", "--timeout", "-1", "a number of seconds (0 or more)"),
-        ("wait", "--timeout", "inf", "a number of seconds (0 or more)"),
+        ("start", "--wait-timeout", "soon", "a number of seconds, nor `90s` or `2m` (0 or more)"),
+        ("start", "--wait-timeout", "nan", "a number of seconds, nor `90s` or `2m` (0 or more)"),
+        ("restart", "--wait-timeout", "-0.5", "a number of seconds, nor `90s` or `2m` (0 or more)"),
+        ("wait", "--timeout", "-1", "a number of seconds, nor `90s` or `2m` (0 or more)"),
+        ("wait", "--timeout", "inf", "a number of seconds, nor `90s` or `2m` (0 or more)"),
         ("logs", "--tail", "x", "a whole number of lines (0 or more)"),
         ("logs", "--tail", "-1", "a whole number of lines (0 or more)"),
         ("logs", "--tail", "1.5", "a whole number of lines (0 or more)"),
@@ -224,3 +224,10 @@ def test_colour_is_a_matter_of_flags_then_variables_then_the_stream(
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     assert ("\x1b[" in prismctl("dev", "status", "-o", "text", *flags).out) is is_coloured
+
+
+@pytest.mark.parametrize("written", ["90", "90s", "2m", "1.5", "500ms"])
+def test_a_duration_that_config_takes_was_refused_after_a_flag(prismctl: Any, written: str) -> None:
+    answer = prismctl("dev", "config", "explain", "wait_timeout", "--wait-timeout", written)
+    assert answer.code == 0, answer.err
+    assert answer.out.split()[2] == {"90s": "90", "2m": "120", "500ms": "0.5"}.get(written, written)

@@ -483,3 +483,34 @@ def test_the_schema_of_a_profile_that_was_copied_here_appears_beside_it(
     (home.profiles / "team.yaml").write_text("services: [redis]\n", encoding="utf-8")
     assert prismctl("dev", "profiles").code == 0
     assert (home.profiles / "profile.schema.json").is_file()
+
+
+def test_an_unknown_service_of_a_profile_was_told_only_once_its_keys_were_right(
+    prismctl: Any, home: Home
+) -> None:
+    home.profiles.mkdir(parents=True)
+    text = "services: [reddis]\npersits: true\nconfig:\n  redis: {memroy_mb: 64}\n"
+    file = home.profiles / "team.yaml"
+    file.write_text(text, encoding="utf-8")
+    answer = prismctl("dev", "start", "--dry-run", "--profile=team")
+    assert answer.code == 2
+    assert f"{file}:1:12   unknown service `reddis`; did you mean `redis`?" in answer.err
+    assert "did you mean `persist`?" in answer.err
+    assert "did you mean `memory_mb`?" in answer.err
+
+
+def test_the_list_said_that_there_was_more_where_only_the_core_was_left_out(
+    prismctl: Any, home: Home
+) -> None:
+    home.profiles.mkdir(parents=True)
+    services = "[prism-admin, pattern-launcher, redis, nats]"
+    (home.profiles / "team.yaml").write_text(f"services: {services}\n", encoding="utf-8")
+    (home.profiles / "big.yaml").write_text(
+        "services: [prism-admin, pattern-launcher, redis, nats, kafka, postgres, prometheus]\n",
+        encoding="utf-8",
+    )
+    rows = {line.split()[0]: line for line in prismctl("dev", "profiles").out.splitlines() if line}
+    assert "redis, nats" in rows["team"]
+    assert "…" not in rows["team"]
+    assert "redis, nats" in rows["big"]
+    assert "…" in rows["big"]

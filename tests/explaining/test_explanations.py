@@ -273,6 +273,7 @@ def test_a_second_stack_takes_free_ports_by_itself(desk: Desk) -> None:
     ("typed", "meant"),
     [
         ("redis.memroy_mb", "redis.memory_mb"),
+        ("redis.memory", "redis.memory_mb"),
         ("rdis", "redis"),
         ("enigne", "engine"),
         ("admin.prot", "prism-admin.port"),

@@ -43,7 +43,19 @@ class NotNegative(click.ParamType[Any]):
         return number
 
 
-SECONDS: Final = NotNegative("a number of seconds", float)
+def _read_duration(text: str) -> float:
+    """Seconds of ``90``, ``90s`` or ``2m``, as files say it.
+
+    Raises:
+        ValueError: it is none.
+    """
+    from prismctl.domain.shape import parse_duration
+
+    seconds = parse_duration(text)
+    return float(text) if seconds is None else seconds
+
+
+SECONDS: Final = NotNegative("a number of seconds, nor `90s` or `2m`", _read_duration)
 LINES: Final = NotNegative("a whole number of lines", int)
 SEED: Final = NotNegative("a whole number", int)
 REPLICAS: Final = NotNegative("a number of instances", int, MAX_REPLICAS)

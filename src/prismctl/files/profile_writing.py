@@ -307,7 +307,8 @@ def _check(text: str, file: Path, name: str, catalog: Catalog | None) -> Profile
 
     problems = Problems()
     try:
-        profile = replace(read_profile(parse_document(text, file), name), file=file)
+        read = read_profile(parse_document(text, file), name, problems=problems)
+        profile = replace(read, file=file)
         if catalog is not None:
             for word, place in zip(profile.services, profile.places, strict=True):
                 if catalog.find(word) is None:

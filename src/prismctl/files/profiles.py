@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from prismctl.domain.document import Document, Report
     from prismctl.domain.offering import Catalog
+    from prismctl.domain.problems import Problems
     from prismctl.domain.servers.server import Setting
     from prismctl.domain.service import ServiceDefinition, ServiceName
     from prismctl.domain.shape import Fields
@@ -57,22 +58,25 @@ def list_profiles(home: Home) -> list[str]:
         return []
 
 
-def load_profile(home: Home, name: str, directory: Path | None = None) -> Profile:
+def load_profile(
+    home: Home, name: str, directory: Path | None = None, *, problems: Problems | None = None
+) -> Profile:
     """A saved profile, or one in a file.
 
     Args:
         home: where profiles are saved.
         name: of the profile, or a path; what has a slash in it or ends as YAML files do is one.
         directory: that a relative path starts from.
+        problems: gets its mistakes, for whoever goes on to find more of them in what can be read.
 
     Raises:
-        ConfigError: there is none of that name, or it has mistakes; all of them, each with its place.
+        ConfigError: there is none of that name, or it has mistakes that nobody collects; all of them, each with its place.
         PrismError: it cannot be read.
     """
     from prismctl.files.yaml import load_document
 
     file = find_profile(home, name, directory)
-    return replace(read_profile(load_document(file), file.stem), file=file)
+    return replace(read_profile(load_document(file), file.stem, problems=problems), file=file)
 
 
 def find_profile(home: Home, name: str, directory: Path | None = None) -> Path:
@@ -124,17 +128,26 @@ def saved_file(home: Home, name: str) -> Path:
     return home.profiles / f"{name}{SUFFIX}"
 
 
-def read_profile(document: Document, name: str) -> Profile:
+def read_profile(document: Document, name: str, *, problems: Problems | None = None) -> Profile:
     """The profile that a document describes; it is called as its file is, whatever it says itself.
 
+    Args:
+        document: the file.
+        name: of the profile.
+        problems: gets its mistakes; the profile is then what of it can be read, good only for finding more of them.
+
     Raises:
-        ConfigError: it has mistakes; all of them, each with its place.
+        ConfigError: it has mistakes that nobody collects; all of them, each with its place.
     """
     from prismctl.domain.document import Report
 
     report = Report(document)
     given = profile_shape().read(document.tree, (), report)
-    report.problems.raise_if_any()
+    if problems is None:
+        report.problems.raise_if_any()
+    else:
+        problems.found += report.problems.found
+    given = given if isinstance(given, dict) else {}
     services = given.get("services", ())
     return Profile(
         name=name,

@@ -123,7 +123,10 @@ def _load_profile(inquiry: Inquiry, project: Project | None, problems: Problems)
         return None
     from prismctl.files.profiles import load_profile
 
-    return _collect(lambda: load_profile(inquiry.home, name, directory), problems)
+    # What it names is looked for in the catalog as well, whatever else is wrong with it.
+    return _collect(
+        lambda: load_profile(inquiry.home, name, directory, problems=problems), problems
+    )
 
 
 def _collect(load: Callable[[], _Loaded], problems: Problems) -> _Loaded | None:

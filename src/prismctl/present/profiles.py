@@ -46,6 +46,10 @@ def _services(profile: Mapping[str, Any]) -> str:
     shown = ", ".join(words)
     if len(shown) <= _SERVICES_WIDTH:
         return shown
+    own = [name for name in words if name not in _CORE]
+    if own and len(", ".join(own)) <= _SERVICES_WIDTH:
+        # What there is no room for is in every profile: nobody misses it.
+        return ", ".join(own)
     while len(words) > 1 and len(", ".join(words)) + len(", …") > _SERVICES_WIDTH:
         words.pop()
     return f"{', '.join(words)}, …"

@@ -87,13 +87,25 @@ def running_words(origin: str, next_start: Setting | None, *, is_outdated: bool)
 
 
 def explanation_lines(
-    setting: Setting, related: Sequence[str], *, width: int, running: str = ""
+    setting: Setting,
+    related: Sequence[str],
+    *,
+    width: int,
+    is_service: bool = False,
+    running: str = "",
 ) -> list[Line]:
-    """One setting: its value, where it is written, what that becomes here, what it beat, and whether that runs."""
-    lines: list[Line] = [
-        line(Span(clean(setting.key), Tone.STRONG), " = ", Span(_words(setting.value), Tone.ACCENT))
-    ]
-    lines += _labelled("from", _whence(setting.source, setting.place), width)
+    """One setting: its value, where it is written, what that becomes here, what it beat, and whether that runs.
+
+    Of a service, the reason for which it is in the stack comes first: that is what was asked.
+    """
+    head = Span(clean(setting.key), Tone.STRONG)
+    if is_service:
+        is_in = "is in this stack: " if setting.value else "is not in this stack: "
+        lines: list[Line] = [line(head, f" {is_in}", Span(clean(setting.source), Tone.ACCENT))]
+        lines += _labelled("from", _file_words(setting.place), width) if setting.place.file else []
+    else:
+        lines = [line(head, " = ", Span(_words(setting.value), Tone.ACCENT))]
+        lines += _labelled("from", _whence(setting.source, setting.place), width)
     lines += _labelled("here", clean(setting.outcome), width) if setting.outcome else []
     for index, each in enumerate(setting.beaten):
         words = f"{_words(each.value)} ({_whence(each.source, each.place)})"
@@ -169,9 +181,13 @@ def _whence(source: str, place: Place) -> str:
     """Who said it and where: ``profile team, ~/.prism/profiles/team.yaml:7``."""
     if not place.file:
         return clean(source)
-    where = f"{place.file}:{place.line}" if place.line else place.file
+    where = _file_words(place)
     is_said_twice = place.file.rpartition("/")[2] == source
     return clean(where if is_said_twice else f"{source}, {where}")
+
+
+def _file_words(place: Place) -> str:
+    return clean(f"{place.file}:{place.line}" if place.line else place.file)
 
 
 def _words(value: Any) -> str:

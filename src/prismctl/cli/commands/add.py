@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 @option("--persist", is_flag=True, help="Keep their data for the next start.")
 @option(
     "--wait-timeout",
-    metavar="SECONDS",
+    metavar="DURATION",
     type=SECONDS,
     default=60.0,
     show_default=True,

@@ -111,7 +111,10 @@ def explain(call: Invocation, *, key: str, typed: Mapping[str, Any]) -> None:
     if running is not None:
         is_outdated = explanation.is_outdated(key)
         words = running_words(running.origin, next_start, is_outdated=is_outdated)
-    call.write_lines(explanation_lines(setting, related, running=words, width=call.width))
+    is_service = explanation.is_service(key)
+    call.write_lines(
+        explanation_lines(setting, related, is_service=is_service, running=words, width=call.width)
+    )
 
 
 def _look(call: Invocation, typed: Mapping[str, Any]) -> Explanation:

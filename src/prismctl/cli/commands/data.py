@@ -36,7 +36,7 @@ data = Group(
 
 _WAIT_OPTION = option(
     "--wait-timeout",
-    metavar="SECONDS",
+    metavar="DURATION",
     type=SECONDS,
     default=60.0,
     show_default=True,

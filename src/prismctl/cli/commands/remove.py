@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 )
 @option(
     "--wait-timeout",
-    metavar="SECONDS",
+    metavar="DURATION",
     type=SECONDS,
     default=60.0,
     show_default=True,

@@ -41,7 +41,7 @@ class ScaleCommand(Command):
 @click.argument("replicas", metavar="NUMBER", type=REPLICAS)
 @option(
     "--wait-timeout",
-    metavar="SECONDS",
+    metavar="DURATION",
     type=SECONDS,
     default=60.0,
     show_default=True,

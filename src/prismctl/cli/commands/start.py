@@ -190,12 +190,12 @@ def _value_error(flag: str, text: str) -> ConfigError:
 )
 @option(
     "--wait-timeout",
-    metavar="SECONDS",
+    metavar="DURATION",
     type=SECONDS,
     default=60.0,
     show_default=True,
     section=_HOW,
-    help="How long to wait until all is ready.",
+    help="How long to wait until all is ready: seconds, or `90s`, `2m`.",
 )
 @option(
     "--log-file",

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 @click.argument("services", nargs=-1, metavar="[SERVICE]...", shell_complete=complete_running)
 @option(
     "--timeout",
-    metavar="SECONDS",
+    metavar="DURATION",
     type=SECONDS,
     default=60.0,
     show_default=True,
