@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -98,6 +99,27 @@ def test_agents_that_were_waited_for_are_in_the_lead_and_in_no_service() -> None
     assert start.lead_seconds == 2.5
     assert start.is_cold
     assert [(each.name, each.seconds) for each in start.agents] == [("consul", 1.0), ("nomad", 1.0)]
+
+
+def test_trying_containers_before_a_first_start_was_taken_for_what_every_start_needs() -> None:
+    shape = replace(plan(service("base")), once_seconds=14.0)
+    told = [
+        StackEvent(
+            sequence=1, time=BEGAN + 15.0, kind=EventKind.PLAN_ACCEPTED, service="", details={}
+        ),
+        StackEvent(
+            sequence=2,
+            time=BEGAN + 2.5,
+            kind=EventKind.COMPONENT_READY,
+            service="nomad",
+            details={"seconds": 2.0},
+        ),
+    ]
+    start = describe_start(shape, snapshot(ready=18.0, apply=3.0, base=3.0), told)
+    assert start is not None
+    # Nomad would still have been waited for.
+    assert (start.lead_seconds, start.ready_seconds) == (2.5, 5.5)
+    assert seconds_of(start) == {"base": 3.0}
 
 
 def test_agents_that_were_there_before_make_a_warm_start() -> None:

@@ -79,7 +79,7 @@ class PastStart:
     engine: str
     origin: str
     ready_seconds: float
-    """From the command's own beginning until all was ready: what the user saw."""
+    """From the command's own beginning until all was ready: what the user saw, less what a machine does once."""
     lead_seconds: float
     """From there until the engine could start services."""
     has_pulled: bool = False
@@ -137,6 +137,8 @@ def describe_start(
     accepted_seconds = max(0.0, snapshot.ready_seconds - snapshot.apply_seconds)
     agents, agents_seconds = _describe_agents(told, began_at)
     lead_seconds = min(max(accepted_seconds, agents_seconds), snapshot.ready_seconds)
+    # What a machine does once says nothing about the next start; agents came up meanwhile.
+    usual_lead = min(max(accepted_seconds - plan.once_seconds, agents_seconds, 0.0), lead_seconds)
     kept = accepted[0].details.get("kept") or ()
     good_at = {name: accepted_seconds + after for name, after in seconds.items()}
     return PastStart(
@@ -144,8 +146,8 @@ def describe_start(
         stack=plan.stack,
         engine=plan.engine.value,
         origin=plan.origin,
-        ready_seconds=snapshot.ready_seconds,
-        lead_seconds=lead_seconds,
+        ready_seconds=snapshot.ready_seconds - (lead_seconds - usual_lead),
+        lead_seconds=usual_lead,
         has_pulled=any(event.kind is EventKind.IMAGE_PULLING for event in told),
         agents=agents,
         services=tuple(

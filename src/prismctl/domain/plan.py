@@ -238,6 +238,8 @@ class StackPlan:
     """What runs the containers; ``None`` when there are none."""
     missing_images: tuple[str, ...] = ()
     """Images that have to be pulled before anything of them can run."""
+    once_seconds: float = 0.0
+    """What making it took that a machine takes once, as trying how containers run: no later start has that."""
 
     def service(self, name: str) -> ServicePlan:
         """The service of that name.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -68,12 +69,21 @@ def make_plan(
         PrismError: a file cannot be read, or home not be written.
     """
     problems = Problems()
-    inquiry = Inquiry(request, home, environment, working_directory, tell)
+    told_at: list[float] = []
+
+    def note(words: str) -> None:
+        told_at.append(time.monotonic())
+        tell(words)
+
+    inquiry = Inquiry(request, home, environment, working_directory, note)
     decision = settle(inquiry, problems)
     resolution = _resolve(inquiry, decision, find_options(inquiry, decision), problems)
     if resolution.conflicts:
         raise PortTakenError(name_holders(resolution.conflicts, home))
-    return _conclude(resolution.plan, decision, inquiry)
+    # What takes so long that it is told is done once; the rest of planning takes no time beside it.
+    once_seconds = time.monotonic() - told_at[0] if told_at else 0.0
+    plan = _conclude(resolution.plan, decision, inquiry)
+    return replace(plan, once_seconds=once_seconds)
 
 
 def foresee_plan(
