@@ -189,6 +189,36 @@ def test_x_asks_what_goes_with_it_and_no_leaves_all(
     assert running.lab.pids() == before
 
 
+def test_a_service_that_is_killed_is_on_the_screen_within_a_second_and_well_again_after(
+    desk: Desk, terminal: Callable[..., Terminal]
+) -> None:
+    number = take_port()
+    server = (
+        "import http.server, time; time.sleep(2); "
+        f"http.server.HTTPServer(('127.0.0.1', {number}), http.server.BaseHTTPRequestHandler).serve_forever()"
+    )
+    catalog = f"""
+core: false
+services:
+  - {{name: alone, default: true, command: [sh, -c, "echo alone is here; exec sleep 1000"]}}
+  - name: store
+    default: true
+    ports: {{http: {number}}}
+    command: ['{sys.executable}', -S, -c, "{server}"]
+  - {{name: shop, default: true, command: [sleep, "1000"], depends_on: [store]}}
+"""
+    assert desk.pipe(*desk.start(catalog)).returncode == 0
+    screen = terminal((120, 30))
+    screen.run([*PRISMCTL, "dev", "dashboard"])
+    screen.expect("● store", "alone is here", "q leave")
+    os.kill(desk.lab.pids()["store"], signal.SIGKILL)
+    # Nobody has pressed a key: what to do about it is shown by itself.
+    screen.expect("▸ ◐ store", "it was killed by SIGKILL", "tries it again", seconds=2)
+    shown = screen.expect("● store", "● shop", "running")
+    (row,) = [each for each in shown.splitlines() if "● store" in each]
+    assert "earlier: was killed by SIGKILL" in row
+
+
 def test_it_says_stale_while_the_daemon_is_suspended_and_goes_on_after(
     running: Desk, terminal: Callable[..., Terminal]
 ) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from prismctl.domain.snapshot import GOOD_STATES
 from prismctl.present.failure import failure_card
 from prismctl.present.progress import waiting_for
+from prismctl.present.reason import explain
 from prismctl.present.text import (
     Line,
     Span,
@@ -173,7 +174,17 @@ def card_lines(state: DashboardState, logbook: Logbook, width: int) -> list[Line
     )
     # The headline and what is below it, with the keys between: they are seen where little else is.
     cut = next((index for index, each in enumerate(card) if not each), len(card))
-    return [*card[:cut], _card_keys(state, width), *card[cut:]]
+    return [*card[:cut], *_earlier_lines(service, width), _card_keys(state, width), *card[cut:]]
+
+
+def _earlier_lines(service: Mapping[str, Any], width: int) -> list[Line]:
+    """How it ended before it was tried again, where the headline says only how that goes."""
+    last = clean(str(service.get("last_error") or ""))
+    if not last or service["state"] == "failed" or last in explain(dict(service)):
+        return []
+    count = int(service.get("restarts") or 0)
+    again = f"; restarted {f'{count} times' if count > 1 else 'once'}" if count else ""
+    return [clip_line(line(f"  it {last}{again}"), width)]
 
 
 def _card_keys(state: DashboardState, width: int) -> Line:
