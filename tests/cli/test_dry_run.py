@@ -97,3 +97,16 @@ def test_the_reference_names_every_field_of_the_document(prismctl: Any, project:
     assert first - {"seed"} == set(document)
     assert second == set(document["services"][0])
     assert third == set(document["settings"]["engine"])
+
+
+def test_as_text_it_said_nothing_of_what_a_profile_changes(prismctl: Any, project: Path) -> None:
+    (project / "tuned.yaml").write_text(
+        "services: [web]\nconfig:\n  web:\n    memory_mb: 64\n", encoding="utf-8"
+    )
+    flags = ("--services", "services.yaml", "--engine", "local")
+    answer = prismctl("dev", "start", "--dry-run", "--profile", "./tuned.yaml", *flags)
+    assert answer.code == 0, answer.err
+    told = [line.split() for line in answer.out.splitlines() if line.startswith("setting")]
+    assert ["setting", "web.resources.memory=64", "from=tuned.yaml:4"] in told
+    # What nobody has made different is not worth a line.
+    assert not any("persist" in word for words in told for word in words)

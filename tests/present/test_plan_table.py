@@ -118,3 +118,64 @@ def test_the_document_shows_arguments_without_secrets() -> None:
         services=(service,),
     )
     assert render_plan(plan)["services"][0]["arguments"] == ["--fast", "(secret)"]
+
+
+def rows_of(*services: ServicePlan) -> tuple[list[str], list[str]]:
+    """What a terminal and a pipe are shown of these services."""
+    plan = StackPlan(
+        stack=StackName("default"),
+        engine=EngineName.NOMAD,
+        engine_reason="",
+        origin="test",
+        services=services,
+    )
+    lines = (plan_lines(plan, width=200), plain_plan_lines(plan))
+    people, pipe = (
+        ["".join(span.text for span in line).rstrip() for line in each] for each in lines
+    )
+    return people, pipe
+
+
+def planned(name: str, reason: str = "", *ports: Port) -> ServicePlan:
+    return ServicePlan(
+        name=ServiceName(name),
+        type=ServiceType.BACKEND,
+        source="--with",
+        runtime=Runtime.NATIVE,
+        runtime_reason=reason,
+        command=("x",),
+        ports=ports,
+    )
+
+
+def moved(name: str, number: int, wanted: int, taken_by: str = "PID 7, python3") -> Port:
+    return Port(name=name, number=number, wanted=wanted, taken_by=taken_by)
+
+
+def test_a_service_with_many_moved_ports_had_a_line_for_each() -> None:
+    ports = (moved("http", 2001, 1001), moved("grpc", 2002, 1002), Port(name="x", number=5))
+    people, pipe = rows_of(planned("web", "", *ports))
+    words = "ports http 2001 instead of 1001, grpc 2002 instead of 1002 (PID 7, python3)"
+    assert [each.strip() for each in people if "instead" in each] == [words]
+    assert [each.split(None, 2)[2] for each in pipe if "instead" in each] == [words]
+
+
+def test_moved_ports_of_several_holders_name_each_holder() -> None:
+    ports = (moved("http", 2001, 1001, "nginx"), moved("grpc", 2002, 1002, ""))
+    people, _ = rows_of(planned("web", "", *ports))
+    words = "ports http 2001 instead of 1001 (nginx), grpc 2002 instead of 1002"
+    assert [each.strip() for each in people if "instead" in each] == [words]
+
+
+def test_why_no_image_can_be_pulled_was_told_for_every_service() -> None:
+    obstacle = "docker.io cannot be reached"
+    shown = rows_of(
+        planned("redis", f"the image redis:7 is not here, and {obstacle}"),
+        planned("nats", f"the image nats:2 is not here, and {obstacle}"),
+        planned("own", "the image own:1 is not here, and registry.test refuses"),
+    )
+    for lines in shown:
+        text = "\n".join(lines)
+        assert text.count(obstacle) == 1
+        assert "the image nats:2 is not here either" in text
+        assert "registry.test refuses" in text

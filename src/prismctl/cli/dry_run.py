@@ -19,7 +19,11 @@ from prismctl.planning import decide
 from prismctl.present.estimate import startup_lines, startup_words
 from prismctl.present.events import action_line
 from prismctl.present.plan import plain_plan_lines, plan_lines, render_plan
-from prismctl.present.settings import render_settings_by_key
+from prismctl.present.settings import (
+    difference_lines,
+    plain_difference_lines,
+    render_settings_by_key,
+)
 from prismctl.present.text import line
 
 if TYPE_CHECKING:
@@ -48,15 +52,19 @@ def show_plan(call: Invocation, options: StartOptions) -> None:
         call.write_json(document, is_pretty=call.is_on_terminal)
         return
     warn_of_shortages(call, plan, running=running)
+    explanation = _explain(call, options, plan, running=running)
+    settings = [setting for name in plan.names for setting in explanation.explain_differences(name)]
     missing = len(plan.missing_images)
     startup = startup_words(estimate, missing_images=missing) if estimate is not None else ""
     if call.is_on_terminal:
         call.write_lines([*plan_lines(plan, width=call.width), ()])
+        if settings:
+            call.write_lines([*difference_lines(settings, width=call.width), ()])
         if startup:
             call.write_lines([*startup_lines(startup, width=call.width), ()])
         call.report([line("nothing was started (--dry-run)")])
     else:
-        call.write_lines(plain_plan_lines(plan))
+        call.write_lines([*plain_plan_lines(plan), *plain_difference_lines(settings)])
         if startup:
             call.write_lines([action_line("startup", startup)])
 
@@ -71,13 +79,7 @@ def _render(
 ) -> dict[str, Any]:
     """The plan as a document, with what it needs, what it takes, and what it goes by."""
     needs = needs_of_plan(plan, running=running.names if running is not None else ())
-    decision = decide(
-        plan_request(call, options, held_by=running, is_trial=True),
-        home=call.home,
-        environment=os.environ,
-        working_directory=Path.cwd(),
-    )
-    explanation = Explanation(decision=decision, plan=plan)
+    explanation = _explain(call, options, plan, running=running)
     document = {
         **render_plan(plan),
         "settings": render_settings_by_key(explanation.explain_all(names_defaults=True)),
@@ -87,3 +89,16 @@ def _render(
     if options.preset == RANDOM:
         document["seed"] = options.random_seed
     return document
+
+
+def _explain(
+    call: Invocation, options: StartOptions, plan: StackPlan, *, running: StackPlan | None
+) -> Explanation:
+    """Where everything in the plan comes from."""
+    decision = decide(
+        plan_request(call, options, held_by=running, is_trial=True),
+        home=call.home,
+        environment=os.environ,
+        working_directory=Path.cwd(),
+    )
+    return Explanation(decision=decision, plan=plan)

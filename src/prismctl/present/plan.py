@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from prismctl.domain.counting import count_of
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from prismctl.domain.plan import ServicePlan, StackPlan
+    from prismctl.domain.service import ServiceName
 
 SCHEMA_VERSION: Final = 1
 """Of the plan document; fields are only ever added."""
@@ -34,6 +36,9 @@ _GAP: Final = "   "
 _USUAL_ENGINE: Final = "nomad"
 """Needs no reason to be given; another one does, unless somebody typed it."""
 _ASKED_FOR: Final = "asked for"
+_NOT_HERE: Final = " is not here, and "
+"""Between an image and what keeps it from being pulled."""
+_NOT_HERE_EITHER: Final = " is not here either"
 _INDENT: Final = 4
 """Of what is said below a row."""
 _MINIMUM_REASON_WIDTH: Final = 16
@@ -106,6 +111,7 @@ def plan_lines(plan: StackPlan, *, width: int) -> list[Line]:
     lines.append(())
     columns = _columns(plan, width)
     widths = _widths(columns)
+    reasons = _reasons(plan)
     for service, (name, source, runtime, ports) in zip(plan.services, columns, strict=True):
         row = line(
             "  ",
@@ -117,7 +123,7 @@ def plan_lines(plan: StackPlan, *, width: int) -> list[Line]:
             _GAP,
             Span(pad(ports, widths[3]), Tone.ACCENT),
         )
-        lines.extend(_with_reason(row, clean(service.runtime_reason), width))
+        lines.extend(_with_reason(row, reasons[service.name], width))
         for move in _moves(service):
             lines.extend(_below(move, width, Tone.MUTED))
         for warning in warn_of_fixed_ports(service):
@@ -126,13 +132,35 @@ def plan_lines(plan: StackPlan, *, width: int) -> list[Line]:
 
 
 def _moves(service: ServicePlan) -> list[str]:
-    """Where the ports of a service went that could not be had: ``port 21899 instead of 18711 (PID 7, python3)``."""
-    has_one = len(service.ports) == 1
-    return [
-        clean(f"{'port' if has_one else f'port {port.name}'} {words}")
-        for port in service.ports
-        if (words := describe_move(port))
-    ]
+    """Where the ports of a service went that could not be had, in one line: ``port 21899 instead of 18711 (PID 7, python3)``."""
+    moved = [port for port in service.ports if describe_move(port)]
+    if len(moved) <= 1:
+        has_one = len(service.ports) == 1
+        return [
+            clean(f"{'port' if has_one else f'port {port.name}'} {describe_move(port)}")
+            for port in moved
+        ]
+    holders = {port.taken_by for port in moved}
+    if len(holders) > 1:
+        words = ", ".join(f"{port.name} {describe_move(port)}" for port in moved)
+        return [clean(f"ports {words}")]
+    words = ", ".join(f"{port.name} {describe_move(replace(port, taken_by=''))}" for port in moved)
+    (holder,) = holders
+    return [clean(f"ports {words}{f' ({holder})' if holder else ''}")]
+
+
+def _reasons(plan: StackPlan) -> dict[ServiceName, str]:
+    """Why each service runs as it does; what is in the way of the images of several is said once."""
+    told: set[str] = set()
+    reasons = {}
+    for service in plan.services:
+        reason = clean(service.runtime_reason)
+        head, and_, obstacle = reason.partition(_NOT_HERE)
+        if and_ and obstacle in told:
+            reason = f"{head}{_NOT_HERE_EITHER}"
+        told.add(obstacle)
+        reasons[service.name] = reason
+    return reasons
 
 
 def _below(words: str, width: int, tone: Tone) -> list[Line]:
@@ -208,6 +236,7 @@ def plain_plan_lines(plan: StackPlan) -> list[Line]:
     if plan.engine_reason not in {"", _ASKED_FOR} and plan.engine.value != _USUAL_ENGINE:
         why = f"engine={plan.engine.value} {clean(plan.engine_reason)}"
         lines.append(action_line("note", why, Tone.MUTED))
+    reasons = _reasons(plan)
     lines += [
         action_line(
             "plan",
@@ -216,7 +245,7 @@ def plain_plan_lines(plan: StackPlan) -> list[Line]:
                 source=service.source,
                 runtime=service.runtime.value,
                 port=service.ports[0].host_port if service.ports else "",
-                why=service.runtime_reason,
+                why=reasons[service.name],
             ),
             Tone.MUTED,
         )

@@ -5,7 +5,18 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from prismctl.present.text import Line, Span, Tone, clean, fold, line, pad, width_of
+from prismctl.present.events import action_line, fields
+from prismctl.present.text import (
+    Line,
+    Span,
+    Tone,
+    clean,
+    clip_line,
+    fold,
+    line,
+    pad,
+    width_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -150,6 +161,32 @@ def difference_words(settings: Sequence[Setting]) -> str:
         f"{clean(setting.key.partition('.')[2])} {_words(setting.value)} ({_nearby(setting)})"
         for setting in settings
     )
+
+
+def difference_lines(settings: Sequence[Setting], *, width: int) -> list[Line]:
+    """Settings that are not as they ship, a calm row each: ``redis.memory_mb   64   tuned.yaml:7``."""
+    rows = [(clean(each.key), _words(each.value), _nearby(each)) for each in settings]
+    keys, values = (
+        min(max((width_of(row[at]) for row in rows), default=0), most)
+        for at, most in ((0, _LONGEST_KEY), (1, _LONGEST_VALUE))
+    )
+    return [
+        clip_line(
+            line("  ", pad(key, keys), "   ", pad(value, values), "   ", Span(where, Tone.MUTED)),
+            width,
+        )
+        for key, value, where in rows
+    ]
+
+
+def plain_difference_lines(settings: Sequence[Setting]) -> list[Line]:
+    """The same for a pipe: ``setting  redis.memory_mb=64 from=tuned.yaml:7``."""
+    return [
+        action_line(
+            "setting", fields(**{each.key: _words(each.value), "from": _nearby(each)}), Tone.MUTED
+        )
+        for each in settings
+    ]
 
 
 def _nearby(setting: Setting) -> str:
