@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from textual import events
 
 from prismctl.domain.offering import Catalog
 from prismctl.domain.packaged import PACKAGED
@@ -16,6 +17,7 @@ from prismctl.domain.selection import Layer, default_layer, preset_layer
 from prismctl.domain.service import ServiceDefinition, ServiceName, ServiceType
 from prismctl.tui.picker.app import Doing, PickerApp
 from prismctl.tui.picker.preview import Preview, ServicePreview
+from prismctl.tui.picker.screen import KEYS
 from prismctl.tui.picker.state import begin
 
 if TYPE_CHECKING:
@@ -276,3 +278,123 @@ async def test_a_service_with_strange_words_draws_no_escape() -> None:
         text = text_of(app)
     assert "odd" in text
     assert not set(text) & {"\x1b", "\x07", "\u202e"}
+
+
+def crowded(picked: Picked) -> Preview:
+    """More than fits beside a list on most screens."""
+    reasons = {
+        name: ServicePreview("native", "no image registry is configured", (1000,))
+        for name in picked.services
+    }
+    return replace(
+        preview_of(picked),
+        services=reasons,
+        conflicts=["port 6379 (redis) is in use by PID 4242, redis-server"],
+        images=["docker.io/library/redis:7.4"],
+        startup="about 2.6-8.4 s (a first guess: nothing of it was started here yet)",
+    )
+
+
+def crowded_app() -> PickerApp:
+    return PickerApp(begin(CATALOG, POINTS), Doing(look=crowded, save=Saved().save), stack="x")
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 30), (60, 18), (40, 12)])
+async def test_a_port_that_somebody_has_is_in_view_with_who(
+    size: tuple[int, int], snapshot: SnapshotAssertion
+) -> None:
+    app = crowded_app()
+    async with app.run_test(size=size) as pilot:
+        await settle(pilot)
+        assert "port 6379" in text_of(app)
+        assert text_of(app) == snapshot
+
+
+@pytest.mark.parametrize("size", [(80, 24), (60, 18), (40, 12)])
+async def test_what_of_the_preview_does_not_fit_is_counted_and_can_be_seen(
+    size: tuple[int, int],
+) -> None:
+    app = crowded_app()
+    async with app.run_test(size=size) as pilot:
+        await settle(pilot)
+        first = text_of(app)
+        assert "more: m" in first
+        seen = first
+        while "more: m" in text_of(app):
+            await pilot.press("m")
+            seen += text_of(app)
+        assert "redis:7.4" in seen
+        assert "no image registry" in seen
+        assert "redis-server" in seen
+        await pilot.press("m")
+        assert text_of(app) == first
+
+
+async def test_the_preview_is_as_wide_as_the_screen_again_after_that_was_narrow() -> None:
+    app = crowded_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        before = text_of(app)
+        await pilot.resize_terminal(40, 24)
+        await settle(pilot)
+        assert text_of(app) != before
+        await pilot.resize_terminal(80, 24)
+        await settle(pilot)
+        assert text_of(app) == before
+
+
+async def test_the_keys_can_all_be_seen_on_a_small_screen() -> None:
+    app = make_app()
+    async with app.run_test(size=(40, 12)) as pilot:
+        await settle(pilot)
+        await pilot.press("question_mark")
+        await settle(pilot)
+        seen = text_of(app)
+        await pilot.press("m")
+        seen += text_of(app)
+        assert all(f"  {key} " in seen for key, _ in KEYS), seen
+        await pilot.press("question_mark")
+        await settle(pilot)
+        assert "memstore" in text_of(app)
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        pytest.param(["slash", *"kaf"], id="find"),
+        pytest.param(["slash", *"zzzz"], id="nothing found"),
+        pytest.param(["s", *"mine"], id="save"),
+        pytest.param(["j", "j", "space", "p", "s", *"mine", "enter"], id="message"),
+        pytest.param(["g", "space"], id="locked"),
+    ],
+)
+@pytest.mark.parametrize("size", [(80, 24), (40, 12)])
+async def test_what_somebody_sees_while_asked_and_told(
+    size: tuple[int, int], keys: list[str], snapshot: SnapshotAssertion
+) -> None:
+    where = "saved as ~/.prism/profiles/mine.yaml; `prismctl dev start --profile=mine` starts it"
+    doing = Doing(look=preview_of, save=lambda *_: where)
+    app = PickerApp(begin(CATALOG, POINTS), doing, stack="default")
+    async with app.run_test(size=size) as pilot:
+        await settle(pilot)
+        await pilot.press(*keys)
+        await settle(pilot)
+        assert text_of(app) == snapshot
+
+
+async def test_a_name_that_is_typed_in_one_go_with_its_key_is_a_name() -> None:
+    saved = Saved()
+    app = make_app(saved=saved)
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        before = app.state.picking
+        # As a terminal does it: all are there before the first is answered.
+        for key in ["s", *"a q p", "enter"]:
+            app.post_message(
+                events.Key({" ": "space"}.get(key, key), key if len(key) == 1 else None)
+            )
+        await settle(pilot)
+        await settle(pilot)
+        assert app.is_running
+    assert list(saved.profiles) == ["a q p"]
+    assert app.state.picking == before

@@ -11,10 +11,11 @@ from prismctl.domain.packaged import PACKAGED
 from prismctl.domain.presets import PRESETS
 from prismctl.domain.selection import Layer, default_layer, preset_layer
 from prismctl.domain.service import ServiceDefinition, ServiceName, ServiceType
-from prismctl.present.text import plain
+from prismctl.present.text import line, plain
 from prismctl.tui.picker import state as states
 from prismctl.tui.picker.preview import TITLES, Preview, ServicePreview, preview_lines
 from prismctl.tui.picker.rows import fit_of, list_rows, row_line
+from prismctl.tui.picker.screen import foot_lines, next_page, page_lines
 
 CATALOG = Catalog(services=PACKAGED, file="services.yaml", is_generated=True)
 REDIS, MEMSTORE, ADMIN = ServiceName("redis"), ServiceName("memstore"), ServiceName("prism-admin")
@@ -174,6 +175,7 @@ def test_the_preview_lists_by_type_costs_and_what_is_in_the_way() -> None:
     assert (
         text
         == """\
+  ! port 4222 (nats) is in use by PID 1, x
 Will start
   Core           admin, launcher
   Backends       memstore
@@ -183,7 +185,6 @@ Will start
   Memory         2.0 GB of 1.0 GB free
   Engine         Nomad
 
-  ! port 4222 (nats) is in use by PID 1, x
   ↓ pulls apache/kafka:3.9.1
   · redis: native, no image registry"""
     )
@@ -191,3 +192,70 @@ Will start
 
 def test_every_type_of_service_has_a_heading() -> None:
     assert set(TITLES) == set(ServiceType)
+
+
+def test_how_an_estimate_is_known_does_not_fill_a_narrow_preview() -> None:
+    state = opened(preset_layer(PRESETS["redis"]))
+    preview = Preview(
+        services={}, startup="about 2-4 s (a first guess: nothing of it was started here yet)"
+    )
+    narrow = [plain(each).rstrip() for each in preview_lines(state.picking, preview, 40)]
+    assert "  Startup        about 2-4 s" in narrow
+    assert "first guess" in " ".join(narrow[narrow.index("  Startup        about 2-4 s") + 1 :])
+    wide = [plain(each).rstrip() for each in preview_lines(state.picking, preview, 90)]
+    assert f"  Startup        {preview.startup}" in wide
+
+
+@pytest.mark.parametrize("height", [1, 2, 3, 7, 9, 30])
+def test_pages_show_every_line_and_lead_back_to_the_top(height: int) -> None:
+    lines = [line(f"line {number}") for number in range(12)]
+    seen: set[str] = set()
+    top = 0
+    for _ in range(30):
+        shown = [plain(each) for each in page_lines(lines, 40, height, top)]
+        assert len(shown) <= height
+        seen |= {each.split("  ")[0] for each in shown}
+        top = next_page(len(lines), height, top)
+        if top == 0:
+            break
+    assert top == 0
+    if height > 1:
+        assert {plain(each) for each in lines} <= seen
+
+
+@pytest.mark.parametrize("width", [20, 40, 80])
+def test_the_end_of_a_long_command_is_never_cut_off(width: int) -> None:
+    command = ("prismctl", "dev", "start", *(f"--without=service-{number}" for number in range(4)))
+    state = opened()
+    told = "".join(plain(each).strip() for each in foot_lines(state, command, (width, 24)))
+    assert "".join(command) in told.replace(" ", "")
+
+
+def test_the_useful_end_of_a_message_is_not_cut_off() -> None:
+    words = "saved as ~/.prism/profiles/mine.yaml; `prismctl dev start --profile=mine` starts it"
+    state = replace(opened(), message=words)
+    told = [plain(each) for each in foot_lines(state, ("x",), (40, 24))]
+    assert all(len(each) <= 40 for each in told)
+    assert " ".join(told[2:]) == words
+
+
+def test_a_selection_that_was_changed_does_not_keep_the_name_of_what_it_started_from() -> None:
+    state = at(opened(preset_layer(PRESETS["minimal"])), "redis")
+    assert state.origin == "preset minimal"
+    changed = states.toggle(state)
+    assert changed.origin == "preset minimal, changed"
+    assert states.toggle(changed).origin == "preset minimal"
+
+
+def test_a_profile_with_mistakes_is_told_of_with_the_reason_and_changes_nothing() -> None:
+    broken = Layer("profile team", ())
+    state = replace(
+        opened(default_layer(CATALOG), broken, preset_layer(PRESETS["redis"])),
+        unloadable={"profile team": "there is no service `rediss`"},
+    )
+    told = states.take_next_point(state)
+    assert told.message == "profile team cannot be loaded: there is no service `rediss`"
+    assert told.origin == "profile team, which cannot be loaded"
+    assert told.picking == state.picking
+    assert told.profile is None
+    assert states.take_next_point(told).origin == "preset redis"
