@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import sys
 import termios
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ import pexpect
 import pytest
 
 from prismctl.errors import ExitCode
-from tests.desk import PATIENCE, ended_with, read_to_end
+from tests.desk import PATIENCE, ended_with, read_to_end, words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -208,3 +209,54 @@ def test_without_colour_nothing_is_painted(desk: Desk) -> None:
     assert not {code for code in used if re.fullmatch(r"3[0-7]|38|4[0-7]|48|9[0-7]", code)}
     child.send("q")
     read_to_end(child)
+
+
+def test_what_is_pasted_into_a_name_is_a_name_and_into_the_list_nothing(
+    desk: Desk, picker: Any
+) -> None:
+    picker.send("\x1b[200~q\x1b[201~")
+    picker.send("s")
+    picker.expect("save as: ")
+    picker.send("\x1b[200~quiet\x1b[201~")
+    picker.expect("quiet")
+    picker.send("\r")
+    picker.expect("saved as")
+    picker.send("q")
+    read_to_end(picker)
+    assert (desk.lab.home / "profiles" / "quiet.yaml").exists()
+
+
+def test_a_name_that_is_typed_in_one_go_with_its_key_reaches_no_list(
+    desk: Desk, picker: Any
+) -> None:
+    picker.delaybeforesend = None
+    picker.send("squick\r")
+    picker.expect("saved as")
+    picker.send("q")
+    assert ended_with_rest(picker) == ExitCode.DONE
+    assert (desk.lab.home / "profiles" / "quick.yaml").exists()
+
+
+def test_a_crash_ends_as_every_bug_does_and_gives_the_terminal_back(desk: Desk) -> None:
+    home = desk.lab.home
+    home.mkdir(parents=True)
+    (home / "services.yaml").write_text(CATALOG)
+    lost = desk.directory / "lost"
+    lost.mkdir()
+    # What a selection would be is found out where somebody stands, and there is no such place any more.
+    command = f"cd {lost} && exec {sys.executable} -m prismctl dev start --engine local"
+    child = desk.program(["/bin/sh", "-c", command])
+    before = mode(child)
+    child.expect("Memory")
+    lost.rmdir()
+    child.send("j ")
+    shown = read_to_end(child)
+
+    assert ended_with(child) == ExitCode.FAILED
+    after = shown.rpartition("\x1b[?1049l")[2]
+    assert "this is a bug in prismctl: FileNotFoundError" in words(after)
+    assert "Traceback" not in shown
+    assert "\x1b[?25h" in shown, "the cursor stays hidden"
+    assert mode(child) == before
+    (report,) = (home / "crashes").iterdir()
+    assert "FileNotFoundError" in report.read_text()

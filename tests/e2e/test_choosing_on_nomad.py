@@ -63,7 +63,7 @@ def is_warm(shell: Shell) -> Callable[[], bool]:
         if find_condition(shell.lab.paths) is not StackCondition.RUNNING:
             return False
         components = shell.lab.client.status()["components"]
-        return components == {"consul": "ready", "nomad": "ready"}
+        return bool(components == {"consul": "ready", "nomad": "ready"})
 
     return look
 

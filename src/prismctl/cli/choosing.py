@@ -100,11 +100,14 @@ def run_picker(app: PickerApp, frame: FirstFrame) -> Picked | None:
     """Have it take over from the first frame; a signal that ends it is told to the frame, which passes it on."""
     frame.hand_over()
     try:
-        return None if frame.has_ended else app.run()
+        picked = None if frame.has_ended else app.run()
     finally:
         if not app.has_begun:
             frame.take_back()
         frame.ended_by = frame.ended_by or app.ended_by
+    if app.failure is not None:
+        raise app.failure
+    return picked
 
 
 def _load_app(
@@ -129,9 +132,10 @@ def _load_app(
 
         return save_picked(call, name, services)
 
-    points = (*state.points, *list_further_points(call))
+    further = list_further_points(call)
+    points = (*state.points, *further.layers)
     return PickerApp(
-        replace(state, points=points),
+        replace(state, points=points, unloadable=further.unloadable),
         Doing(look=look, save=save, find_signal=lambda: frame.ended_by),
         stack=call.stack,
         flags=flags,
@@ -156,18 +160,29 @@ def list_own_points(call: Invocation, catalog: Catalog) -> list[Layer]:
     return [*([Layer("as last time", last)] if last else []), default_layer(catalog)]
 
 
-def list_further_points(call: Invocation) -> list[Layer]:
-    """Further ones: profiles, which have to be read, and presets."""
+class FurtherPoints(NamedTuple):
+    """Selections to start from that have to be read first."""
+
+    layers: list[Layer]
+    unloadable: dict[str, str]
+    """Why some of them cannot be taken, by their origin."""
+
+
+def list_further_points(call: Invocation) -> FurtherPoints:
+    """Profiles, those with mistakes as well, and presets."""
     from prismctl.files.profiles import list_profiles, load_profile
 
     points = []
+    unloadable = {}
     for name in list_profiles(call.home):
-        # A profile with mistakes is told of when it is asked for by name.
-        with contextlib.suppress(PrismError):
+        origin = f"{PROFILE}{name}"
+        try:
             profile = load_profile(call.home, name)
-            place = Place(name_for_people(profile.file)) if profile.file is not None else NOWHERE
-            points.append(Layer(f"{PROFILE}{name}", profile.services, place=place))
-    return [
-        *points,
-        *(preset_layer(preset) for preset in PRESETS.values() if preset.name != "minimal"),
-    ]
+        except PrismError as error:
+            unloadable[origin] = error.message
+            points.append(Layer(origin, ()))
+            continue
+        place = Place(name_for_people(profile.file)) if profile.file is not None else NOWHERE
+        points.append(Layer(origin, profile.services, place=place))
+    presets = (preset_layer(preset) for preset in PRESETS.values() if preset.name != "minimal")
+    return FurtherPoints([*points, *presets], unloadable)

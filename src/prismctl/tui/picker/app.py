@@ -14,6 +14,7 @@ from textual.geometry import Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.widget import Widget
+from textual.worker import WorkerFailed
 
 from prismctl.domain.picking import PROFILE, command_words
 from prismctl.present.text import Span, Tone, line
@@ -21,7 +22,17 @@ from prismctl.tui.looks import to_strip
 from prismctl.tui.picker import state as states
 from prismctl.tui.picker.preview import preview_lines
 from prismctl.tui.picker.rows import name_width, row_line
-from prismctl.tui.picker.screen import NOTHING_FITS, divide, follow_cursor, foot_lines, title_line
+from prismctl.tui.picker.screen import (
+    NOTHING_FITS,
+    QUESTIONS,
+    divide,
+    follow_cursor,
+    foot_lines,
+    key_lines,
+    next_page,
+    page_lines,
+    title_line,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -35,23 +46,28 @@ if TYPE_CHECKING:
     from prismctl.domain.service import ServiceName
     from prismctl.present.text import Line
     from prismctl.tui.picker.preview import Preview
+    from prismctl.tui.picker.screen import Layout
     from prismctl.tui.picker.state import PickerState
 
 ENDING: Final = (signal.SIGINT, signal.SIGTERM)
 """Signals that end the picker as `q` does, so that the terminal is given back in order."""
 PAGE: Final = 10
-KEYS: Final = (
-    ("space", "take a service in or out"),
-    ("enter", "start what is chosen"),
-    ("s", "save it as a profile"),
-    ("p", "go on to the next preset or profile"),
-    ("/", "find by name, tag or description; esc shows all again"),
-    ("a", "all of the group in, or out"),
-    ("c", "copy the command that does the same"),
-    ("j k ↑ ↓ g G", "move"),
-    ("q esc", "leave; nothing is started"),
+TYPED: Final = frozenset(
+    {
+        "take",
+        "start",
+        "save",
+        "next_point",
+        "find",
+        "group",
+        "more",
+        "copy",
+        "explain",
+        "move",
+        "leave",
+    }
 )
-"""What `?` shows."""
+"""Actions of keys that are letters, or mean something else, where somebody types a name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +189,7 @@ class PickerApp(App[Picked]):
             self.preview = preview
 
     ENABLE_COMMAND_PALETTE = False
+    AUTO_FOCUS = None
     CSS = """
     Screen { layout: vertical; background: ansi_default; color: ansi_default; }
     Container, LinesView { background: ansi_default; color: ansi_default; }
@@ -187,30 +204,41 @@ class PickerApp(App[Picked]):
     }
     #preview { height: 9; margin-top: 1; }
     #foot { height: 3; }
-    Input { height: 1; border: none; padding: 0; background: ansi_default; color: ansi_default; }
+    #question { height: 1; layout: horizontal; }
+    #label { height: 1; }
+    Input { height: 1; width: 1fr; border: none; padding: 0; background: ansi_default; color: ansi_default; }
     .wide #body { layout: horizontal; }
     .wide #services { width: 3fr; height: 1fr; }
     .wide #preview { width: 2fr; height: 1fr; margin: 0 0 0 2; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("space", "take", show=False),
-        # What was typed while the terminal still belonged to the shell has another enter.
-        Binding("enter,ctrl+j", "start", show=False, priority=False),
-        Binding("s", "save", show=False),
-        Binding("p", "next_point", show=False),
-        Binding("slash", "find", show=False),
-        Binding("a", "group", show=False),
-        Binding("c", "copy", show=False),
-        Binding("question_mark", "explain", show=False),
-        Binding("down,j", "move(1)", show=False),
-        Binding("up,k", "move(-1)", show=False),
-        Binding("pagedown", f"move({PAGE})", show=False),
-        Binding("pageup", f"move(-{PAGE})", show=False),
-        Binding("G,end", "move(1000000)", show=False),
-        Binding("g,home", "move(-1000000)", show=False),
-        Binding("q,ctrl+c,ctrl+q", "leave", show=False),
-        Binding("escape", "back", show=False),
-        Binding("ctrl+z", "suspend_process", show=False),
+        # All with priority: each is answered before the next key is looked at, so that a name that is typed
+        # right after `s` is a name.
+        Binding(key, action, show=False, priority=True)
+        for key, action in (
+            ("space", "take"),
+            # What was typed while the terminal still belonged to the shell has another enter.
+            ("enter,ctrl+j", "start"),
+            ("s", "save"),
+            ("p", "next_point"),
+            ("slash", "find"),
+            ("a", "group"),
+            ("m", "more"),
+            ("c", "copy"),
+            ("question_mark", "explain"),
+            ("j", "move(1)"),
+            ("k", "move(-1)"),
+            ("G,end", "move(1000000)"),
+            ("g,home", "move(-1000000)"),
+            ("down", "step(1)"),
+            ("up", "step(-1)"),
+            ("pagedown", f"step({PAGE})"),
+            ("pageup", f"step(-{PAGE})"),
+            ("q", "leave"),
+            ("ctrl+c,ctrl+q", "end"),
+            ("escape", "back"),
+            ("ctrl+z", "suspend_process"),
+        )
     ]
 
     def __init__(
@@ -240,6 +268,15 @@ class PickerApp(App[Picked]):
         self._looked_at: Picked | None = None
         self._is_looking = False
         self._is_explained = False
+        self._area = (80, 24)
+        """Columns and lines of the screen."""
+        self._arranged: tuple[Layout, int] | None = None
+        self._told: Sequence[Line] = ()
+        """All of the preview, in view or not."""
+        self._top = 0
+        """The first line of it that is in view."""
+        self.failure: Exception | None = None
+        """What ended it although nobody wanted that: a bug, for whoever runs this to tell."""
         self._asks_for = ""
         """``find``, ``name``, or nothing."""
 
@@ -265,6 +302,7 @@ class PickerApp(App[Picked]):
         self._picked = Picked(tuple(state.picking.selected), name)
         self._command = command_words(state.picking, profile=profile, others=self._flags)
         self._worked_out = state.picking
+        self._top = 0
 
     def compose(self) -> ComposeResult:
         """The screen's parts."""
@@ -282,14 +320,16 @@ class PickerApp(App[Picked]):
         if earlier := self._doing.find_signal():
             self._leave_for(earlier)
         self.app_resume_signal.subscribe(self, lambda _: self._draw_anew())
-        self.query_one(ServiceList).focus()
-        self._arrange(self.size)
+        # At once, as in `_ask`: a key that has come already may ask for a name.
+        self.screen.set_focus(self.query_one(ServiceList))
+        self._area = (self.size.width, self.size.height)
         self._show()
 
     def on_resize(self, event: events.Resize) -> None:
-        """Put the preview beside the list or below it."""
-        self._arrange(event.size)
-        self.call_after_refresh(self._show)
+        """Arrange all anew."""
+        self._area = (event.size.width, event.size.height)
+        self._top = 0
+        self._show()
 
     def on_service_list_clicked(self, message: ServiceList.Clicked) -> None:
         """Take in or out what is clicked at."""
@@ -299,9 +339,24 @@ class PickerApp(App[Picked]):
         """Take the service in or out."""
         self._become(states.toggle(self.state))
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Letters are letters while somebody types."""
+        del parameters
+        return not (self._asks_for and action in TYPED)
+
     def action_move(self, by: int) -> None:
         """Move the cursor."""
         self._become(states.move(self.state, by))
+
+    def action_step(self, by: int) -> None:
+        """Move the cursor, also while somebody types what to find."""
+        self._become(states.move(self.state, by))
+
+    def action_more(self) -> None:
+        """Show more of the preview."""
+        layout, _ = self._arranged or (divide(*self._area), 0)
+        self._top = next_page(len(self._told), layout.preview_height, self._top)
+        self._show()
 
     def action_group(self) -> None:
         """Take the group in or out."""
@@ -319,6 +374,10 @@ class PickerApp(App[Picked]):
         """Start nothing."""
         self.exit(None)
 
+    def action_end(self) -> None:
+        """Start nothing, whatever is being typed."""
+        self.exit(None)
+
     def _leave_for(self, number: int) -> None:
         self.ended_by = number
         self.exit(None)
@@ -331,6 +390,7 @@ class PickerApp(App[Picked]):
     def action_explain(self) -> None:
         """Show the keys in the preview's place, or the preview again."""
         self._is_explained = not self._is_explained
+        self._top = 0
         self._show()
 
     async def action_find(self) -> None:
@@ -370,19 +430,29 @@ class PickerApp(App[Picked]):
     async def _ask(self, what: str, text: str) -> None:
         from textual.widgets import Input
 
-        if self._asks_for:
-            return
         self._asks_for = what
-        asked = Input(text, placeholder={"find": "find…", "name": "name of the profile"}[what])
-        await self.mount(asked, before="#foot")
-        asked.focus()
+        label = LinesView(id="label", has_colour=self._has_colour)
+        label.show([line(Span(QUESTIONS[what], Tone.STRONG))])
+        label.styles.width = len(QUESTIONS[what])
+        asked = Input(text)
+        await self.mount(Container(label, asked, id="question"), before="#foot")
+        # At once: what is typed next is meant for it.
+        self.screen.set_focus(asked)
         self._show()
 
     async def _stop_asking(self) -> None:
         self._asks_for = ""
-        await self.query("Input").remove()
-        self.query_one(ServiceList).focus()
+        await self.query("#question").remove()
+        self.screen.set_focus(self.query_one(ServiceList))
         self._show()
+
+    def _handle_exception(self, error: Exception) -> None:
+        """End; Textual would print all it knows, a bug is told in one line by whoever runs this."""
+        cause = error.error if isinstance(error, WorkerFailed) else error
+        if self.failure is None:
+            self.failure = cause if isinstance(cause, Exception) else error
+        super()._handle_exception(error)
+        self._exit_renderables.clear()
 
     def _become(self, state: PickerState) -> None:
         self.state = state
@@ -396,29 +466,39 @@ class PickerApp(App[Picked]):
         for widget in self.screen.walk_children(with_self=True):
             widget.refresh(layout=True)
 
-    def _arrange(self, size: Size) -> None:
-        layout = divide(size.width, size.height)
-        self.screen.set_class(layout.is_wide, "wide")
-        height = "1fr" if layout.is_wide else layout.preview_height
-        self.query_one("#preview").styles.height = height
-
     def _show(self) -> None:
         state = self.state
         wanted = self.picked
         preview = self._preview if self._looked_at == wanted else None
-        self.query_one(ServiceList).show(state, self._preview)
-        pane = self.query_one("#preview", LinesView)
-        width = pane.size.width or self.size.width
-        pane.show(
-            _key_lines() if self._is_explained else preview_lines(state.picking, preview, width)
-        )
         self.query_one("#title", LinesView).show([title_line(state, self._stack)])
         # What is known of a service is so until something else is.
-        foot = foot_lines(state, self.command, self.size.width, self._preview)
+        foot = foot_lines(state, self.command, self._area, self._preview, asks_for=self._asks_for)
         self.query_one("#foot", LinesView).show(foot)
+        layout = self._arrange(len(foot))
+        self._told = (
+            key_lines()
+            if self._is_explained
+            else preview_lines(state.picking, preview, layout.preview_width)
+        )
+        self._top = self._top if self._top < len(self._told) else 0
+        self.query_one("#preview", LinesView).show(
+            page_lines(self._told, layout.preview_width, layout.preview_height, self._top)
+        )
+        self.query_one(ServiceList).show(state, self._preview)
         if preview is None and not self._is_looking:
             self._is_looking = True
             self.run_worker(lambda: self._look(wanted), thread=True, exit_on_error=True)
+
+    def _arrange(self, foot: int) -> Layout:
+        """Put the preview beside the list or below it; what is above a foot of so many lines has the rest."""
+        layout = divide(*self._area, foot + bool(self._asks_for), is_explained=self._is_explained)
+        if (layout, foot) != self._arranged:
+            self._arranged = (layout, foot)
+            self.screen.set_class(layout.is_wide, "wide")
+            height = "1fr" if layout.is_wide else layout.preview_height
+            self.query_one("#preview").styles.height = height
+            self.query_one("#foot").styles.height = foot
+        return layout
 
     def _look(self, wanted: Picked) -> None:
         # Nobody waits for whether it is heard: the picker may have been left meanwhile.
@@ -431,9 +511,3 @@ class PickerApp(App[Picked]):
         # While the picker is being left its parts are gone one by one.
         if self.query("#foot"):
             self._show()
-
-
-def _key_lines() -> list[Line]:
-    return [
-        line("  ", Span(f"{key:<12}", Tone.ACCENT), Span(words, Tone.MUTED)) for key, words in KEYS
-    ]

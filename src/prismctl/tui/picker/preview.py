@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from prismctl.domain.service import SHORT_NAMES, ServiceType
-from prismctl.present.text import Line, Span, Tone, clean, fold, line, pad
+from prismctl.present.text import Line, Span, Tone, clean, fold, line, pad, width_of
 from prismctl.present.units import render_bytes
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Preview:
 
 
 def preview_lines(picking: Picking, preview: Preview | None, width: int) -> list[Line]:
-    """The preview's lines: by type what will start, then what it costs, then what is in the way.
+    """The preview's lines, by importance: what is in the way, what will start by type, what it costs, what else to know.
 
     Args:
         picking: what is chosen.
@@ -69,7 +69,8 @@ def preview_lines(picking: Picking, preview: Preview | None, width: int) -> list
         width: in cells, of the longest line.
     """
     selected = picking.selected
-    lines: list[Line] = [line(Span("Will start", Tone.STRONG))]
+    lines = _obstacle_lines(preview, width) if preview is not None else []
+    lines.append(line(Span("Will start", Tone.STRONG)))
     for kind, title in TITLES.items():
         names = [name for name in selected if picking.catalog.services[name].type is kind]
         if names or kind in _ALWAYS:
@@ -85,7 +86,7 @@ def preview_lines(picking: Picking, preview: Preview | None, width: int) -> list
 def _cost_lines(preview: Preview | None, width: int) -> list[Line]:
     if preview is None:
         return [line(Span("looking…", Tone.MUTED))]
-    lines = _labelled("Startup", preview.startup, width) if preview.startup else []
+    lines = _labelled("Startup", _brief_startup(preview, width), width) if preview.startup else []
     if preview.memory_bytes is not None:
         words = render_bytes(preview.memory_bytes)
         if preview.free_bytes is not None:
@@ -97,23 +98,41 @@ def _cost_lines(preview: Preview | None, width: int) -> list[Line]:
     return lines
 
 
-def _detail_lines(preview: Preview, width: int) -> list[Line]:
+def _brief_startup(preview: Preview, width: int) -> str:
+    """How long it would take, on one line: how that is known stands among the details where it does not fit."""
+    brief, _, _ = preview.startup.partition(" (")
+    return preview.startup if width_of(preview.startup) <= _room(width) else brief
+
+
+def _obstacle_lines(preview: Preview, width: int) -> list[Line]:
     lines: list[Line] = []
     for problem in preview.problems:
         lines += _marked("✗ ", problem, width, Tone.BAD)
     for conflict in preview.conflicts:
         lines += _marked("! ", conflict, width, Tone.BUSY)
+    return lines
+
+
+def _detail_lines(preview: Preview, width: int) -> list[Line]:
+    lines: list[Line] = []
     for image in preview.images:
         lines += _marked("↓ ", f"pulls {image}", width, Tone.MUTED)
     for name, service in preview.services.items():
         if service.reason:
             words = f"{name}: {service.runtime}, {service.reason}"
             lines += _marked("· ", words, width, Tone.MUTED)
+    if preview.startup != _brief_startup(preview, width):
+        lines += _marked("· ", f"startup: {preview.startup}", width, Tone.MUTED)
     return [(), *lines] if lines else []
 
 
+def _room(width: int) -> int:
+    """Cells beside a label."""
+    return max(8, width - _LABEL - 2)
+
+
 def _labelled(label: str, words: str, width: int, tone: Tone = Tone.PLAIN) -> list[Line]:
-    folded = fold(clean(words), max(8, width - _LABEL - 2)) or [""]
+    folded = fold(clean(words), _room(width)) or [""]
     first, *rest = folded
     return [
         line("  ", Span(pad(label, _LABEL), Tone.MUTED), Span(first, tone)),

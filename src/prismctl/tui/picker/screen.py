@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from prismctl.present.text import Line, Span, Tone, clean, line
+from prismctl.present.text import Line, Span, Tone, clean, line, line_width, spread, wrap_text
 from prismctl.tui.first_frame import Cell
 from prismctl.tui.picker.preview import preview_lines
 from prismctl.tui.picker.rows import name_width, row_line
@@ -30,10 +30,33 @@ _PREVIEW_LINES: Final = (2, 9)
 _GAP: Final = 2
 """Columns between the list and a preview beside it."""
 _LIST_SHARE: Final = 3 / 5
-_HELP: Final = (
-    "space toggle · enter start · s save · p preset · / find · a group · c copy · ? help · q quit"
+_MOST_LINES: Final = 20
+"""Into which words are folded; what is longer than that is nothing anybody typed."""
+KEYS: Final = (
+    ("space", "take a service in or out"),
+    ("enter", "start what is chosen"),
+    ("s", "save it as a profile"),
+    ("p", "go on to the next preset or profile"),
+    ("/", "find by name, tag or description; esc shows all again"),
+    ("a", "all of the group in, or out"),
+    ("m", "more of the preview, then from its top again"),
+    ("c", "copy the command that does the same"),
+    ("j k ↑ ↓ g G", "move"),
+    ("q esc", "leave; nothing is started"),
 )
-_SHORT_HELP: Final = "space toggle · enter start · s save · ? help · q quit"
+"""What `?` shows."""
+QUESTIONS: Final = {"find": "find: ", "name": "save as: "}
+"""What stands before what is being typed."""
+_QUESTION_HELP: Final = {
+    "find": "enter keep these · esc show all again",
+    "name": "enter save · esc save nothing",
+}
+_HELPS: Final = (
+    "space toggle · enter start · s save · p preset · / find · a group · c copy · ? help · q quit",
+    "space toggle · enter start · s save · ? help · q quit",
+    "space · enter · s save · ? help · q quit",
+)
+"""The longest that fits is shown."""
 
 
 class Layout(NamedTuple):
@@ -46,14 +69,25 @@ class Layout(NamedTuple):
     preview_height: int
 
 
-def divide(width: int, height: int) -> Layout:
-    """The layout of a screen of that size."""
-    body = max(0, height - TITLE_LINES - FOOT_LINES)
+def divide(
+    width: int, height: int, foot: int = FOOT_LINES, *, is_explained: bool = False
+) -> Layout:
+    """The layout of a screen of that size.
+
+    Args:
+        width: of the screen.
+        height: of the screen.
+        foot: how many lines are below list and preview.
+        is_explained: the keys stand in the preview's place, and are what somebody wants to see.
+    """
+    body = max(0, height - TITLE_LINES - foot)
     if width >= WIDE:
         listed = int((width - _GAP) * _LIST_SHARE)
         return Layout(True, listed, body, width - _GAP - listed, body)
     fewest, most = _PREVIEW_LINES
-    preview = max(fewest, min(most, height - _LIST_LINES))
+    preview = max(fewest, min(most, height - _LIST_LINES + FOOT_LINES - foot))
+    if is_explained:
+        preview = max(preview, min(len(KEYS), body - 1))
     return Layout(False, width, max(0, body - preview - 1), width, preview)
 
 
@@ -79,18 +113,65 @@ def title_line(state: PickerState, stack: str) -> Line:
 
 
 def foot_lines(
-    state: PickerState, command: Sequence[str], width: int, preview: Preview | None = None
+    state: PickerState,
+    command: Sequence[str],
+    size: tuple[int, int],
+    preview: Preview | None = None,
+    *,
+    asks_for: str = "",
 ) -> list[Line]:
-    """What is different about the service under the cursor, the command that starts the same, and the keys or what the last one did."""
-    message = state.message
-    help_words = _HELP if width > len(_HELP) else _SHORT_HELP
+    """What is different about the service under the cursor, the command that starts the same, and the keys or what the last one did.
+
+    Args:
+        state: what is chosen and listed.
+        command: that starts the same; folded where the screen is too narrow, its end is never cut off.
+        size: columns and lines of the screen.
+        preview: what is known of the selection.
+        asks_for: what is being typed, ``find`` or ``name``.
+    """
+    width, height = size
+    help_words = next((each for each in _HELPS if len(each) <= width), _HELPS[-1])
+    help_words = _QUESTION_HELP.get(asks_for, help_words)
+    first, *rest = wrap_text(" ".join(command), max(1, width - 2), most_lines=_MOST_LINES)
+    told = wrap_text(clean(state.message), max(1, width), most_lines=_MOST_LINES)
     name = state.service
     different = preview.explain(name) if preview is not None and name is not None else ""
     remark = f"{name}: {different}" if different else ""
-    return [
+    lines = [
         line(Span(clean(remark), Tone.MUTED)),
-        line(Span(f"$ {' '.join(command)}", Tone.ACCENT)),
-        line(Span(clean(message), Tone.BUSY) if message else Span(help_words, Tone.MUTED)),
+        line(Span(f"$ {first}", Tone.ACCENT)),
+        *(line(Span(f"  {each}", Tone.ACCENT)) for each in rest),
+        *(line(Span(each, Tone.BUSY)) for each in told if state.message and not asks_for),
+    ]
+    if asks_for or not state.message:
+        lines.append(line(Span(help_words, Tone.MUTED)))
+    # Of what would hide all the rest, the end counts.
+    return lines[-max(FOOT_LINES, height // 2) :]
+
+
+def page_lines(lines: Sequence[Line], width: int, height: int, top: int = 0) -> list[Line]:
+    """What of some lines is in view from one of them on; the last line says how many more there are, and which key shows them."""
+    shown = list(lines[top : top + height])
+    left = len(lines) - top - height
+    if left <= 0 or not shown:
+        return shown
+    more = line(Span(f"{left} more: m", Tone.MUTED))
+    if line_width(shown[-1]) + line_width(more) + _GAP <= width:
+        shown[-1] = spread(shown[-1], more, width)
+    else:
+        shown[-1] = line(Span(f"  {left + 1} more: m", Tone.MUTED))
+    return shown
+
+
+def next_page(count: int, height: int, top: int) -> int:
+    """The first line in view after another page, with the last one of this again; after the end, the first of all."""
+    return 0 if top + height >= count else top + max(1, height - 1)
+
+
+def key_lines() -> list[Line]:
+    """What each key does."""
+    return [
+        line("  ", Span(f"{key:<12}", Tone.ACCENT), Span(words, Tone.MUTED)) for key, words in KEYS
     ]
 
 
@@ -106,11 +187,13 @@ def frame_lines(
         width: of the screen, in columns.
         height: of the screen, in lines.
     """
-    layout = divide(width, height)
+    below = foot_lines(state, command, (width, height))
+    layout = divide(width, height, len(below))
     listed = _list_lines(state, layout)
+    told = preview_lines(state.picking, None, layout.preview_width)
     preview: list[FrameLine] = [
         (Cell(words, layout.preview_width),)
-        for words in preview_lines(state.picking, None, layout.preview_width)
+        for words in page_lines(told, layout.preview_width, layout.preview_height)
     ]
     shown = _cut(preview, layout.preview_height)
     if layout.is_wide:
@@ -118,9 +201,9 @@ def frame_lines(
         body = [(*left, *gap, *right) for left, right in zip(listed, shown, strict=True)]
     else:
         body = [*listed, (), *shown]
-    foot = [(Cell(words, width),) for words in foot_lines(state, command, width)]
+    foot = [(Cell(words, width),) for words in below]
     title = [(Cell(title_line(state, stack), width),), ()]
-    return _cut([*title, *body], max(0, height - FOOT_LINES)) + foot[: max(0, height)]
+    return _cut([*title, *body], max(0, height - len(below))) + foot[: max(0, height)]
 
 
 def _list_lines(state: PickerState, layout: Layout) -> list[FrameLine]:

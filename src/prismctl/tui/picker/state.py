@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from prismctl.domain.picking import PROFILE, Picking, pick_layer
@@ -11,7 +11,7 @@ from prismctl.domain.service import ServiceType
 from prismctl.tui.picker.rows import Row, list_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from prismctl.domain.offering import Catalog
     from prismctl.domain.selection import Layer
@@ -32,6 +32,10 @@ class PickerState:
     """Selections to start from: the last one, profiles, presets."""
     point: int = 0
     """Which of them was taken last."""
+    base: Picking | None = None
+    """What it chose."""
+    unloadable: Mapping[str, str] = field(default_factory=dict)
+    """Why some of the points cannot be taken, by their origin."""
     message: str = ""
     """What the last key did, where that cannot be seen."""
 
@@ -46,20 +50,33 @@ class PickerState:
         if not self.points:
             return ""
         layer = self.points[self.point]
-        return f"{layer.origin} ({layer.place.file})" if layer.place.file else layer.origin
+        name = f"{layer.origin} ({layer.place.file})" if layer.place.file else layer.origin
+        if layer.origin in self.unloadable:
+            return f"{name}, which cannot be loaded"
+        return f"{name}, changed" if self.is_changed else name
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether something else is chosen than what it started from."""
+        if self.base is None or self.picking.chosen == self.base.chosen:
+            return False
+        return self.picking.selected.keys() != self.base.selected.keys()
 
     @property
     def profile(self) -> Layer | None:
         """The profile that it started from, if it is one."""
         layer = self.points[self.point] if self.points else None
-        return layer if layer is not None and layer.origin.startswith(PROFILE) else None
+        is_one = layer is not None and layer.origin.startswith(PROFILE)
+        return (
+            layer if layer is not None and is_one and layer.origin not in self.unloadable else None
+        )
 
 
 def begin(catalog: Catalog, points: Sequence[Layer]) -> PickerState:
     """The picker as it opens: the first of the points is chosen, the cursor on the first service beside the core."""
     picking = pick_layer(catalog, points[0] if points else None)
     rows = list_rows(catalog)
-    state = PickerState(picking=picking, rows=rows, cursor=0, points=tuple(points))
+    state = PickerState(picking=picking, rows=rows, cursor=0, points=tuple(points), base=picking)
     for index, row in enumerate(rows):
         if row.service is not None and row.group is not ServiceType.CORE:
             return replace(state, cursor=index)
@@ -132,8 +149,11 @@ def take_next_point(state: PickerState) -> PickerState:
         return state
     point = (state.point + 1) % len(state.points)
     layer = state.points[point]
+    if layer.origin in state.unloadable:
+        reason = state.unloadable[layer.origin]
+        return replace(state, point=point, message=f"{layer.origin} cannot be loaded: {reason}")
     picking = pick_layer(state.picking.catalog, layer)
-    return replace(state, picking=picking, point=point, message=f"{layer.origin}")
+    return replace(state, picking=picking, base=picking, point=point, message=layer.origin)
 
 
 def click(state: PickerState, index: int) -> PickerState:
