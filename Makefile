@@ -48,8 +48,12 @@ check: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+.PHONY: shells
+shells: ## zsh, fish and groff for the tests of completion and of the man page; packages as for `podman`
+	scripts/install_shells.sh
+
 .PHONY: test
-test: setup
+test: setup shells
 	$(BIN)/pytest -m "not e2e" -n $(WORKERS)
 
 .PHONY: tools
@@ -63,7 +67,7 @@ podman: ## Podman and Docker for the tests that run containers; where root can i
 			podman crun runc netavark aardvark-dns iptables catatonit docker.io iproute2; }
 
 .PHONY: backends
-backends: setup ## Redis, NATS, PostgreSQL, Kafka and Chromium for the tests that run on them; packages as for `podman`
+backends: setup shells ## Redis, NATS, PostgreSQL, Kafka and Chromium for the tests that run on them; packages as for `podman`
 	scripts/install_backends.sh
 	@! command -v mvn >/dev/null || $(BIN)/python scripts/fetch_kafka.py
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from backends import bench_backends
 from containers import bench_containers
 from dashboard import bench_dashboard
+from estimates import ENOUGH_STARTS, bench_estimates
 from figures import bench_figures
 from install import bench_install
 from log_following import bench_log_following
@@ -86,6 +87,11 @@ def bench_start(runs: int) -> Iterator[Figure]:
                 target=stop_target,
                 samples=tuple(stops),
             )
+
+
+def bench_foretold(runs: int) -> Iterator[Figure]:
+    """How true estimates are; ``python bench/estimates.py`` makes more starts and tells of each."""
+    yield from bench_estimates(ENOUGH_STARTS + runs, ["--preset=minimal", "--engine=local"])
 
 
 def bench_commands(runs: int) -> Iterator[Figure]:
@@ -311,6 +317,7 @@ def bench_logs(runs: int) -> Iterator[Figure]:
 
 BENCHMARKS: dict[str, Callable[[int], Iterator[Figure]]] = {
     "start": bench_start,
+    "estimates": bench_foretold,
     "backends": bench_backends,
     "picker": bench_picker,
     "dashboard": bench_dashboard,

@@ -15,9 +15,6 @@ command -v postgres >/dev/null || missing="$missing postgresql"
 command -v mvn >/dev/null || missing="$missing maven"
 # A browser and what drives it, for the page that the daemon serves.
 command -v chromedriver >/dev/null || missing="$missing chromium chromium-driver"
-# Shells that `dev env` writes for.
-command -v zsh >/dev/null || missing="$missing zsh"
-command -v fish >/dev/null || missing="$missing fish"
 
 [ -n "$missing" ] || exit 0
 command -v apt-get >/dev/null && [ "$(id -u)" = 0 ] || exit 0
@@ -38,7 +35,7 @@ DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $mi
 
 if [ -d /run/systemd/system ]; then
 	for package in $missing; do
-		case $package in maven | zsh | fish | chromium | chromium-driver) continue ;; esac
+		case $package in maven | chromium | chromium-driver) continue ;; esac
 		systemctl disable --quiet "$package"
 	done
 fi

@@ -17,11 +17,12 @@ from prismctl.domain.plan import StackPlan, plan_to_json
 from prismctl.errors import ExitCode
 from prismctl.files.profiles import load_profile
 from prismctl.planning import PlanRequest, make_plan
-from tests.desk import ended_with, read_to_end, words
+from tests.desk import Desk, ended_with, read_to_end, words
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from prismctl.files.paths import Home
-    from tests.desk import Desk
 
 CORE = ["prism-admin", "pattern-launcher"]
 
@@ -462,18 +463,64 @@ def test_the_tab_key_completes_files_where_one_can_be_named(home: Home) -> None:
     assert complete(home, "dev", "profile", "delete", "./te") == []
 
 
+COPIED_CATALOG = """\
+core: false
+services:
+  - name: web
+    command: [sh, -c, 'echo "level=$LEVEL"; exec sleep 1000']
+    env: {LEVEL: info}
+  - name: other
+    command: [sleep, "1000"]
+    default: true
+"""
+COPIED_PROFILE = """\
+services: [web]
+persist: true
+config:
+  web:
+    replicas: 2
+    env: {LEVEL: debug}
+"""
+
+
+def start_copy(desk: Desk) -> dict[str, Any]:
+    """Start the profile in a home of its own; what of it runs, and what that was given."""
+    started = desk.pipe("dev", "start", "--profile=mine", "--engine=local", "--no-dashboard")
+    assert started.returncode == 0, started.stderr
+    (web,) = json.loads(desk.pipe("dev", "status", "-o", "json").stdout)["services"]
+    plan = desk.lab.client.plan()["services"][0]
+    texts = desk.pipe("dev", "logs", "web", "-o", "json").stdout.splitlines()
+    return {
+        "name": web["name"],
+        "healthy": web["replicas"]["healthy"],
+        "persist": plan["persist"],
+        "printed": sorted(json.loads(each)["text"] for each in texts),
+    }
+
+
 def test_a_profile_that_was_copied_starts_the_same_in_another_home(
-    prismctl: Any, home: Home, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    new_lab: Callable[..., Any], tmp_path: Path
 ) -> None:
-    save(prismctl, "mine", "--with", "redis", "--with", "kafka")
-    shown = prismctl("dev", "profile", "show", "mine", "-o", "json").document
-    theirs = tmp_path / "theirs" / "profiles"
-    theirs.mkdir(parents=True)
-    (theirs / "mine.yaml").write_bytes((home.profiles / "mine.yaml").read_bytes())
-    monkeypatch.setenv("PRISM_HOME", str(theirs.parent))
-    copied = prismctl("dev", "profile", "show", "mine", "-o", "json")
-    assert copied.code == 0, copied.err
-    assert json.dumps(copied.document["starts"]) == json.dumps(shown["starts"])
+    found = []
+    profile = COPIED_PROFILE.encode()
+    for name in ("mine", "theirs"):
+        desk = Desk(new_lab(), tmp_path / name)
+        desk.directory.mkdir()
+        home = desk.lab.home
+        (home / "profiles").mkdir(parents=True)
+        (home / "services.yaml").write_text(COPIED_CATALOG, encoding="utf-8")
+        copy = home / "profiles" / "mine.yaml"
+        copy.write_bytes(profile)
+        found.append(start_copy(desk))
+        profile = copy.read_bytes()
+    ours, theirs = found
+    assert ours == theirs
+    assert theirs == {
+        "name": "web",
+        "healthy": 2,
+        "persist": True,
+        "printed": ["level=debug", "level=debug"],
+    }
 
 
 def test_the_schema_of_a_profile_that_was_copied_here_appears_beside_it(
