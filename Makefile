@@ -49,7 +49,7 @@ check: setup
 	$(BIN)/lint-imports
 
 .PHONY: shells
-shells: ## zsh, fish and groff for the tests of completion and of the man page; packages as for `podman`
+shells: ## zsh, fish, groff and tmux for the tests of completion, of the man page and of the dashboard; packages as for `podman`
 	scripts/install_shells.sh
 
 .PHONY: test

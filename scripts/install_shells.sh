@@ -1,12 +1,13 @@
 #!/bin/sh
-# Installs the shells that completion and `dev env` are tested in, and what sets the man page, where root can install Debian
-# packages. Anybody else tests with what is there: what is missing is skipped, and named.
+# Installs the shells that completion and `dev env` are tested in, what sets the man page, and the terminal that the dashboard is
+# tested in, where root can install Debian packages. Anybody else tests with what is there: what is missing is skipped, and named.
 set -eu
 
 missing=
 command -v zsh >/dev/null || missing="$missing zsh"
 command -v fish >/dev/null || missing="$missing fish"
 command -v groff >/dev/null || missing="$missing groff"
+command -v tmux >/dev/null || missing="$missing tmux"
 
 [ -n "$missing" ] || exit 0
 if ! command -v apt-get >/dev/null || [ "$(id -u)" != 0 ]; then
