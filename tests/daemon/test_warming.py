@@ -131,3 +131,21 @@ def test_a_stack_runs_on_when_whoever_chose_it_is_gone(
 
     # A request comes after the hang-up, and is answered by a stack that runs.
     assert lab.client.status()["state"] == "running"
+
+
+def test_a_terminal_that_is_closed_before_the_daemon_is_up_leaves_none(
+    lab: StackLab, wait_until: Callable[..., None]
+) -> None:
+    lab.paths.ensure()
+    heard, said = os.pipe()
+    os.close(heard)
+    argv = [sys.executable, "-m", "prismctl.daemon", "--home", str(lab.home)]
+    argv += ["--stack", "default", "--engine", "local", "--ready-fd", str(said)]
+
+    with subprocess.Popen(argv, pass_fds=(said,)) as daemon:
+        os.close(said)
+        # Long before one that merely idles would end.
+        assert daemon.wait(timeout=20) == 0
+
+    assert find_condition(lab.paths) is StackCondition.STOPPED
+    wait_until(lambda: not lab.own_processes())

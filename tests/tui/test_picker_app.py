@@ -350,8 +350,9 @@ async def test_the_keys_can_all_be_seen_on_a_small_screen() -> None:
         await pilot.press("question_mark")
         await settle(pilot)
         seen = text_of(app)
-        await pilot.press("m")
-        seen += text_of(app)
+        while "more: m" in text_of(app):
+            await pilot.press("m")
+            seen += text_of(app)
         assert all(f"  {key} " in seen for key, _ in KEYS), seen
         await pilot.press("question_mark")
         await settle(pilot)

@@ -130,13 +130,18 @@ class ReadyPipe:
         if descriptor is not None:
             os.set_inheritable(descriptor, False)
 
-    def say(self, line: str) -> None:
-        """Say it and hang up; later words go nowhere."""
-        if self._descriptor is not None:
-            with contextlib.suppress(OSError):
-                os.write(self._descriptor, line.encode() + b"\n")
-            os.close(self._descriptor)
-            self._descriptor = None
+    def say(self, line: str) -> bool:
+        """Say it and hang up; later words go nowhere. Whether there was nobody to hear it who should have been."""
+        if self._descriptor is None:
+            return False
+        is_unheard = False
+        try:
+            os.write(self._descriptor, line.encode() + b"\n")
+        except OSError:
+            is_unheard = True
+        os.close(self._descriptor)
+        self._descriptor = None
+        return is_unheard
 
 
 def take_lock(paths: StackPaths) -> int | None:
@@ -213,12 +218,14 @@ async def _run(paths: StackPaths, arguments: Arguments, ready: ReadyPipe) -> Non
     try:
         await stack.open(arguments.keeper_fd, is_resumed=arguments.is_resumed)
         await server.serve(listening)
-        ready.say(f"ready {os.getpid()}")
+        is_unheard = ready.say(f"ready {os.getpid()}")
         # While the plan is being made elsewhere: the page is served before anything of it runs.
         import prismctl.daemon.web.site  # noqa: F401
 
         if arguments.engine:
             _warm(stack, arguments.engine)
+        if is_unheard:
+            stack.lose_starter()
         await _wait_for_either(leaving, stack.ended)
     finally:
         grace_seconds = FAREWELL_SECONDS if stack.ended.is_set() else 0.0

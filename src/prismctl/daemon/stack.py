@@ -209,6 +209,13 @@ class Stack:
     def chooser_went(self) -> None:
         """Somebody who chose has hung up, however that came; what nobody wants any more goes down at once."""
         self._choosers -= 1
+        self._end_if_unwanted()
+
+    def lose_starter(self) -> None:
+        """Whoever started this was gone before it could be used."""
+        self._end_if_unwanted()
+
+    def _end_if_unwanted(self) -> None:
         if not self._choosers and self.is_unclaimed and not self.is_ending:
             self.operations.start_instead("stop", lambda: stop(self, kill=False))
 

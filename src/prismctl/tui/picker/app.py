@@ -476,7 +476,7 @@ class PickerApp(App[Picked]):
         self.query_one("#foot", LinesView).show(foot)
         layout = self._arrange(len(foot))
         self._told = (
-            key_lines()
+            key_lines(layout.preview_width)
             if self._is_explained
             else preview_lines(state.picking, preview, layout.preview_width)
         )

@@ -7,7 +7,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from prismctl.present.text import Line, Span, Tone, clean, line, line_width, spread, wrap_text
+from prismctl.present.text import (
+    Line,
+    Span,
+    Tone,
+    clean,
+    fold,
+    line,
+    line_width,
+    pad,
+    spread,
+    wrap_text,
+)
 from prismctl.tui.first_frame import Cell
 from prismctl.tui.picker.preview import preview_lines
 from prismctl.tui.picker.rows import name_width, row_line
@@ -45,6 +56,7 @@ KEYS: Final = (
     ("q esc", "leave; nothing is started"),
 )
 """What `?` shows."""
+_KEY_WIDTH: Final = 12
 QUESTIONS: Final = {"find": "find: ", "name": "save as: "}
 """What stands before what is being typed."""
 _QUESTION_HELP: Final = {
@@ -87,7 +99,8 @@ def divide(
     fewest, most = _PREVIEW_LINES
     preview = max(fewest, min(most, height - _LIST_LINES + FOOT_LINES - foot))
     if is_explained:
-        preview = max(preview, min(len(KEYS), body - 1))
+        # The list keeps a line, as the empty one between the two does.
+        preview = max(preview, min(len(KEYS), body - 2))
     return Layout(False, width, max(0, body - preview - 1), width, preview)
 
 
@@ -168,11 +181,14 @@ def next_page(count: int, height: int, top: int) -> int:
     return 0 if top + height >= count else top + max(1, height - 1)
 
 
-def key_lines() -> list[Line]:
-    """What each key does."""
-    return [
-        line("  ", Span(f"{key:<12}", Tone.ACCENT), Span(words, Tone.MUTED)) for key, words in KEYS
-    ]
+def key_lines(width: int) -> list[Line]:
+    """What each key does, folded where that takes more than the width."""
+    lines: list[Line] = []
+    for key, words in KEYS:
+        first, *rest = fold(words, max(8, width - _KEY_WIDTH - 2))
+        lines.append(line("  ", Span(pad(key, _KEY_WIDTH), Tone.ACCENT), Span(first, Tone.MUTED)))
+        lines += [line(" " * (_KEY_WIDTH + 2), Span(each, Tone.MUTED)) for each in rest]
+    return lines
 
 
 def frame_lines(
