@@ -75,13 +75,23 @@ PostgreSQL always commits synchronously; `fsync` is off only where its data ends
 """
 
 
+NOTES: Final = {
+    "nats": """\
+Its second port, `monitor`, is a free one: `/varz` there is where [figures](../explanation/figures.md) come from. An entry that names its ports
+(`ports: {client: 4222}`) has it only if it names it, too.
+""",
+}
+"""What there is to say of a server below its table."""
+
+
 def render_page() -> str:
     """The page as text."""
     return HEAD + "".join(f"\n{text}" for text in map(_section, SERVERS.values())) + REST
 
 
 def _section(server: Server) -> str:
-    return "".join(f"{line}\n" for line in _lines(server))
+    note = NOTES.get(server.driver, "")
+    return "".join(f"{line}\n" for line in _lines(server)) + (f"\n{note}" if note else "")
 
 
 def _lines(server: Server) -> Iterator[str]:

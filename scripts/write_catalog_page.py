@@ -74,7 +74,7 @@ Stops go the other way round, whatever the condition.
 | `port: 8080` | port 8080 of this machine, TCP; `"8080/tcp"` says the same |
 | `port: "5353/udp"` | port 5353, UDP |
 | `port: auto`, `port: auto/udp` | a free one |
-| `ports: {dns: "5353/udp", dns-tcp: 5353}`, `ports: ["5353/udp", 5353]` | several; the first is the main one |
+| `ports: {dns: "5353/udp", dns-tcp: 5353}`, `ports: ["5353/udp", 5353]` | several; the first is the main one. One may stand alone: `ports: "5353/udp"` |
 
 The same number can be had once for each protocol. A taken port is found before anything starts, with who has it, and
 `--auto-ports` takes a free one of the same protocol instead, for UDP as for TCP. An overlay or a profile that gives a port another number

@@ -171,6 +171,26 @@ def test_what_cannot_be_done_is_said_and_nothing_is_touched(
 
 
 @pytest.mark.usefixtures("stored")
+def test_a_name_given_as_a_service_is_told_where_it_belongs(prismctl: Any) -> None:
+    prismctl("dev", "data", "snapshot", "--name", "seeded")
+
+    answer = prismctl("dev", "data", "snapshot", "seeded")
+
+    assert answer.code == 2
+    assert "unknown service `seeded`" in answer.err
+    assert "is said with `--name seeded`" in answer.err
+
+
+def test_known_services_are_told_in_order(prismctl: Any, stored: StackPaths) -> None:
+    for name in ("zeta", "beta", "alpha", "delta"):
+        (stored.data / name).mkdir()
+
+    answer = prismctl("dev", "data", "snapshot", "one")
+
+    assert "known: alpha, beta, delta, postgres, redis, zeta" in answer.err
+
+
+@pytest.mark.usefixtures("stored")
 def test_replacing_a_snapshot_has_to_be_confirmed(prismctl: Any) -> None:
     prismctl("dev", "data", "snapshot", "--name", "one")
     answer = prismctl("dev", "data", "snapshot", "--name", "one")

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from prismctl.daemon.questions import find_question
+from prismctl.domain.endpoints import render_endpoints
 from prismctl.domain.observation import InstanceKey, InstanceObservation, Phase
-from prismctl.domain.plan import EngineName, ServicePlan, StackPlan
+from prismctl.domain.plan import EngineName, Port, ServicePlan, StackPlan
 from prismctl.domain.service import (
     CheckType,
     HealthCheck,
@@ -16,6 +17,7 @@ from prismctl.domain.service import (
     StackName,
 )
 from prismctl.files.paths import StackPaths
+from prismctl.probes.postgres import DATABASE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,6 +70,35 @@ def test_postgres_is_asked_with_a_password_as_whom_it_lets_in(
         check=check,
     )
     assert ask_of(tmp_path, service).user == user
+
+
+@pytest.mark.parametrize(
+    ("env", "database"),
+    [
+        ({}, "postgres"),
+        ({"POSTGRES_DB": "shop"}, "shop"),
+        ({"POSTGRES_USER": "me"}, "me"),
+        ({"POSTGRES_USER": "me", "POSTGRES_DB": "shop"}, "shop"),
+    ],
+)
+def test_the_check_of_postgres_looks_into_the_database_that_its_url_names(
+    tmp_path: Path, env: dict[str, str], database: str
+) -> None:
+    service = ServicePlan(
+        name=ServiceName("db"),
+        type=ServiceType.BACKEND,
+        source="--with",
+        runtime=Runtime.NATIVE,
+        runtime_reason="",
+        command=("sleep", "1"),
+        driver="postgres",
+        ports=(Port(name="main", number=5432),),
+        env=env,
+        check=HealthCheck(type=CheckType.POSTGRES, user="app"),
+    )
+
+    assert render_endpoints(service)["main"].endswith(f":5432/{database}")
+    assert (ask_of(tmp_path, service).database or DATABASE) == database
 
 
 def ask_of(tmp_path: Path, service: ServicePlan) -> Question:

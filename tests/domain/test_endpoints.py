@@ -60,6 +60,23 @@ def test_a_udp_port_is_no_http_address_even_with_the_number_of_one() -> None:
             "postgresql://me:p%20w@127.0.0.1:1234/my%20db",
         ),
         ("postgres", {"env": {"POSTGRES_USER": "me"}}, "postgresql://me@127.0.0.1:1234/me"),
+        (
+            "db",
+            {
+                "driver": "postgres",
+                "check": HealthCheck(type=CheckType.POSTGRES, port=1234, user="app"),
+            },
+            "postgresql://app@127.0.0.1:1234/postgres",
+        ),
+        (
+            "db",
+            {
+                "driver": "postgres",
+                "env": {"POSTGRES_DB": "shop"},
+                "check": HealthCheck(type=CheckType.POSTGRES, port=1234, user="app"),
+            },
+            "postgresql://app@127.0.0.1:1234/shop",
+        ),
         ("nats", {}, "nats://127.0.0.1:1234"),
         ("nats", {"env": {"NATS_USER": "u", "NATS_PASSWORD": "p"}}, "nats://u:p@127.0.0.1:1234"),
         (

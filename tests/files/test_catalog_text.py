@@ -271,11 +271,61 @@ def test_nats_is_asked_for_jetstream_where_it_is_surely_turned_on(
 
 
 @pytest.mark.parametrize(
+    "image",
+    [
+        *(
+            "UPPER/Case:1",
+            "redis:",
+            "redis@sha256:12",
+            "-v/etc:/x",
+            "a b",
+            "/redis",
+            "redis:-1",
+            "a//b",
+        ),
+        *("redis/", "https://ghcr.io/a/b:1", "-v/etc", "--privileged", "redis:1:2", "host:port/a"),
+    ],
+)
+def test_a_name_that_no_image_can_have_is_a_problem_with_its_line(image: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        parse(f"services:\n  - name: box\n    container: {image!r}\n")
+    (problem,) = raised.value.problems
+    assert (
+        problem.message
+        == f"box: container `{image}` is not the name of an image, as `redis:7-alpine`"
+        + ("; its repository is written in lower case" if image == "UPPER/Case:1" else "")
+    )
+    assert problem.line == 3
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        *("redis", "redis:7-alpine", "apache/kafka:3.9.1", "ghcr.io/a/b_c/d--e.f:V1.2_x-3"),
+        *(
+            "localhost/own",
+            "localhost:5000/own:1",
+            "127.0.0.1:5000/a",
+            "[::1]:5000/a:1",
+            "reg:5000/a",
+        ),
+        *(f"redis@sha256:{'0a' * 32}", f"redis:7@sha256:{'0a' * 32}", "${REGISTRY}/a:1"),
+    ],
+)
+def test_a_name_that_an_image_can_have_is_taken_as_it_is(image: str) -> None:
+    taken = service(f"services: [{{name: box, container: {image!r}}}]", "box")
+    assert taken.container == image
+
+
+@pytest.mark.parametrize(
     ("written", "expected"),
     [
         ("port: 5353/udp", [("main", 5353, "udp", None)]),
         ("port: 5353/tcp", [("main", 5353, "tcp", None)]),
         ("port: auto/udp", [("main", None, "udp", None)]),
+        ("ports: 5353/udp", [("main", 5353, "udp", None)]),
+        ("ports: 8080", [("main", 8080, "tcp", None)]),
+        ("ports: auto", [("main", None, "tcp", None)]),
         ("ports: [5353/udp, 5353]", [("main", 5353, "udp", None), ("port2", 5353, "tcp", None)]),
         (
             "ports: {dns: 5353/udp, metrics: 9153}",
@@ -561,7 +611,10 @@ def test_many_mistakes_are_counted_under_the_files_name_with_a_hint() -> None:
         ("{memory_mb: 64, resources: {memory: 65}}", "memory 65 is more than memory_mb 64"),
         ("port: 80.5", "port is `80.5`, not a number"),
         ("port: [80]", "port is a list, not a number"),
-        ("ports: 80", "ports is `80`; write a list of numbers or a mapping of names"),
+        (
+            "ports: true",
+            "ports is `true`; write a list, as `[8080, 5353/udp]`, or a mapping of names",
+        ),
         ("ports: []", "ports is empty"),
         ("ports: {HTTP: 80}", "`HTTP` is not a port name"),
         ("ports: {a: 80, b: 80}", "port 80 is there twice"),

@@ -44,8 +44,8 @@ PG_ONE = (
 PG_SELECT = pg(b"Q", b"select 1\0")
 
 
-def pg_startup(user: bytes) -> bytes:
-    names = b"user\0%b\0database\0postgres\0application_name\0prismctl\0\0" % user
+def pg_startup(user: bytes, database: bytes = b"postgres") -> bytes:
+    names = b"user\0%b\0database\0%b\0application_name\0prismctl\0\0" % (user, database)
     return struct.pack(">ii", len(names) + 8, 196608) + names
 
 
@@ -341,6 +341,15 @@ async def test_postgres_says_why_it_is_not_ready(said: bytes, message: str) -> N
 
     assert told(message, answer), answer.message
     assert answer.is_ok == (not message)
+
+
+async def test_postgres_without_the_database_that_its_url_names_is_not_ready() -> None:
+    startup = pg_startup(b"postgres", b"shop")
+    said = pg_login(0) + pg_error("3D000", 'database "shop" does not exist')
+
+    answer = await ask(CheckType.POSTGRES, playing((startup, said), hangs=True), database="shop")
+
+    assert answer.message.endswith(': database "shop" does not exist')
 
 
 async def test_postgres_takes_no_refusal_of_whom_the_check_names() -> None:

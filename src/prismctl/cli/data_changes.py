@@ -53,7 +53,7 @@ def reset_data(call: Invocation, words: Sequence[str], *, wait_seconds: float) -
     stack = _look(call)
     data = ServiceData(call.paths.data)
     known = {*data.names(), *(stack.services if stack else ())}
-    names = resolve_words(words, known, hint=_KNOWN)
+    names = resolve_words(words, sorted(known), hint=_KNOWN)
     if stack is None:
 
         def change() -> DataChange:
@@ -90,7 +90,7 @@ def restore_data(
     data, snapshots = ServiceData(call.paths.data), Snapshots(call.paths.snapshots)
     known = {*data.names(), *(stack.services if stack else ())}
     known |= {service for each in snapshots.list_all() for service in each.sizes}
-    names = resolve_words(words, known, hint=_KNOWN)
+    names = resolve_words(words, sorted(known), hint=_KNOWN)
     if stack is None:
 
         def change() -> DataChange:
@@ -127,7 +127,8 @@ def take_snapshot(
     stack = _look(call)
     data, snapshots = ServiceData(call.paths.data), Snapshots(call.paths.snapshots)
     known = {*data.names(), *(stack.services if stack else ())}
-    names = resolve_words(words, known, hint=_KNOWN)
+    hint = f"{_KNOWN}; what the snapshot is called is said with `--name {words[0] if words else 'NAME'}`"
+    names = resolve_words(words, sorted(known), hint=hint)
     if not names:
         names = [each for each in data.names() if data.has_data(each)]
     if not names:

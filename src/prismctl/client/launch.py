@@ -110,9 +110,13 @@ def start_daemon(paths: StackPaths, engine_hint: str = "") -> StartingDaemon:
             handed_over.append(keeper_said)
         _spawn(subprocess, daemon, environment, paths.daemon_log, tuple(handed_over))
     except OSError as error:
+        from prismctl.files.atomic import describe_way_out
+
         os.close(daemon_said)
+        reason = (error.strerror or str(error)).lower()
+        place = Path(os.fsdecode(error.filename or paths.directory))
         raise PrismError(
-            f"cannot start the daemon: {(error.strerror or str(error)).lower()}"
+            f"cannot start the daemon: {place}: {reason}", hint=describe_way_out(error, place)
         ) from error
     finally:
         for descriptor in (keeper_said, keeper_says, daemon_says):

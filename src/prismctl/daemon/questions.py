@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from prismctl.domain.endpoints import PROTOCOLS
+from prismctl.domain.endpoints import PROTOCOLS, find_database
 from prismctl.domain.observation import Phase
 from prismctl.domain.plan import LOOPBACK
 from prismctl.domain.replicas import plan_replica
@@ -68,6 +68,7 @@ def find_question(
         directory=str(data) if is_container else own.working_directory or str(data),
         user=_find_user(own, check),
         password=check.password,
+        database=_find_database(own, check),
         jetstream=check.jetstream,
         pattern=check.pattern,
         log=paths.log(str(seen.key)) if check.type is CheckType.LOG else None,
@@ -94,6 +95,13 @@ def _find_user(service: ServicePlan, check: HealthCheck) -> str:
     if check.type is CheckType.POSTGRES and check.password and not check.user:
         return service.env.get(PROTOCOLS[check.type].user_key, "")
     return check.user
+
+
+def _find_database(service: ServicePlan, check: HealthCheck) -> str:
+    """Where `DATABASE_URL` leads."""
+    if check.type is not CheckType.POSTGRES:
+        return ""
+    return find_database(service, PROTOCOLS[check.type])
 
 
 def _host_of(service: ServicePlan, number: int | str | None) -> str:

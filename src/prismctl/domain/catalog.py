@@ -45,6 +45,7 @@ from prismctl.domain.shape import (
 )
 from prismctl.domain.version_range import RANGE_PATTERN
 from prismctl.domain.written_dependencies import Dependencies
+from prismctl.domain.written_images import ImageText
 from prismctl.domain.written_ports import OnePort, PortReference, SeveralPorts
 from prismctl.domain.written_volumes import Volume
 
@@ -227,7 +228,9 @@ SERVICE: Final = Fields(
             "the port it listens on, `auto` for a free one; for a container also `HOST:INSIDE`, as `8080:80`; "
             "any of these with `/udp` behind it for UDP, as `5353/udp`",
         ),
-        "ports": Key(SeveralPorts(), "several ports: a list of them, or names with them"),
+        "ports": Key(
+            SeveralPorts(), "several ports: a list of them, or names with them; one may stand alone"
+        ),
         "runtime": Key(
             OneOf("runtime", _RUNTIMES), "what runs it; `auto` decides by what is there"
         ),
@@ -239,7 +242,7 @@ SERVICE: Final = Fields(
             "the program of a service that ships with prismctl",
         ),
         "command": Key(Words(), "a program on this machine with its arguments; no shell runs"),
-        "container": Key(Text(r"^\S+$", "the name of an image, as `redis:7-alpine`"), "an image"),
+        "container": Key(ImageText(), "an image"),
         "args": Key(Words(), "arguments after the program or the image"),
         "native": Key(NATIVE, "details of the program on this machine"),
         "working_directory": Key(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from prismctl.domain.containers import no_containers
-from prismctl.domain.packaged import BUILTIN
+from prismctl.domain.packaged import BUILTIN, PACKAGED
 from prismctl.domain.plan import EngineName
 from prismctl.domain.service import Runtime
 from prismctl.domain.version_range import is_within
@@ -143,7 +143,7 @@ def _choose_server(
     if not definition.command or preferred is Runtime.CONTAINER:
         choice = _take_container(definition, facts, "asked for" if has_both else "")
         if isinstance(choice, Refusal) and preferred is Runtime.NATIVE:
-            return _refuse_without_command(definition.name)
+            return _refuse_without_command(definition)
         return choice
     obstacle = _find_obstacle(definition.container, facts)
     if not obstacle:
@@ -207,7 +207,8 @@ def _take_container(
     alternative = (
         f"`--runtime native` runs `{definition.command[0]}` instead"
         if definition.command
-        else f"give {name} a `command`, or leave it out with `--without {name}`"
+        else _find_substitute(definition)
+        or f"give {name} a `command`, or leave it out with `--without {name}`"
     )
     if image.startswith("localhost/"):
         kind = containers.tool.kind if containers.tool is not None else "podman"
@@ -215,6 +216,17 @@ def _take_container(
             f"`{kind} build -t {image} .` where its Dockerfile is builds it; else {alternative}"
         )
     return Refusal(f"{name} needs a container ({image}): {obstacle}", alternative)
+
+
+def _find_substitute(definition: ServiceDefinition) -> str:
+    """What to do about the image of a service that ships with another one; empty: it doesn't, or has that one."""
+    packaged = PACKAGED.get(definition.name)
+    if packaged is None or packaged.container in {"", definition.container}:
+        return ""
+    return (
+        f"take `container: {definition.container}` of {definition.name} out of the catalog: then it is "
+        f"`{packaged.container}`, or natively `{packaged.command[0]}`"
+    )
 
 
 def _take_native(
@@ -241,11 +253,13 @@ def _take_native(
     return RuntimeChoice(Runtime.NATIVE, found, reason)
 
 
-def _refuse_without_command(name: str) -> Refusal:
+def _refuse_without_command(definition: ServiceDefinition) -> Refusal:
     """Why what somebody wants to run as a program does not, where its container is out of the question, too."""
+    name = definition.name
     return Refusal(
         f"{name} has no command, so it cannot run natively",
-        f"give {name} a `command`, or leave it out with `--without {name}`",
+        _find_substitute(definition)
+        or f"give {name} a `command`, or leave it out with `--without {name}`",
     )
 
 

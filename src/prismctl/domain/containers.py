@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -15,6 +16,18 @@ KEEPER_LABEL: Final = "prism.keeper"
 
 _DEFAULT_REGISTRY: Final = "docker.io"
 _DEFAULT_NAMESPACE: Final = "library"
+
+_WORD: Final = r"[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*"
+_LABEL: Final = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
+_HOST: Final = (
+    rf"(?:localhost(?::[0-9]+)?|{_LABEL}(?:\.{_LABEL})+(?::[0-9]+)?|{_LABEL}:[0-9]+"
+    r"|\[[0-9a-fA-F:]+\](?::[0-9]+)?)"
+)
+_DIGEST: Final = r"@(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})"
+IMAGE_PATTERN: Final = (
+    rf"^(?:{_HOST}/)?{_WORD}(?:/{_WORD})*(?::[A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}})?(?:{_DIGEST})?$"
+)
+"""How images are named: registry, repository in lower case, tag, digest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +87,11 @@ class ImageName(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.registry}/{self.repository}{self.reference}"
+
+
+def is_image_name(text: str) -> bool:
+    """Whether there can be an image of this name."""
+    return re.fullmatch(IMAGE_PATTERN, text) is not None
 
 
 def parse_image_name(text: str) -> ImageName:

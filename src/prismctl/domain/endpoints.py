@@ -165,8 +165,16 @@ def _render_client_address(service: ServicePlan, protocol: Protocol) -> str:
         login = quote(password, safe="")
     database = ""
     if protocol.database_key:
-        database = "/" + quote(service.env.get(protocol.database_key) or user, safe="")
+        database = "/" + quote(find_database(service, protocol) or protocol.default_user, safe="")
     return f"{protocol.scheme}://{login}{'@' if login else ''}{address}{database}"
+
+
+def find_database(service: ServicePlan, protocol: Protocol) -> str:
+    """The database that a server was told to have, where clients and the check look in; empty: the one that all have.
+
+    Who asks does not matter: that a check has a user of its own makes no database of that name.
+    """
+    return service.env.get(protocol.database_key) or service.env.get(protocol.user_key, "")
 
 
 def _find_login(service: ServicePlan, protocol: Protocol) -> tuple[str, str]:

@@ -56,6 +56,8 @@ services:
 _NO_SERVICES: Final = """\
 
 # Services of this repository, on top of the catalog; `prismctl dev catalog schema` has every key.
+# What is here is started once it is chosen.
+# with: [api]               # instead of the one above
 # services:
 #   - name: api
 #     command: [./bin/api, --port, "${self.port}"]

@@ -18,6 +18,7 @@ from prismctl.domain.choice import (
     choose_engine,
     choose_runtime,
 )
+from prismctl.domain.containers import is_image_name
 from prismctl.domain.dependencies import sort_by_dependency
 from prismctl.domain.environment import choose_base_environment
 from prismctl.domain.interpolation import (
@@ -53,6 +54,7 @@ from prismctl.domain.service import (
     StackName,
 )
 from prismctl.domain.size_limits import find_oversized_arguments, find_oversized_variables
+from prismctl.domain.written_images import describe_fault
 from prismctl.errors import MissingToolError, Problem
 
 if TYPE_CHECKING:
@@ -300,6 +302,11 @@ class _Planner(NamedTuple):
                 _expand_home(working_directory, self.options),
             )
         program = settled.container if runtime is Runtime.CONTAINER else choice.program
+        if runtime is Runtime.CONTAINER and not is_image_name(program):
+            self.problems.add(
+                f"{name}: container {describe_fault(program)}",
+                self.catalog.place(name, "container"),
+            )
         if is_native:
             self.refuse_oversized(name, settled.env, "command", command)
         else:

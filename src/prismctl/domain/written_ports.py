@@ -111,7 +111,7 @@ def _read_mapping(text: str, protocol: PortProtocol | None, path: Path, report: 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class SeveralPorts:
-    """A list of ports, or a mapping of names to ports."""
+    """A list of ports, one alone, or a mapping of names to ports."""
 
     named: MapOf = dataclasses.field(
         default_factory=lambda: MapOf(
@@ -122,6 +122,9 @@ class SeveralPorts:
 
     def read(self, value: object, path: Path, report: Report) -> Any:
         """A tuple of `WrittenPort`, or a dict of them."""
+        if isinstance(value, str | int) and not isinstance(value, bool):
+            alone = OnePort().read(value, path, report)
+            return INVALID if alone is INVALID else (alone,)
         if isinstance(value, list):
             read = [
                 (index, OnePort().read(each, (*path, index), report))
@@ -134,7 +137,8 @@ class SeveralPorts:
             read = list(result.items())
         else:
             report.value(
-                path, f"ports is {describe(value)}; write a list of numbers or a mapping of names"
+                path,
+                f"ports is {describe(value)}; write a list, as `[8080, 5353/udp]`, or a mapping of names",
             )
             return INVALID
         seen: set[HostPort] = set()
@@ -149,8 +153,8 @@ class SeveralPorts:
         return result
 
     def schema(self) -> dict[str, Any]:
-        """Either form."""
-        return {"anyOf": [self.listed.schema(), self.named.schema()]}
+        """Any of the three."""
+        return {"anyOf": [*OnePort().schema()["anyOf"], self.listed.schema(), self.named.schema()]}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -60,6 +60,8 @@ class PostgresTalk:
         self._writer = writer
         self._port = question.port
         self._user = question.user or DEFAULT_USER
+        self._database = question.database or DATABASE
+        self._is_database_ours = not question.database
         self._password = question.password
         self._is_anonymous = not question.user and not question.password
         self._nonce = os.urandom(18).hex()
@@ -68,7 +70,7 @@ class PostgresTalk:
 
     async def log_in(self) -> bool:
         """Get to where queries are answered; false when it is known that they are, and not to us."""
-        words = ("user", self._user, "database", DATABASE, "application_name", "prismctl", "")
+        words = ("user", self._user, "database", self._database, "application_name", "prismctl", "")
         body = struct.pack(">i", _PROTOCOL) + b"".join(_encode(word) + b"\0" for word in words)
         self._writer.write(struct.pack(">i", len(body) + 4) + body)
         while True:
@@ -77,10 +79,9 @@ class PostgresTalk:
                 return True
             if kind == b"E":
                 code, said = _decode_error(body)
-                # The database is our choice, and looked for once everything else is good.
-                if code == _NO_SUCH_DATABASE or (
-                    self._is_anonymous and code.startswith(_REFUSED_LOGIN)
-                ):
+                # A database that is our choice is looked for once everything else is good.
+                is_ours = code == _NO_SUCH_DATABASE and self._is_database_ours
+                if is_ours or (self._is_anonymous and code.startswith(_REFUSED_LOGIN)):
                     return False
                 raise NotReadyError(f"PostgreSQL at port {self._port}: {said}")
             if kind == b"R" and not await self._authenticate(body):

@@ -49,6 +49,8 @@ class Question:
     user: str = ""
     password: str = field(default="", repr=False)
     """For redis, postgres and nats: who asks; empty where nobody is known."""
+    database: str = ""
+    """For postgres: the one that clients are sent to, which has to be there; empty: the one that every server has."""
     jetstream: bool = False
     """For nats: JetStream has to answer, too."""
     pattern: str = ""

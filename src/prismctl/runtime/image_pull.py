@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from prismctl.domain.containers import PODMAN, parse_image_name
+from prismctl.domain.packaged import PACKAGED
 from prismctl.errors import PrismError
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ class _Reason(NamedTuple):
     meaning: str
     advice: str
     """What to do; ``{kind}``, ``{registry}`` and ``{full}`` stand for the client, the registry and the image."""
+    is_its_name: bool = False
+    """Another name could help."""
 
 
 _REASONS: Final = (
@@ -48,6 +51,7 @@ _REASONS: Final = (
         r"|pull access denied|requested access to the resource is denied|\bdenied: ",
         meaning="the registry has no such image, or shows it only to those who log in",
         advice="check its name in the catalog, or `{kind} login {registry}`",
+        is_its_name=True,
     ),
     _Reason(
         pattern=r"unauthorized|authentication required|invalid username/password",
@@ -109,6 +113,7 @@ async def pull_image(
     process = await asyncio.create_subprocess_exec(
         tool.program,
         "pull",
+        "--",
         str(parse_image_name(image)),
         stdin=subprocess.DEVNULL,
         # Docker tells there how far it is.
@@ -188,6 +193,7 @@ async def identify_image(tool: ContainerTool, image: str) -> str:
         "inspect",
         "--format",
         "{{.Id}}",
+        "--",
         str(parse_image_name(image)),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -201,13 +207,23 @@ async def identify_image(tool: ContainerTool, image: str) -> str:
     return said.decode().strip()
 
 
+def _name_substitute(image: str) -> str:
+    """The image that ships for the same server, as one more piece of advice; empty: none does."""
+    server = parse_image_name(image).repository.rpartition("/")[2]
+    packaged = next((each for name, each in PACKAGED.items() if name == server), None)
+    if packaged is None or packaged.container in {"", image}:
+        return ""
+    return f"; `{packaged.container}` is what prismctl has for {server} where the catalog names no `container`"
+
+
 def explain_failure(tool: ContainerTool, image: str, said: list[str]) -> PrismError:
     """The error for a pull that failed with these words."""
     name = parse_image_name(image)
     words = " ".join(said)
     for reason in _REASONS:
         if re.search(reason.pattern, words, re.IGNORECASE):
-            hint = reason.advice.format(kind=tool.kind, registry=name.registry, full=name)
+            advice = reason.advice + (_name_substitute(image) if reason.is_its_name else "")
+            hint = advice.format(kind=tool.kind, registry=name.registry, full=name)
             return PrismError(f"cannot pull {image}: {reason.meaning}", hint=hint)
     errors = [line for line in said if line.startswith("Error")] or said[-1:]
     last = errors[-1].removeprefix("Error: ") if errors else "it does not say why"

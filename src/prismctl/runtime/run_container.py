@@ -122,7 +122,7 @@ class Client:
         return parse_signal(text)
 
     def _inspect(self, what: str, name: str, template: str) -> str:
-        words = (what, "inspect", "--format", template, name)
+        words = (what, "inspect", "--format", template, "--", name)
         try:
             done = self._call(*words, bound_seconds=ASK_SECONDS)
         except subprocess.TimeoutExpired:
@@ -287,7 +287,7 @@ def main(words: list[str]) -> int:
         if asked:
             return 128 + asked[0]
         child = Client(kind, program, name, environment).run(
-            [*options, image, *arguments], records.work
+            [*options, "--", image, *arguments], records.work
         )
         for signum in asked:
             child.send_signal(signum)

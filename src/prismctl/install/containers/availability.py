@@ -21,6 +21,7 @@ from prismctl.domain.containers import (
 )
 from prismctl.errors import PrismError
 from prismctl.install.containers.configuration import podman_environment
+from prismctl.install.containers.mirrors import is_redirected
 from prismctl.install.containers.proof import recall_containers
 from prismctl.machine import find_program, find_tool
 
@@ -137,7 +138,12 @@ def _with_images(tool: ContainerTool, environment: Mapping[str, str]) -> Contain
 
     @cache
     def ask_registry(host: str) -> str:
-        return check_registry(host)
+        # Podman says it in files. Docker has to be asked, and only where there is something to excuse.
+        if tool.kind == PODMAN and is_redirected(host, tool, environment):
+            return ""
+        obstacle = check_registry(host)
+        is_excused = obstacle and tool.kind != PODMAN and is_redirected(host, tool, environment)
+        return "" if is_excused else obstacle
 
     return ContainerFacts(
         tool=tool, reason="", find_image=lambda image: judge_image(image, present, ask_registry)

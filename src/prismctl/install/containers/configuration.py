@@ -80,7 +80,7 @@ def write_registries(home: Home, environment: Mapping[str, str]) -> None:
     Raises:
         PrismError: home cannot be written, or a file of the system or the user cannot be read.
     """
-    existing = next((path for path in _registry_files(environment) if path.is_file()), None)
+    existing = next((path for path in registry_files(environment) if path.is_file()), None)
     text = _read_text(existing) if existing else ""
     line = f'unqualified-search-registries = ["{_SHORT_NAMES}"]\n'
     # Keys of the document come before its first table.
@@ -119,7 +119,7 @@ def _settings_files(environment: Mapping[str, str]) -> Iterator[Path]:
         yield from sorted((place / "containers.conf.d").glob("*.conf"))
 
 
-def _registry_files(environment: Mapping[str, str]) -> Iterator[Path]:
+def registry_files(environment: Mapping[str, str]) -> Iterator[Path]:
     """The files of which Podman would read the first that is there."""
     if chosen := environment.get("CONTAINERS_REGISTRIES_CONF"):
         yield Path(chosen)

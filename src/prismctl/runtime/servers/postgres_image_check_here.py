@@ -51,7 +51,7 @@ class Client:
 
     def read_variables(self, image: str) -> dict[str, str]:
         """What an image has in its environment; nothing when it does not say."""
-        text = self._ask("image", "inspect", "--format", "{{json .Config.Env}}", image)
+        text = self._ask("image", "inspect", "--format", "{{json .Config.Env}}", "--", image)
         with contextlib.suppress(ValueError):
             words = json.loads(text or "[]") or ()
             return dict(word.split("=", 1) for word in words if "=" in word)
