@@ -48,7 +48,9 @@ class Row {
     this.set("mark", symbolOf(service.state), (text) => { this.mark.textContent = text; });
     this.set("state", service.state, (state) => { this.element.dataset.tone = toneOf(state); });
     this.set("word", word, (text) => { this.word.textContent = text; });
-    this.set("why", service.reason, (text) => {
+    // How the run before this one ended is news that outlives it: some are back before anybody has looked.
+    const earlier = service.last_error ? `earlier: ${service.last_error}` : "";
+    this.set("why", service.reason || earlier, (text) => {
       this.why.textContent = text;
       this.why.title = text;
     });

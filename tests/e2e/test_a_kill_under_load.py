@@ -1,0 +1,110 @@
+"""A backend is killed while it is busy: both dashboards say so at once, and show it busy again."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import socket
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.browser import find_browser, open_browser
+from tests.conftest import wait_until
+from tests.tmux import Terminal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.e2e.conftest import Shell
+
+PROGRAM = find_browser()
+KILLED = "killed by SIGKILL"
+TOLD_SECONDS = 2.0
+"""It takes a few tenths; a machine that runs another test beside a browser, a terminal and Nomad takes longer."""
+
+pytestmark = pytest.mark.e2e
+
+
+@contextlib.contextmanager
+def load_on(port: int) -> Iterator[None]:
+    """Somebody who asks a Redis all the time, and comes back when it was gone."""
+    is_over = threading.Event()
+
+    def ask() -> None:
+        while not is_over.is_set():
+            with (
+                contextlib.suppress(OSError),
+                socket.create_connection(("127.0.0.1", port), timeout=1) as connection,
+            ):
+                while not is_over.is_set():
+                    connection.sendall(b"GET nothing\r\n")
+                    if not connection.recv(64):
+                        break
+            is_over.wait(0.01)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()
+
+
+def row_of(screen: str, name: str) -> str:
+    return next((each for each in screen.splitlines() if f" {name} " in each), "")
+
+
+def is_busy(row: str) -> bool:
+    return re.search(r"\b[1-9][0-9.]*k? ops/s", row) is not None
+
+
+def test_a_backend_that_is_killed_under_load_is_told_at_once_and_its_rates_recover(
+    shell: Shell, engine: str
+) -> None:
+    assert PROGRAM is not None, "needs chromium and chromedriver: `make backends` installs them"
+    shell.run(
+        *("dev", "start", "--preset=redis", "--runtime=native"),
+        *("--engine", engine, "--no-dashboard"),
+    )
+    (port,) = shell.lab.service_status("redis")["ports"]
+    terminal = Terminal(shell.environment, shell.lab.home.parent, size=(140, 40))
+    try:
+        with open_browser(PROGRAM) as browser, load_on(port["port"]):
+            browser.open(shell.run("dev", "dashboard", "--web").strip())
+            terminal.run(["prismctl", "dev", "dashboard"])
+            redis = "tr[data-name='redis']"
+            browser.wait_until(
+                lambda: re.match(r"[1-9]", browser.text(f"{redis} td.number")) is not None
+            )
+            terminal.expect("ops/s", "q leave")
+            wait_until(lambda: is_busy(row_of(terminal.text, "redis")), lambda: terminal.text)
+
+            killed_at = time.monotonic()
+            os.kill(shell.lab.service_status("redis")["pid"], signal.SIGKILL)
+            is_told = {"terminal": False, "page": False}
+            while not all(is_told.values()):
+                is_told["terminal"] |= KILLED in terminal.text
+                is_told["page"] |= KILLED in browser.text(redis)
+                assert time.monotonic() < killed_at + TOLD_SECONDS, f"{is_told}\n{terminal.text}"
+
+            browser.wait_until(lambda: browser.text(f"{redis} .c-restarts") == "1")
+            browser.wait_until(
+                lambda: (
+                    re.match(r"[1-9]", browser.text(f"{redis} td.number")) is not None
+                    and "healthy" in browser.text(redis)
+                )
+            )
+            wait_until(
+                lambda: is_busy(row := row_of(terminal.text, "redis")) and "● redis" in row,
+                lambda: terminal.text,
+            )
+            assert "● running" in terminal.text
+    finally:
+        terminal.close()
+    shell.run("dev", "stop")
