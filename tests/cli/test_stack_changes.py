@@ -12,7 +12,7 @@ from prismctl.domain.plan import StackPlan, plan_to_json
 from prismctl.domain.plan_change import scale_plan
 from prismctl.domain.selection import needed_by
 from prismctl.domain.service import ServiceName
-from prismctl.files.last_selection import recall_selection
+from prismctl.files.last_selection import recall_last
 from prismctl.planning import PlanRequest, make_plan
 
 if TYPE_CHECKING:
@@ -254,7 +254,16 @@ def test_what_is_removed_is_not_offered_as_last_time(
     runs(daemon, with_worker(running))
     ends(daemon)
     prismctl("dev", "remove", "worker")
-    assert recall_selection(home) == ("memstore",)
+    assert recall_last(home).services == ("memstore",)
+
+
+def test_a_change_of_a_stack_keeps_the_profile_of_last_time(
+    prismctl: Prismctl, daemon: DaemonState, running: StackPlan, home: Home
+) -> None:
+    runs(daemon, replace(with_worker(running), profile=str(home.profiles / "tuned.yaml")))
+    ends(daemon)
+    prismctl("dev", "remove", "worker")
+    assert recall_last(home) == (("memstore",), "tuned")
 
 
 # Adding.
@@ -279,7 +288,7 @@ def test_add_says_what_comes_along_and_for_whom(
     assert rows[-1].startswith("added db and api in ")
     (body,) = asked(daemon, "add")
     assert [each["name"] for each in body["plan"]["services"]] == ["db", "api"]
-    assert recall_selection(home) == ("memstore", "api")
+    assert recall_last(home).services == ("memstore", "api")
 
 
 def test_add_of_what_runs_changes_nothing(

@@ -357,4 +357,6 @@ def _say_unchanged(call: Invocation, client: StackClient, lines: Sequence[Line])
 def _remember(call: Invocation, plan: StackPlan) -> None:
     """Offer what somebody has by now as what they had last."""
     chosen = [service.name for service in plan.services if is_chosen(service.source)]
-    remember_selection(call.home, chosen)
+    file = Path(plan.profile)
+    profile = file.stem if file.parent == call.home.profiles else ""
+    remember_selection(call.home, chosen, profile)
