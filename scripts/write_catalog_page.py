@@ -81,7 +81,8 @@ The same number can be had once for each protocol. A taken port is found before 
 and no protocol leaves it what it is.
 
 Nothing answers at a UDP port unless the server wants to, so a service with no other ports has no check of its own accord: it is healthy
-once it has lived for `min_uptime`. `type: exec` asks by a command and `type: log` by a line that is printed; any other type of check at a
+once its process has taken all of them, where that can be seen (Linux, and not through a container's own network), else once it has lived for
+`min_uptime`. `type: exec` asks by a command and `type: log` by a line that is printed; any other type of check at a
 UDP port is a mistake. Consul lists the service at that port, without a check.
 
 ## Ports and memory of containers

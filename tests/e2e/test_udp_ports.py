@@ -105,6 +105,19 @@ def test_datagrams_reach_every_instance_where_the_status_says_it_is(
     shell.run("dev", "stop")
 
 
+def test_a_server_of_datagrams_is_healthy_no_earlier_than_it_takes_them(
+    shell: Shell, engine: str
+) -> None:
+    slow = ECHO.replace("server = ", "import time; time.sleep(1.5); server = ", 1)
+    file = write_catalog(shell, take_port(), command=[sys.executable, "-c", slow])
+
+    start(shell, engine, file)
+
+    (echo,) = service(shell, "echo")["instances"]
+    assert ask(echo["ports"][0], b"hello") == b"0 hello"
+    shell.run("dev", "stop")
+
+
 def ask_consul(shell: Shell, path: str) -> list[dict[str, Any]]:
     variables = json.loads(shell.run("dev", "env", "--format", "json"))
     request = urllib.request.Request(  # noqa: S310 - loopback

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import struct
 import sys
 import time
@@ -279,6 +280,19 @@ async def test_without_a_check_what_has_ended_is_not_ready_however_long_ago_it_b
     answer = await ask_once(question(None, started_at=1.0, pid=process.pid))
 
     assert (answer.is_ok, answer.message) == (False, "it has ended")
+
+
+async def test_what_takes_datagrams_is_ready_once_it_does_and_no_earlier() -> None:
+    number = take_port()
+    asked = question(None, started_at=time.time(), pid=os.getpid(), udp_ports=(number,))
+
+    early = await ask_once(asked)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", number))
+        late = await ask_once(asked)
+
+    assert (early.is_ok, early.message) == (False, f"takes no datagrams at port {number}")
+    assert late.is_ok
 
 
 async def test_without_a_check_living_long_enough_is_ready() -> None:

@@ -49,6 +49,7 @@ def find_question(
             min_uptime_seconds=own.min_uptime_seconds,
             pid=seen.pid,
             start_ticks=seen.start_ticks,
+            udp_ports=_find_udp_ports(own),
             pid_file=pid_file,
             timeout_seconds=own.min_uptime_seconds + CONTAINER_SECONDS,
         )
@@ -83,6 +84,13 @@ def find_question(
         timeout_seconds=check.timeout_seconds,
         start_period_seconds=check.start_period_seconds,
     )
+
+
+def _find_udp_ports(service: ServicePlan) -> tuple[int, ...]:
+    """Those whose sockets are on this machine: in a container with a network of its own, a proxy may have taken them."""
+    if service.runtime is Runtime.CONTAINER and not service.has_host_network:
+        return ()
+    return tuple(port.number for port in service.ports if not port.is_tcp)
 
 
 def _secrets_of(service: ServicePlan, check: HealthCheck) -> frozenset[str]:

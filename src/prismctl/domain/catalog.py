@@ -266,7 +266,7 @@ SERVICE: Final = Fields(
         "health_check": Key(HEALTH_CHECK, "how to find out whether it is ready"),
         "min_uptime": Key(
             Duration(is_zero_allowed=True),
-            "with neither a check nor a TCP port: healthy once it has lived this long (100ms)",
+            "with neither a check nor a port: healthy once it has lived this long; so with UDP ports where nobody can see whether they are taken (100ms)",
         ),
         "one_shot": Key(Flag(), "it ends by itself; exit code 0 completes it"),
         "persist": Key(Flag(), "keep its data from one start to the next"),

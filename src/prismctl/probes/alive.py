@@ -7,6 +7,8 @@ import os
 import sys
 from typing import TYPE_CHECKING, Final
 
+from prismctl.domain.host_port import PortProtocol
+from prismctl.machine import find_listeners, is_known
 from prismctl.probes.question import NotReadyError
 
 if TYPE_CHECKING:
@@ -19,17 +21,34 @@ _CLOCK_SECONDS: Final = 0.05
 """Times of files are coarser than those of processes."""
 
 
+def sees_udp_ports(question: Question) -> bool:
+    """Whether it can be seen that somebody takes datagrams: elsewhere it has to have lived a while."""
+    return bool(question.udp_ports) and is_known()
+
+
 async def probe_alive(question: Question) -> None:
-    """Look whether the process is there; on another machine its engine's word has to do.
+    """Look whether the process is there, and at its UDP ports; on another machine its engine's word has to do.
 
     Raises:
-        NotReadyError: it has ended, and its engine is about to say so; or its container has not begun.
+        NotReadyError: it has ended, and its engine is about to say so; its container has not begun; or nobody takes
+            datagrams yet.
     """
     require_container(question)
-    if question.pid_file is not None:
+    looks = sees_udp_ports(question)
+    if question.pid_file is not None and not looks:
         await _look_inside(question.pid_file, question.min_uptime_seconds)
     if question.pid is not None and not _is_alive(question.pid, question.start_ticks):
         raise NotReadyError("it has ended")
+    if looks:
+        _require_udp_ports(question.udp_ports)
+
+
+def _require_udp_ports(numbers: tuple[int, ...]) -> None:
+    """Nobody else had them before the start; who exactly has them now may be closed to us."""
+    missing = [str(each) for each in numbers if not find_listeners(each, PortProtocol.UDP)]
+    if missing:
+        ports = "port" if len(missing) == 1 else "ports"
+        raise NotReadyError(f"takes no datagrams at {ports} {', '.join(missing)}")
 
 
 def require_container(question: Question) -> None:

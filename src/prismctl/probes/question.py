@@ -37,7 +37,9 @@ class Question:
     run: str
     """Answers carry it, so that one about an earlier run is recognised."""
     type: CheckType | None
-    """``None``: nothing can be asked; to be alive after ``min_uptime_seconds`` is enough."""
+    """``None``: nothing can be asked; to have taken ``udp_ports``, or to be alive after ``min_uptime_seconds``, is enough."""
+    udp_ports: tuple[int, ...] = ()
+    """Without a check: what the process takes datagrams at once it is ready."""
     host: str = "127.0.0.1"
     port: int = 0
     path: str = "/"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Self
 from prismctl.domain.observation import ProbeResult
 from prismctl.domain.problems import shorten
 from prismctl.domain.service import CheckType
-from prismctl.probes.alive import require_container
+from prismctl.probes.alive import require_container, sees_udp_ports
 from prismctl.probes.cadence import ALARMED_SECONDS, next_delay
 from prismctl.probes.question import NotReadyError, hide_secrets
 from prismctl.probes.stranger import explain_stranger
@@ -85,7 +85,7 @@ class ProbeScheduler:
         return None if key in self._in_flight else self._answers.get(key, ("", 0))[1]
 
     async def _ask_for_ever(self, question: Question) -> None:
-        if question.type is None:
+        if question.type is None and not sees_udp_ports(question):
             age = time.time() - question.started_at
             await asyncio.sleep(max(0.0, question.min_uptime_seconds - age))
         probe = _load_probe(question)
