@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from prismctl.domain.needs import PLAIN_NEED
-from prismctl.domain.observation import InstanceKey, Phase
+from prismctl.domain.observation import InstanceKey, InstanceObservation, Phase
 from prismctl.domain.plan import ServicePlan
 from prismctl.domain.service import Runtime, ServiceName, ServiceType
 from prismctl.engine.nomad.decode import (
@@ -55,12 +55,17 @@ def end(code: int = 0, number: int = 0) -> dict[str, Any]:
     return {"Type": "Terminated", "Time": 1_000_000_000, "ExitCode": code, "Signal": number}
 
 
-def fold(
+def fold(*allocations: dict[str, Any], **options: Any) -> tuple[Phase, str]:
+    seen = observe(*allocations, **options)
+    return seen.phase, seen.message
+
+
+def observe(
     *allocations: dict[str, Any],
     run: Run | None = None,
     is_alive: bool = False,
     **options: Any,
-) -> tuple[Phase, str]:
+) -> InstanceObservation:
     service = ServicePlan(
         name=REDIS,
         type=ServiceType.BACKEND,
@@ -70,7 +75,7 @@ def fold(
         one_shot=options.pop("one_shot", False),
         depends_on=(ServiceName("below"),),
     )
-    seen = fold_instance(
+    return fold_instance(
         KEY,
         service,
         allocations=decode_allocations(list(allocations)),
@@ -78,7 +83,6 @@ def fold(
         is_run_alive=is_alive,
         **options,
     )
-    return seen.phase, seen.message
 
 
 def make_run(doing: str, detail: str = "", allocation: str = "0149665f-aaaa") -> Run:
@@ -122,6 +126,19 @@ def test_restarts_that_were_asked_for_are_not_counted_as_crashes() -> None:
     given_up = make_allocation(ClientStatus="failed", TaskStates=task)
     _, message = fold(given_up, asked_restarts={given_up["ID"]: 2}.__getitem__)
     assert message == "gave up after 3 restarts: exited with code 3"
+
+
+def test_a_restart_that_is_decided_on_and_has_not_begun_is_none_yet() -> None:
+    decided = {"Type": "Restarting", "Time": 2_000_000_000}
+    ended = make_allocation(
+        TaskStates=make_task(end(number=9), decided, Restarts=1, State="pending")
+    )
+    seen = observe(ended)
+    assert (seen.phase, seen.restarts) == (Phase.BACKOFF, 0)
+    begun = make_allocation(
+        TaskStates=make_task(end(number=9), decided, {"Type": "Started", "Time": 3}, Restarts=1)
+    )
+    assert observe(begun, run=make_run("running"), is_alive=True).restarts == 1
 
 
 def test_unknown_fields_and_missing_ones_are_fine() -> None:

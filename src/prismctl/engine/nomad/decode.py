@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 _NANOSECONDS: Final = 1_000_000_000
+_RESTARTING: Final = "Restarting"
 RESTART_ASKED: Final = "Restart Signaled"
 """The event right before the end of a run that was asked to make way for another."""
 
@@ -62,6 +63,11 @@ class TaskState:
         if not ends or (ends[-1] and self.events[ends[-1] - 1].type == RESTART_ASKED):
             return None
         return self.events[ends[-1]]
+
+    @property
+    def is_to_restart(self) -> bool:
+        """Its last run has ended, and the next one is decided on and has not begun."""
+        return bool(self.events) and self.events[-1].type == _RESTARTING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -175,6 +175,9 @@ def _observation(
 ) -> InstanceObservation:
     end = task.last_end if task else None
     restarts = task.restarts if task else 0
+    if phase is Phase.BACKOFF and task and task.is_to_restart:
+        # Nomad counts a restart once it has decided on it.
+        restarts = max(0, restarts - 1)
     placement = (allocation.id if allocation else run.allocation if run else "")[:8]
     which = f"{run.process.pid}:{run.process.start_ticks}" if run else str(restarts)
     return InstanceObservation(
