@@ -26,7 +26,7 @@ GUIDE = Path(__file__).parents[2] / "docs/how-to/add-a-service.md"
 
 def last_block(language: str) -> str:
     text = GUIDE.read_text(encoding="utf-8")
-    return re.findall(rf"^```{language}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)[-1]
+    return str(re.findall(rf"^```{language}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)[-1])
 
 
 @pytest.fixture

@@ -143,6 +143,55 @@ def test_each_refusal_has_a_sentence_and_nothing_is_started(
     assert not puller.has_image()
 
 
+def test_an_image_for_another_machine_is_refused_at_once_and_not_kept(
+    shell: Shell, shop: ImageShop
+) -> None:
+    if shop.kind != "podman":
+        pytest.skip("whether a Docker daemon runs it is known to itself")
+    image = make_image("redis")
+    foreign = json.dumps({**json.loads(image.config), "architecture": "s390x"}).encode()
+    with serving(image._replace(config=foreign)) as registry:
+        puller = Puller(shell, shop, registry)
+
+        said = puller.start(expect=ExitCode.FAILED)
+
+        assert f"{puller.image} is for s390x, and this machine is" in said
+        assert "name another image in the catalog" in said
+        assert find_condition(shell.lab.paths) is StackCondition.STOPPED
+        assert not puller.has_image()
+
+
+def test_a_container_for_another_machine_says_so_instead_of_a_code_alone(
+    shell: Shell, shop: ImageShop
+) -> None:
+    if shop.kind != "podman":
+        pytest.skip("whether a Docker daemon runs it is known to itself")
+    image = make_image("redis")
+    # It says that it is another's, and its program ends at once.
+    config = json.loads(image.config)
+    config["architecture"] = "s390x"
+    config["config"]["Entrypoint"], config["config"]["Cmd"] = ["/bin/sh", "-c", "exit 1"], []
+    name = f"localhost/prism-foreign-{shell.lab.paths.name}:1"
+    shop.load(image._replace(name=name, config=json.dumps(config).encode()).archive())
+    home = shell.lab.home
+    home.mkdir(mode=0o700, parents=True)
+    (home / "config.yaml").write_text("containers: podman\n")
+    shell.environment |= shop.environment
+    catalog = home.parent / "services.yaml"
+    box = {"name": "box", "default": True, "container": name}
+    catalog.write_text(json.dumps({"core": False, "services": [box]}))
+    try:
+        said = shell.run(
+            *("dev", "start", "--engine=local", "--no-dashboard", f"--services={catalog}"),
+            *("--wait-timeout", "30", "--on-failure", "stop"),
+            expect=ExitCode.FAILED,
+        )
+    finally:
+        shop.run("rmi", "--force", name)
+
+    assert "its image is for s390x, and this machine is" in " ".join(said.split())
+
+
 @pytest.fixture
 def tool(shop: ImageShop, registry: Registry, tmp_path: Path) -> ContainerTool:
     """What pulls, called directly: the bounds of a start are too long for a test."""

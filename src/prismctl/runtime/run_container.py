@@ -38,6 +38,18 @@ LOOK_SECONDS = 0.02
 OPEN_TO_ALL = 0o777
 """For a directory in a home that is closed to others: who comes through the container is another user."""
 ROOT = ("", "0", "root")
+MACHINES = {
+    "x86_64": ("amd64", "386"),
+    "i686": ("386",),
+    "aarch64": ("arm64", "arm"),
+    "armv7l": ("arm",),
+    "ppc64le": ("ppc64le",),
+    "riscv64": ("riscv64",),
+    "s390x": ("s390x",),
+}
+"""By the kernel's own name: what images call the machines whose programs it runs."""
+EMULATORS = Path("/proc/sys/fs/binfmt_misc")
+"""What the kernel hands programs of other machines to."""
 ASK_SECONDS = 5.0
 """A client that does not say so soon what it knows of a container is not waited for."""
 ASKS_TO_END = (signal.SIGINT, signal.SIGTERM)
@@ -231,10 +243,28 @@ def note_process(client: Client, records: Records, child: subprocess.Popen[bytes
         time.sleep(LOOK_SECONDS)
 
 
-def explain_end(client: Client, records: Records, code: int, limit: str) -> str:
+def find_foreign_machine(architecture: str) -> str:
+    """What is in the way of an image's programs, in words; empty: nothing, as far as can be seen.
+
+    Args:
+        architecture: of the image, as images say it.
+    """
+    own = MACHINES.get(os.uname().machine, ())
+    if not own or not architecture or architecture in own:
+        return ""
+    with contextlib.suppress(OSError):
+        if any(each.name.startswith(("qemu-", "rosetta")) for each in EMULATORS.iterdir()):
+            return ""
+    return f"is for {architecture}, and this machine is {own[0]}"
+
+
+def explain_end(client: Client, records: Records, code: int, limit: str, image: str) -> str:
     """Why a container ended, where its exit code does not say it; the limit is that of its memory, empty without one."""
     if code != EXIT_KILLED:
-        return ""
+        if not code or not client.notes_process:
+            return ""
+        foreign = find_foreign_machine(client.ask_image(image, "{{.Architecture}}"))
+        return f"exited with code {code}: its image {foreign}" if foreign else ""
     if records.lacked_memory or client.ask("{{.State.OOMKilled}}") == "true":
         return "was killed because it needed more memory than its limit"
     # Not every Podman notices.
@@ -296,7 +326,7 @@ def main(words: list[str]) -> int:
         code = child.wait()
         code = code if code >= 0 else 128 - code
         limit = options[options.index("--memory") + 1] if "--memory" in options else ""
-        note_end(records, "" if asked else explain_end(client, records, code, limit))
+        note_end(records, "" if asked else explain_end(client, records, code, limit, image))
     except OSError as error:
         where = f" {error.filename}" if error.filename else ""
         sys.stderr.write(f"Error: cannot run {program}{where}: {error.strerror}\n")

@@ -13,7 +13,7 @@ from prismctl.errors import PrismError
 from prismctl.files.container_tool import remember_tool
 from prismctl.files.paths import Home
 from prismctl.install.manifest import read_manifest, with_image, write_manifest
-from prismctl.runtime.image_pull import identify_image, pull_image
+from prismctl.runtime.image_pull import identify_image, pull_image, require_own_machine
 
 if TYPE_CHECKING:
     from prismctl.daemon.stack import Stack
@@ -65,6 +65,7 @@ async def _pull(
             )
         try:
             await pull_image(tool, image)
+            await require_own_machine(tool, image)
             _take_note(stack, await identify_image(tool, image))
         except PrismError as error:
             return error
