@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -167,6 +168,32 @@ def test_a_project_file_is_written_and_valid(prismctl: Any, home: Home) -> None:
     assert prismctl("dev", "start", "--dry-run", "--engine", "local").code == 0
 
 
+def test_the_service_in_a_new_project_file_is_started_once_the_marks_are_off(
+    prismctl: Any,
+) -> None:
+    assert prismctl("dev", "init", "--project").code == 0
+    Path("bin").mkdir()
+    Path("bin/api").write_text("#!/bin/sh\n")
+    Path("bin/api").chmod(0o755)
+    file = Path("prism.yaml")
+    written = file.read_text()
+    example = re.search(r"(?m)^# with: \[api\].*\n# services:\n(?:#  .*\n)+", written)
+    assert example is not None
+    bare = re.sub(r"(?m)^# ", "", example[0])
+    words = ("dev", "start", "--dry-run", "--engine", "local", "--auto-ports")
+
+    file.write_text(written.replace(example[0], bare))
+    chosen = prismctl(*words)
+    file.write_text(written.replace(example[0], bare.partition("\n")[2]))
+    forgotten = prismctl(*words)
+
+    assert chosen.code == 0, chosen.err
+    assert re.search(r"(?m)^\W*(plan +)?api\b", chosen.out), chosen.out
+    assert "nobody chose" not in chosen.err
+    assert forgotten.code == 0, forgotten.err
+    assert "prism.yaml describes api, which nobody chose: `with: [api]` in it" in forgotten.err
+
+
 def test_every_commented_key_of_a_project_file_is_one_that_there_is(
     prismctl: Any, home: Home
 ) -> None:
@@ -184,7 +211,7 @@ def test_every_commented_key_of_a_project_file_is_one_that_there_is(
     assert project is not None
     assert project.settings is not None
     assert project.has_services
-    assert project.with_services == ("redis",)
+    assert project.with_services == ("api",)
 
 
 def test_a_compose_file_beside_it_is_named_or_with_yes_imported(

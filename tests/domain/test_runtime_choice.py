@@ -111,6 +111,20 @@ def test_a_container_that_is_asked_for_is_refused_without_podman() -> None:
     assert "--runtime native" in refusal.hint
 
 
+@pytest.mark.parametrize("preferred", [None, Runtime.NATIVE])
+def test_an_image_put_in_place_of_the_one_that_ships_is_refused_with_the_way_back(
+    preferred: Runtime | None,
+) -> None:
+    kafka = ServiceDefinition(name=ServiceName("kafka"), container="bitnami/kafka:3.6")
+
+    refusal = choose_runtime(kafka, facts(), preferred=preferred)
+
+    assert isinstance(refusal, Refusal)
+    assert "take `container: bitnami/kafka:3.6` of kafka out of the catalog" in refusal.hint
+    assert KAFKA.container in refusal.hint
+    assert "kafka-server-start.sh" in refusal.hint
+
+
 def test_what_has_only_an_image_is_refused_natively_with_the_reason_of_that() -> None:
     boxed = ServiceDefinition(name=ServiceName("boxed"), container="example.org/boxed:1")
     refusal = choose_runtime(boxed, facts(), preferred=Runtime.NATIVE)

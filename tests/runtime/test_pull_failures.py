@@ -59,6 +59,13 @@ def test_each_way_to_fail_has_its_own_sentence(said: str, message: str, hint: st
     assert hint in error.hint
 
 
+def test_an_image_that_is_gone_is_told_with_the_one_that_ships_for_its_server() -> None:
+    said = "Error: reading manifest 3.6 in docker.io/bitnami/kafka: manifest unknown"
+    assert "`apache/kafka:3.9.1`" in explain_failure(TOOL, "bitnami/kafka:3.6", [said]).hint
+    assert "prismctl has" not in explain_failure(TOOL, "apache/kafka:3.9.1", [said]).hint
+    assert "prismctl has" not in explain_failure(TOOL, "ghcr.io/a/api:1", [said]).hint
+
+
 def test_what_nobody_knows_is_told_as_it_was_said() -> None:
     error = explain_failure(TOOL, "redis", ["Trying to pull…", "Error: the moon is full"])
     assert error.message == "cannot pull redis: the moon is full"

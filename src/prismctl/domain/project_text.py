@@ -34,6 +34,11 @@ _NO_WITH: Final = """\
 # with: [redis]
 # without: [memstore]
 """
+_NO_OWN: Final = """\
+
+# Services to leave out of those; short names will do. What is added to them stands in `with`, below.
+# without: [memstore]
+"""
 _CATALOG: Final = """\
 
 # A catalog of the repository's own instead of ~/.prism/services.yaml, relative to this file.
@@ -56,8 +61,8 @@ services:
 _NO_SERVICES: Final = """\
 
 # Services of this repository, on top of the catalog; `prismctl dev catalog schema` has every key.
-# What is here is started once it is chosen.
-# with: [api]               # instead of the one above
+# What is here is started once it is chosen, as services of the catalog are: `with: [api, redis]`.
+# with: [api]
 # services:
 #   - name: api
 #     command: [./bin/api, --port, "${self.port}"]
@@ -99,7 +104,7 @@ def render_project(
     if chosen:
         parts.append(_WITH.format(names=", ".join(each.name for each in chosen)))
     else:
-        parts.append(_NO_WITH)
+        parts.append(_NO_WITH if services else _NO_OWN)
     held_back = [f"{each.name} ({each.held_back})" for each in services if each.held_back]
     if held_back:
         parts.append(_HELD_BACK.format(names=", ".join(held_back)))

@@ -78,12 +78,28 @@ def make_plan(
     inquiry = Inquiry(request, home, environment, working_directory, note)
     decision = settle(inquiry, problems)
     resolution = _resolve(inquiry, decision, find_options(inquiry, decision), problems)
+    if forgotten := _find_forgotten(decision, request):
+        tell(forgotten)
     if resolution.conflicts:
         raise PortTakenError(name_holders(resolution.conflicts, home))
     # What takes so long that it is told is done once; the rest of planning takes no time beside it.
     once_seconds = time.monotonic() - told_at[0] if told_at else 0.0
     plan = _conclude(resolution.plan, decision, inquiry)
     return replace(plan, once_seconds=once_seconds)
+
+
+def _find_forgotten(decision: Decision, request: PlanRequest) -> str:
+    """That a project describes services and starts none of them, in words; empty: it starts some, or somebody chose."""
+    project = decision.project
+    if project is None or project.document is None or request.names_selection:
+        return ""
+    tree = project.document.tree
+    entries = (tree.get("services") if isinstance(tree, dict) else None) or ()
+    own = [str(each["name"]) for each in entries if isinstance(each, dict) and "name" in each]
+    if not own or any(name in decision.selection.sources for name in own):
+        return ""
+    names = ", ".join(own)
+    return f"{project.file.name} describes {names}, which nobody chose: `with: [{names}]` in it starts them"
 
 
 def foresee_plan(
