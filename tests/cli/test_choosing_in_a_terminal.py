@@ -69,6 +69,55 @@ def test_what_is_picked_is_started_and_offered_again(
     wait_until(lambda: not desk.lab.own_processes())
 
 
+PROFILE = """\
+description: with its data kept
+services: [web]
+persist: true
+# as measured
+config:
+  web: {env: {LEVEL: debug}}
+"""
+
+
+def test_as_last_time_dropped_the_settings_of_the_profile_and_so_the_data(
+    desk: Desk, wait_until: Callable[..., None]
+) -> None:
+    home = desk.lab.home
+    (home / "profiles").mkdir(parents=True)
+    (home / "services.yaml").write_text(CATALOG)
+    (home / "profiles" / "tuned.yaml").write_text(PROFILE)
+    start = ["dev", "start", "--engine", "local", "--no-dashboard"]
+    child = desk.terminal(start)
+    child.expect(OPENED)
+    child.send("p")
+    child.expect(re.escape("--profile=tuned"))
+    child.send("j ")
+    child.expect(re.escape("--with-worker"))
+    # What is saved under another name keeps what it started from.
+    child.send("s")
+    child.send("tuned2\r")
+    child.expect("saved as")
+    child.send("\r")
+    child.expect("Ready in: .*[0-9.]+ seconds")
+    assert ended_with_rest(child) == ExitCode.DONE
+    saved = (home / "profiles" / "tuned2.yaml").read_text()
+    for words_kept in ("with its data kept", "persist: true", "# as measured", "LEVEL: debug"):
+        assert words_kept in saved
+    assert "worker" in saved
+    assert desk.pipe("dev", "stop").returncode == ExitCode.DONE
+    again = desk.terminal(start)
+    again.expect("as last time")
+    again.expect(re.escape("--profile=tuned --with-worker"))
+    again.send("\r")
+    again.expect("Ready in: .*[0-9.]+ seconds")
+    assert ended_with_rest(again) == ExitCode.DONE
+    services = desk.lab.client.plan()["services"]
+    assert {each["name"]: each["persist"] for each in services} == {"web": True, "worker": True}
+    assert services[0]["env"]["LEVEL"] == "debug"
+    assert desk.pipe("dev", "stop").returncode == ExitCode.DONE
+    wait_until(lambda: not desk.lab.own_processes())
+
+
 @pytest.mark.parametrize("waits_for", [OPENED, None], ids=["at the first sight", "blindly"])
 def test_what_is_typed_before_it_is_loaded_counts_in_order(
     desk: Desk, waits_for: str | None

@@ -36,7 +36,7 @@ def test_five_starts_say_what_is_usual(desk: Desk) -> None:
     assert estimate["memory_bytes"] < 64 << 20
     assert estimate["low_seconds"] < estimate["typical_seconds"] < estimate["high_seconds"]
 
-    shown = words(read_to_end(desk.terminal(list(START))))
+    shown = words(read_to_end(desk.terminal([*START, "--no-dashboard"])))
     assert re.search(r"Ready in: \d\.\d seconds  \(usually \d\.\d(-\d\.\d)?\)", shown)
     # What of it runs already takes no time: a change is nobody's estimate.
     running = json.loads(desk.pipe(*START, "--dry-run", "-o", "json").stdout)

@@ -55,7 +55,7 @@ def test_a_start_shows_the_plan_and_the_banner_and_leaves_no_steps_behind(desk: 
     shown = read_to_end(child)
     assert ended_with(child) == ExitCode.DONE
     assert "prismctl dev logs -f" in shown
-    assert "Dashboard" not in shown
+    assert "Dashboard: " in shown
     table = desk.terminal(["dev", "status"])
     assert re.search("● web +healthy", words(read_to_end(table)))
     assert desk.pipe("dev", "stop").stdout.startswith("stopped default in ")

@@ -17,6 +17,7 @@ from prismctl.tui.dashboard.logbook import (
     Logbook,
     decode_line,
 )
+from tests.conftest import wait_until
 from tests.tui.stacks import log
 
 if TYPE_CHECKING:
@@ -69,8 +70,9 @@ def test_states_and_lines_come_as_they_are(lab: Any, reader: Reader) -> None:
     reader.read_until(lambda: bool(reader.documents) and bool(reader.lines))
     assert reader.documents[-1]["state"] == "running"
     assert [each.text for each in reader.lines] == ["hello"]
-    assert reader.feeds.plan is not None
-    assert [each["name"] for each in reader.feeds.plan["services"]] == ["web"]
+    # The states are shown before the plan is asked for.
+    wait_until(lambda: reader.feeds.plan is not None)
+    assert [each["name"] for each in (reader.feeds.plan or {})["services"]] == ["web"]
 
 
 def test_following_goes_on_without_loss_or_repetition_when_the_daemon_is_killed(

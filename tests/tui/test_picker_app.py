@@ -50,8 +50,8 @@ class Saved:
     def __init__(self) -> None:
         self.profiles: dict[str, tuple[ServiceName, ...]] = {}
 
-    def save(self, name: str, services: tuple[ServiceName, ...]) -> str:
-        self.profiles[name] = services
+    def save(self, name: str, picked: Picked) -> str:
+        self.profiles[name] = picked.services
         return f"saved {name}"
 
 

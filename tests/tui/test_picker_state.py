@@ -8,6 +8,7 @@ import pytest
 
 from prismctl.domain.offering import Catalog
 from prismctl.domain.packaged import PACKAGED
+from prismctl.domain.picking import command_words
 from prismctl.domain.presets import PRESETS
 from prismctl.domain.selection import Layer, default_layer, preset_layer
 from prismctl.domain.service import ServiceDefinition, ServiceName, ServiceType
@@ -80,6 +81,16 @@ def test_what_is_needed_by_something_required_says_by_whom() -> None:
     catalog = with_own(application("gate", "redis", required=True))
     state = states.toggle(at(opened(catalog=catalog), "redis"))
     assert state.message == "redis is needed by gate, which is required"
+
+
+def test_what_was_chosen_last_keeps_the_profile_that_it_started_from() -> None:
+    profile = Layer("profile team", ["nats"])
+    last = Layer("as last time", ["prism-admin", "pattern-launcher", "nats", "redis"], base=profile)
+    state = opened(last, default_layer(CATALOG))
+    assert state.profile == profile
+    words = command_words(state.picking, profile=state.profile)
+    assert words == ("prismctl", "dev", "start", "--profile=team", "--with-redis")
+    assert states.take_next_point(state).profile is None
 
 
 def test_presets_and_profiles_go_round() -> None:

@@ -9,7 +9,7 @@ import contextlib
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from prismctl.cli.engine_guess import engine_to_warm
 from prismctl.cli.stack import find_stack
@@ -22,7 +22,7 @@ from prismctl.domain.problems import NOWHERE, Place
 from prismctl.domain.selection import Layer, default_layer, preset_layer
 from prismctl.errors import PrismError
 from prismctl.files.catalog import ensure_catalog, load_catalog
-from prismctl.files.last_selection import recall_selection, remember_selection
+from prismctl.files.last_selection import recall_last, remember_selection
 from prismctl.files.paths import find_project_file
 from prismctl.files.text import name_for_people
 from prismctl.tui.first_frame import FirstFrame
@@ -36,11 +36,13 @@ if TYPE_CHECKING:
     from prismctl.cli.start_options import StartOptions
     from prismctl.client import StartingDaemon
     from prismctl.domain.offering import Catalog
-    from prismctl.domain.service import ServiceName
+    from prismctl.files.profiles import Profile
     from prismctl.tui.first_frame import FrameLine
     from prismctl.tui.picker.app import Picked, PickerApp
     from prismctl.tui.picker.preview import Preview
     from prismctl.tui.picker.state import PickerState
+
+LAST_TIME: Final = "as last time"
 
 
 class Choice(NamedTuple):
@@ -91,7 +93,7 @@ def show_picker(call: Invocation, options: StartOptions) -> Choice | None:
             raise PrismError("the picker ended unexpectedly")
         if picked is None:
             return None
-        remember_selection(call.home, picked.services)
+        remember_selection(call.home, picked.services, picked.profile)
         options = replace(options, picked=picked.services, profile=picked.profile)
         return Choice(options, warm.keep())
 
@@ -127,10 +129,10 @@ def _load_app(
 
         return look_at(call, options, picked, is_warm=warm.is_warm)
 
-    def save(name: str, services: tuple[ServiceName, ...]) -> str:
+    def save(name: str, picked: Picked) -> str:
         from prismctl.cli.picker_answers import save_picked
 
-        return save_picked(call, name, services)
+        return save_picked(call, name, picked.services, profile=picked.profile)
 
     further = list_further_points(call)
     points = (*state.points, *further.layers)
@@ -156,8 +158,29 @@ def _without_no_color() -> Iterator[None]:
 
 def list_own_points(call: Invocation, catalog: Catalog) -> list[Layer]:
     """Selections to start from that are told at once: the last one, what the catalog starts by itself."""
-    last = [name for name in recall_selection(call.home) if name in catalog.services]
-    return [*([Layer("as last time", last)] if last else []), default_layer(catalog)]
+    last = recall_last(call.home)
+    services = [name for name in last.services if name in catalog.services]
+    if not services:
+        return [default_layer(catalog)]
+    layer = Layer(LAST_TIME, services)
+    if last.profile:
+        layer = _with_base(call, layer, last.profile)
+    return [layer, default_layer(catalog)]
+
+
+def _with_base(call: Invocation, layer: Layer, name: str) -> Layer:
+    """What was chosen last, with the profile whose settings counted then; it says so where that cannot be had."""
+    from prismctl.files.profiles import load_profile
+
+    try:
+        return layer._replace(base=_layer_of(load_profile(call.home, name)))
+    except PrismError:
+        return layer._replace(origin=f"{LAST_TIME}, without profile {name}")
+
+
+def _layer_of(profile: Profile) -> Layer:
+    place = Place(name_for_people(profile.file)) if profile.file is not None else NOWHERE
+    return Layer(f"{PROFILE}{profile.name}", profile.services, place=place)
 
 
 class FurtherPoints(NamedTuple):
@@ -182,7 +205,6 @@ def list_further_points(call: Invocation) -> FurtherPoints:
             unloadable[origin] = error.message
             points.append(Layer(origin, ()))
             continue
-        place = Place(name_for_people(profile.file)) if profile.file is not None else NOWHERE
-        points.append(Layer(origin, profile.services, place=place))
+        points.append(_layer_of(profile))
     presets = (preset_layer(preset) for preset in PRESETS.values() if preset.name != "minimal")
     return FurtherPoints([*points, *presets], unloadable)

@@ -40,6 +40,8 @@ class Layer(NamedTuple):
     """Who chose it: ``--preset``, ``prism.yaml``; empty where the origin says so itself."""
     place: Place = NOWHERE
     """Where the choice is written."""
+    base: Layer | None = None
+    """The profile whose settings count as well, where the layer is not one itself."""
 
 
 class Addition(NamedTuple):

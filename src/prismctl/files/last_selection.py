@@ -40,11 +40,6 @@ def recall_last(home: Home) -> LastSelection:
     return LastSelection(services, profile if isinstance(profile, str) else "")
 
 
-def recall_selection(home: Home) -> tuple[str, ...]:
-    """The services that were picked last; nothing where nobody has, or nobody can tell."""
-    return recall_last(home).services
-
-
 def remember_selection(home: Home, services: Sequence[str], profile: str = "") -> None:
     """Offer these first the next time; a home that cannot be written offers what it did.
 

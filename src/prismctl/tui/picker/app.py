@@ -85,7 +85,7 @@ class Doing:
 
     look: Callable[[Picked], Preview]
     """Finds out what a selection would be; in a thread, and may take its time."""
-    save: Callable[[str, tuple[ServiceName, ...]], str]
+    save: Callable[[str, Picked], str]
     """Saves a profile of that name; says what came of it."""
     find_signal: Callable[[], int] = lambda: 0
     """The signal that came before the picker could hear any; 0: none."""
@@ -425,7 +425,7 @@ class PickerApp(App[Picked]):
         was, text = self._asks_for, event.value.strip()
         await self._stop_asking()
         if was == "name" and text:
-            self._say(self._doing.save(text, tuple(self.state.picking.selected)))
+            self._say(self._doing.save(text, self.picked))
 
     async def _ask(self, what: str, text: str) -> None:
         from textual.widgets import Input

@@ -64,8 +64,9 @@ class PickerState:
 
     @property
     def profile(self) -> Layer | None:
-        """The profile that it started from, if it is one."""
+        """The profile that it started from, be it by way of what was chosen last."""
         layer = self.points[self.point] if self.points else None
+        layer = layer and (layer.base or layer)
         is_one = layer is not None and layer.origin.startswith(PROFILE)
         return (
             layer if layer is not None and is_one and layer.origin not in self.unloadable else None
