@@ -127,10 +127,11 @@ def test_a_killed_service_is_restarted_while_the_daemon_is_suspended(
 
     def restarted() -> bool:
         status = shell.lab.service_status("memstore")
-        return status["state"] == "healthy" and bool(status["pid"] != memstore)
+        is_up = status["state"] == "healthy" and bool(status["pid"] != memstore)
+        # Nomad says how often it restarted a moment after the new process is seen.
+        return is_up and status["restarts"] == 1
 
     wait_until(restarted)
-    assert shell.lab.service_status("memstore")["restarts"] == 1
 
 
 def test_a_killed_keeper_brings_the_stack_back(
