@@ -16,8 +16,8 @@ middle of both bounds is taken (Mukerjee, *Monotone nonparametric regression*, A
 **The range** is the prediction interval for the next start, of the logarithms of the past ones, because times are
 skewed to the long side (Hahn and Meeker, *Statistical Intervals*, 1991, section 4): the median times and divided by
 ``exp(t · s · √(1 + π/2n))``, with `t` of 95 %, so that nine of ten starts fall into it with some room; π/2n is how
-uncertain the median itself is. It is never narrower than ±10 % and never wider than ±40 %, which is also the range of what was
-started less than five times.
+uncertain the median itself is. It is never narrower than ±25 %, by which one machine swings within minutes, and never wider
+than ±40 %, which is also the range of what was started less than five times.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ NEWEST: Final = 12
 """So many of the newest times count: how busy a machine is, or was made, changes within days."""
 CONSIDERED: Final = 200
 """So many of the newest starts are looked at at all."""
-LEAST_SPREAD: Final = 0.10
+LEAST_SPREAD: Final = 0.25
 MOST_SPREAD: Final = 0.40
 
 _T_QUANTILES: Final = (
