@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from prismctl.domain.service import MAX_REPLICAS
+from prismctl.domain.replica_limit import MAX_REPLICAS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

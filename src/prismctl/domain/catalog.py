@@ -14,10 +14,10 @@ from prismctl.domain.offering import Catalog, Version
 from prismctl.domain.packaged import BUILTIN, CORE
 from prismctl.domain.problems import nearest_name, shorten
 from prismctl.domain.references import find_misreferences
+from prismctl.domain.replica_limit import MAX_REPLICAS
 from prismctl.domain.servers.registry import all_settings
 from prismctl.domain.service import (
     AGENT_NAMES,
-    MAX_REPLICAS,
     NAME_PATTERN,
     SHORT_NAMES,
     CheckType,

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Final
 
 from prismctl.domain.dependencies import sort_by_dependency
 from prismctl.domain.packaged import ADMIN, LAUNCHER
+from prismctl.domain.replica_limit import MAX_REPLICAS
 from prismctl.domain.selection import REQUIRED, find_needing, needed_by
 from prismctl.domain.service import (
     DEFAULT_STACK,
-    MAX_REPLICAS,
     Runtime,
     ServiceName,
     ServiceType,

@@ -21,8 +21,6 @@ NAME_PATTERN: Final = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 
 DEFAULT_STACK: Final = StackName("default")
 
-MAX_REPLICAS: Final = 100
-"""Of one service: more is a slip of the hand."""
 
 SHORT_NAMES: Final = {
     "admin": ServiceName("prism-admin"),

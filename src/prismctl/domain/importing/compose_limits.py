@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from prismctl.domain.importing.amounts import parse_size
-from prismctl.domain.service import MAX_REPLICAS
+from prismctl.domain.replica_limit import MAX_REPLICAS
 
 if TYPE_CHECKING:
     from prismctl.domain.document import Path
