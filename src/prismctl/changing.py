@@ -144,23 +144,6 @@ def read_running_plan(client: StackClient) -> StackPlan:
     return plan_from_json(document)
 
 
-def list_addable(
-    running: StackPlan,
-    *,
-    home: Home,
-    environment: Mapping[str, str],
-    working_directory: Path,
-) -> dict[ServiceName, str]:
-    """What can be added by name alone, with what it is for: the services of the stack's own catalog that do not run.
-
-    Raises:
-        PrismError: a file cannot be read, or has mistakes.
-    """
-    from prismctl.planning import list_addable as find
-
-    return find(running, home=home, environment=environment, working_directory=working_directory)
-
-
 def plan_adding(
     running: StackPlan,
     request: PlanRequest,

@@ -12,14 +12,13 @@ import pytest
 from tests import tmux
 from tests.free_ports import take_port
 from tests.port_holder import holding
+from tests.requirements import require
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tests.desk import Desk
     from tests.tmux import Terminal
-
-pytestmark = pytest.mark.skipif(not tmux.IS_HERE, reason="there is no tmux")
 
 PRISMCTL = [sys.executable, "-m", "prismctl"]
 CATALOG = """
@@ -57,6 +56,7 @@ services:
 @pytest.fixture
 def terminal(desk: Desk) -> Iterator[Callable[..., Terminal]]:
     """Opens terminals, and closes them."""
+    require(tmux.IS_HERE, "tmux is not there: `make shells` installs it")
     opened: list[Terminal] = []
 
     def make(size: tuple[int, int] = (100, 30)) -> Terminal:
@@ -174,6 +174,25 @@ def test_a_adds_a_service_of_the_stacks_catalog(terminal: Callable[..., Terminal
     screen.expect("▸ spare")
     screen.press("Enter")
     screen.expect("added spare", "● spare")
+
+
+def test_a_offers_what_the_project_of_the_stack_has(
+    desk: Desk, terminal: Callable[..., Terminal]
+) -> None:
+    (desk.directory / "services.yaml").write_text(
+        'core: false\nservices:\n  - {name: web, command: [sleep, "1000"]}\n'
+    )
+    (desk.directory / "prism.yaml").write_text(
+        "stack: default\ncatalog: services.yaml\nwith: [web]\n"
+        'services:\n  - {name: ours, command: [sleep, "1000"]}\n'
+    )
+    began = desk.pipe("dev", "start", "--engine", "local", "--no-dashboard")
+    assert began.returncode == 0, began.stderr
+    screen = terminal()
+    screen.run([*PRISMCTL, "dev", "dashboard"])
+    screen.expect("● web", "q leave")
+    screen.press("a")
+    screen.expect("ours")
 
 
 def test_x_asks_what_goes_with_it_and_no_leaves_all(

@@ -143,11 +143,11 @@ def test_each_refusal_has_a_sentence_and_nothing_is_started(
     assert not puller.has_image()
 
 
+# Whether a Docker daemon runs what is made for another machine is known to itself.
+@pytest.mark.parametrize("shop", ["podman"], indirect=True)
 def test_an_image_for_another_machine_is_refused_at_once_and_not_kept(
     shell: Shell, shop: ImageShop
 ) -> None:
-    if shop.kind != "podman":
-        pytest.skip("whether a Docker daemon runs it is known to itself")
     image = make_image("redis")
     foreign = json.dumps({**json.loads(image.config), "architecture": "s390x"}).encode()
     with serving(image._replace(config=foreign)) as registry:
@@ -161,11 +161,10 @@ def test_an_image_for_another_machine_is_refused_at_once_and_not_kept(
         assert not puller.has_image()
 
 
+@pytest.mark.parametrize("shop", ["podman"], indirect=True)
 def test_a_container_for_another_machine_says_so_instead_of_a_code_alone(
     shell: Shell, shop: ImageShop
 ) -> None:
-    if shop.kind != "podman":
-        pytest.skip("whether a Docker daemon runs it is known to itself")
     image = make_image("redis")
     # It says that it is another's, and its program ends at once.
     config = json.loads(image.config)

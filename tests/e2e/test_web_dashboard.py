@@ -19,6 +19,7 @@ from prismctl.present.units import (
 from prismctl.present.wording import ENGINE_TITLES, SYMBOLS, TONES
 from tests.browser import DOWN, ENTER, ESCAPE, Browser, find_browser, open_browser
 from tests.free_ports import take_port
+from tests.requirements import require
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -48,18 +49,16 @@ while True:
     time.sleep(max(0, at - time.time()))
 """
 """Ten thousand lines a second."""
-PROMPT_SECONDS = 0.5
-"""Within this the page has to answer a key, however much it is told meanwhile."""
+PROMPT_SECONDS = 3.0
+"""Within this the page answers a key unless it is stuck, however busy the machine; on a quiet one it is milliseconds."""
 
-pytestmark = [
-    pytest.mark.e2e,
-    pytest.mark.skipif(PROGRAM is None, reason="needs chromium and chromedriver"),
-]
+pytestmark = pytest.mark.e2e
 
 
 @pytest.fixture
 def browser() -> Iterator[Browser]:
     """A browser that has nothing to complain about in the end."""
+    require(PROGRAM, "chromium or chromedriver is not there: `make backends` installs them")
     assert PROGRAM is not None
     with open_browser(PROGRAM) as opened:
         yield opened

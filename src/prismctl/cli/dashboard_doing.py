@@ -94,16 +94,15 @@ class _Hands:
         return plan_removing(self._read_plan(), [service], paths=self.call.paths)
 
     def list_addable(self) -> dict[str, str]:
-        from prismctl.files.catalog import load_catalog
+        from prismctl.planning import list_addable
 
-        running = self._read_plan()
-        file = running.terms.catalog
-        catalog = load_catalog(self.call.home, Path(file) if file else None, creates=False)
-        return {
-            name: each.description
-            for name, each in catalog.services.items()
-            if name not in running.names
-        }
+        found = list_addable(
+            self._read_plan(),
+            home=self.call.home,
+            environment=os.environ,
+            working_directory=Path.cwd(),
+        )
+        return {str(name): purpose for name, purpose in found.items()}
 
     def add(self, service: str) -> str:
         from prismctl.changing import plan_adding
