@@ -70,9 +70,7 @@ def bench_dashboard(runs: int) -> Iterator[Figure]:
     yield Figure(what="dashboard on the screen", unit="ms", target=400, samples=tuple(opened))
     yield Figure(what="CPU of an idle dashboard, 10 services", unit="%", target=1, samples=(idle,))
     with fresh_home() as home:
-        command = [sys.executable, "-S", "-c", FLOOD]
-        catalog = write_catalog(home, [{"name": "flood", "default": True, "command": command}])
-        prismctl(home, "dev", "start", "--services", str(catalog), "--engine", "local")
+        start_flood(home)
         dashboard = open_dashboard(home)
         dashboard.expect("of a flood")
         drain(dashboard, 2.0)
@@ -113,6 +111,13 @@ def start_sleepers(home: Path, count: int) -> None:
         {"name": f"trivial-{number}", "default": True, "command": hello} for number in range(count)
     ]
     prismctl(home, "dev", "start", "--services", str(write_catalog(home, services)), "--engine", "local")  # fmt: skip
+
+
+def start_flood(home: Path) -> None:
+    """A stack of one service that prints `LINES_A_SECOND`."""
+    command = [sys.executable, "-S", "-c", FLOOD]
+    catalog = write_catalog(home, [{"name": "flood", "default": True, "command": command}])
+    prismctl(home, "dev", "start", "--services", str(catalog), "--engine", "local")
 
 
 def leave(dashboard: pexpect.spawn[str]) -> None:
