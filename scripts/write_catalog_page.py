@@ -64,7 +64,8 @@ depends_on:
 | `completed` | has ended with exit code 0; only for a one-shot |
 
 What is required comes along with whoever depends on it, and when it fails for good, so does that. With `required: false` nothing comes
-along: where the other service is in the stack it is waited for, and when it fails for good, the start goes on without it.
+along: where the other service is in the stack it is waited for, and when it fails for good, the start goes on without it. It need not even
+be in the file, since one laid over it may have it; `catalog validate` tells of it in a note, with the nearest name there is.
 Stops go the other way round, whatever the condition.
 
 ## Ports
@@ -102,6 +103,10 @@ refers to other services (`${redis.port}`) shares the machine's network, and its
 With `external: {host: db.example.org, port: 5432}` nothing is started, restarted or stopped. The service is asked at that address, by its
 check or whether the port accepts, and is `healthy` or `unhealthy` by the answer; dependents wait for it, and references and
 `prismctl dev env` have its address. An entry with the name of a packaged service keeps what that is asked.
+
+`port: "5353/udp"` is a UDP port there, and `ports` several, as of any service: `external: {host: dns.example.org, ports: ["53/udp", 53]}`. One
+that is TCP is asked. Where all are UDP, nothing can be known from here, and nothing is asked: the service is called `healthy` from the start,
+`status` says why, and those who depend on it do not wait.
 
 ## When a service is healthy
 

@@ -52,6 +52,24 @@ def test_a_catalog_that_is_not_there_is_not_called_valid(prismctl: Any, home: Ho
     )
 
 
+def test_a_dependency_that_nothing_is_called_is_a_note_and_no_mistake(prismctl: Any) -> None:
+    needs = "{backedn: {required: false}}"
+    text = f"core: false\nservices: [{{name: backend, command: sh}}, {{name: web, command: sh, default: true, depends_on: {needs}}}]"
+    Path("noted.yaml").write_text(text)
+    note = "web: does not wait for `backedn`, which is not in the file"
+    answer = prismctl("dev", "catalog", "validate", "noted.yaml", "-o", "text")
+    assert answer.code == 0
+    assert answer.out.splitlines()[-1] == (
+        f"note: noted.yaml:2:95: {note}; did you mean `backend`?"
+    )
+    (found,) = validate(prismctl, text).document["notes"]
+    assert (found["message"], found["suggestion"], found["column"]) == (note, "backend", 95)
+    started = prismctl("dev", "start", "--services", "noted.yaml", "--dry-run", "-o", "json")
+    assert started.code == 0
+    services = {each["name"]: each for each in started.document["services"]}
+    assert services["web"]["depends_on"] == []
+
+
 def test_the_list_has_no_way_to_look_for_a_service(prismctl: Any) -> None:
     Path("own.yaml").write_text(
         """

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from prismctl.domain.host_port import PortProtocol
 from prismctl.domain.plan import Port
 from prismctl.domain.service import CheckType, HealthCheck, Runtime
 from prismctl.errors import RejectedError
+from tests.free_ports import take_port
 
 if TYPE_CHECKING:
     from prismctl.domain.plan import ServicePlan
@@ -35,6 +37,16 @@ def test_restarting_what_runs_elsewhere_is_refused_at_once(lab: StackLab) -> Non
     with pytest.raises(RejectedError) as raised:
         list(lab.client.restart(["redis", "web"]))
     assert raised.value.hint == "`prismctl dev restart web` restarts the rest"
+
+
+def test_nobody_here_is_looked_for_at_a_udp_port_that_is_elsewhere(lab: StackLab) -> None:
+    dns = replace(
+        elsewhere("dns", 5353, lab),
+        ports=(Port(name="dns", number=take_port(), protocol=PortProtocol.UDP),),
+        check=None,
+    )
+    lab.start_with(dns)
+    assert lab.service_status("dns")["state"] == "healthy"
 
 
 def test_a_restart_of_everything_leaves_alone_what_runs_elsewhere(lab: StackLab) -> None:

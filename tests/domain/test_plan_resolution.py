@@ -358,6 +358,20 @@ def test_a_service_with_udp_ports_alone_is_asked_nothing() -> None:
     assert plan_from_json(json.loads(json.dumps(plan_to_json(plan)))) == plan
 
 
+def test_what_runs_elsewhere_with_udp_ports_alone_says_that_nobody_can_ask() -> None:
+    both = (DNS, PortDefinition(name="tcp", number=5353, is_explicit=True))
+    away: dict[str, Any] = {"host": "dns.example.org", "runtime": Runtime.EXTERNAL}
+    services = (own("dns", ports=(DNS,), **away), own("both", ports=both, **away))
+    plan = resolve("dns", "both", own=services, taken=TCP_5353).plan
+    dns = plan.service("dns")
+    assert dns.check is None
+    assert dns.runtime_reason == (
+        "it runs elsewhere, at dns.example.org; whether it answers over UDP cannot be known"
+    )
+    assert plan.service("both").check == HealthCheck(type=CheckType.TCP, port=5353)
+    assert plan.service("both").runtime_reason == "it runs elsewhere, at dns.example.org"
+
+
 @pytest.mark.parametrize("port", [None, "tcp", 5353])
 def test_a_service_with_ports_of_both_protocols_is_asked_over_tcp(port: int | str | None) -> None:
     ports = (DNS, PortDefinition(name="tcp", number=5353, is_explicit=True))

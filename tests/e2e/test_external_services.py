@@ -23,6 +23,9 @@ services:
   - name: elsewhere
     external: {{host: 127.0.0.1, port: {port}}}
     health_check: {{interval: 0.2s}}
+  - name: dns
+    external: {{host: 127.0.0.1, port: "{port}/udp"}}
+    default: true
   - name: web
     command: [sh, -c, "echo $AT > {directory}/at; exec sleep 1000"]
     env: {{AT: "${{elsewhere.host}}:${{elsewhere.port}}"}}
@@ -48,6 +51,9 @@ def test_what_runs_elsewhere_is_asked_and_waited_for_and_left_alone(
         assert state() == ("external", "healthy")
         wait_until(lambda: (directory / "at").exists() and (directory / "at").read_text() != "")
         assert (directory / "at").read_text() == f"127.0.0.1:{port}\n"
+        (dns,) = [each for each in shell.status()["services"] if each["name"] == "dns"]
+        assert (dns["state"], dns["ports"][0]["protocol"]) == ("healthy", "udp")
+        assert "cannot be known" in dns["runtime_reason"]
         assert f"ELSEWHERE_PORT={port}" in shell.run("dev", "env", "--format", "dotenv")
         server.close()
         wait_until(lambda: state() == ("external", "unhealthy"))

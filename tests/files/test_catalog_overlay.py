@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from prismctl.domain.absent_dependencies import find_absent_dependencies
+from prismctl.domain.service import ServiceName
 from prismctl.errors import ConfigError, PrismError
 from prismctl.files.catalog import load_catalog
 from prismctl.files.catalog_names import recall_names
@@ -115,6 +117,21 @@ def test_mistakes_of_an_overlay_stand_at_their_place_in_it(
     assert problem in "\n".join(str(each) for each in raised.value.problems)
     assert raised.value.hint is not None
     assert "services.yaml" in raised.value.hint
+
+
+def test_what_a_catalog_can_do_without_may_come_with_the_overlay(home: Home) -> None:
+    needs = "services: [{name: api, command: x, depends_on: {extra: {required: false}}}]"
+    home.catalog.write_text(needs)
+    overlay = home.directory / "services.local.yaml"
+    # The entry over it says nothing of what it depends on.
+    overlay.write_text("services: [{name: api, env: {A: b}}]")
+    catalog = load_catalog(home)
+    (note,) = find_absent_dependencies(catalog)
+    assert (note.file, note.line) == (str(home.catalog), 1)
+    overlay.write_text("services: [{name: extra, command: x}]")
+    catalog = load_catalog(home)
+    assert find_absent_dependencies(catalog) == ()
+    assert catalog.services[ServiceName("api")].depends_on == ("extra",)
 
 
 def test_names_that_an_overlay_brings_are_not_missed_by_the_tab_key(home: Home) -> None:

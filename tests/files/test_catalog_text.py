@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from prismctl.domain.absent_dependencies import find_absent_dependencies
 from prismctl.domain.catalog import catalog_schema
 from prismctl.domain.needs import Condition, Need
 from prismctl.domain.packaged import CORE, PACKAGED, render_catalog
@@ -834,6 +835,47 @@ def test_what_is_needed_of_a_dependency_is_kept_with_its_name() -> None:
     assert web.requires == ("migrate", "prism-admin")
 
 
+def test_what_can_be_done_without_need_not_be_in_the_file_and_is_noted_with_the_nearest_name() -> (
+    None
+):
+    catalog = parse(
+        """
+        services:
+          - {name: redis}
+          - name: web
+            command: x
+            depends_on:
+              redsi: {required: false}
+              otel-collector: {condition: started, required: false}
+        """
+    )
+    web = catalog.services[ServiceName("web")]
+    assert web.depends_on == ("redsi", "otel-collector")
+    assert web.requires == ()
+    assert [str(each).removeprefix("/project/") for each in find_absent_dependencies(catalog)] == [
+        "services.yaml:7:7: web: does not wait for `redsi`, which is not in the file; did you mean `redis`?",
+        "services.yaml:8:7: web: does not wait for `otel-collector`, which is not in the file",
+    ]
+    assert find_absent_dependencies(parse(render_catalog())) == ()
+
+
+@pytest.mark.parametrize(
+    ("needs", "message"),
+    [
+        ("{web: {required: false}}", "web: depends on itself"),
+        ("{redsi: {required: true}}", "depends on `redsi`, which is not in the file"),
+        ("{'a b': {required: false}}", "depends on `a b`, which is not in the file"),
+    ],
+)
+def test_what_can_be_done_without_is_still_another_service_by_its_name(
+    needs: str, message: str
+) -> None:
+    (found,) = problems(
+        f"services: [{{name: redis}}, {{name: web, command: x, depends_on: {needs}}}]"
+    )
+    assert message in found
+
+
 def test_a_circle_of_dependencies_that_can_be_done_without_is_one_all_the_same() -> None:
     found = problems(
         """
@@ -863,7 +905,18 @@ def test_a_packaged_service_may_run_elsewhere() -> None:
     [
         ("external: {host: h}", "`port` is missing"),
         ("external: {host: 'a b', port: 1}", "host `a b` is not a host's name or address"),
+        ("external: {host: h, ports: }", "`port` is missing"),
         ("external: {host: h, port: 0}", "port 0 is not between 1 and 65535"),
+        ("external: {host: h, port: auto}", "port `auto` is not the number that a server has"),
+        ("external: {host: h, port: auto/udp}", "port `auto/udp` is not the number that a server"),
+        ("external: {host: h, port: '80:8080'}", "port `80:8080` is not the number that a server"),
+        ("external: {host: h, port: 53/upd}", "unknown protocol of a port `upd`"),
+        ("external: {host: h, ports: [53, 53]}", "port 53 is there twice"),
+        ("external: {host: h, ports: {a: 1}, port: 2}", "both `port` and `ports` are given"),
+        (
+            "external: {host: h, port: 53/udp}, health_check: {type: tcp}",
+            "a check of type tcp asks at a TCP port, and main is 53/udp",
+        ),
         (
             "external: {host: h, port: 1}, command: x",
             "command has no meaning for what runs elsewhere",
@@ -880,6 +933,42 @@ def test_what_cannot_be_said_of_a_service_that_runs_elsewhere(entry: str, messag
     found = problems(f"services: [{{name: web, {entry}}}]")
     assert len(found) == 1, found
     assert message in found[0]
+
+
+@pytest.mark.parametrize(
+    ("where", "expected", "asked"),
+    [
+        ("port: 5353/udp", [("main", 5353, "udp")], None),
+        ("port: 5353/tcp", [("main", 5353, "tcp")], CheckType.TCP),
+        ("ports: 53/udp", [("main", 53, "udp")], None),
+        ("ports: [53/udp, 53]", [("main", 53, "udp"), ("port2", 53, "tcp")], CheckType.TCP),
+        (
+            "ports: {dns: 53/udp, web: 80}",
+            [("dns", 53, "udp"), ("web", 80, "tcp")],
+            CheckType.TCP,
+        ),
+    ],
+)
+def test_what_runs_elsewhere_is_asked_where_it_has_a_tcp_port(
+    where: str, expected: list[tuple[str, int, str]], asked: CheckType | None
+) -> None:
+    dns = service(f"services: [{{name: dns, external: {{host: h, {where}}}}}]", "dns")
+    assert [(port.name, port.number, port.protocol.value) for port in dns.ports] == expected
+    assert (dns.health_check.type if dns.health_check else None) is asked
+
+
+def test_ports_elsewhere_have_the_names_that_they_have_here() -> None:
+    kafka = service("services: [{name: kafka, external: {host: h, ports: [19092]}}]", "kafka")
+    assert [(port.name, port.number) for port in kafka.ports] == [("broker", 19092)]
+
+
+def test_who_would_ask_at_a_udp_port_elsewhere_is_not_told_of_checks_that_need_a_process() -> None:
+    with pytest.raises(ConfigError) as raised:
+        parse("services: [{name: redis, external: {host: h, port: 6379/udp}}]")
+    (problem,) = raised.value.problems
+    assert "a check of type redis asks at a TCP port, and db is 6379/udp" in problem.message
+    assert (problem.line, problem.column) == (1, 52)
+    assert "exec" not in raised.value.hint
 
 
 def test_tags_and_watched_paths_are_kept() -> None:

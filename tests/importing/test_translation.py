@@ -368,6 +368,36 @@ def problems_of(text: str, tmp_path: Path) -> list[str]:
     return [str(each).partition("compose.yaml:")[2] for each in raised.value.problems]
 
 
+def test_what_a_service_can_do_without_stays_so_unless_its_address_is_used(tmp_path: Path) -> None:
+    imported = load_compose(
+        """
+services:
+  web:
+    image: web:1
+    environment: {CACHE: "cache:6379"}
+    depends_on:
+      cache: {condition: service_started, required: false}
+      metrics: {condition: service_started, required: false}
+      gone: {condition: service_started, required: false}
+      api: {condition: service_started}
+  cache: {image: "redis:7"}
+  metrics: {build: .}
+  api: {image: "api:1"}
+""",
+        tmp_path,
+    )
+    web = imported.services[0]
+    assert web.entry["depends_on"] == {"cache": {}, "metrics": {"required": False}, "api": {}}
+    assert render_entry({"name": "web", "depends_on": web.entry["depends_on"]}).endswith(
+        "    depends_on:\n      cache:\n      metrics:\n        required: false\n      api:\n"
+    )
+    # It can be started without what has no image yet.
+    assert web.held_back == ""
+    told = [each.message for each in imported.remarks if each.subject == "depends_on"]
+    assert "cache is needed, because its address is; `required: false` is left out" in told
+    assert "`gone` is not in the file, and can be done without: nothing waits for it" in told
+
+
 def test_every_mistake_of_a_compose_file_is_listed_with_its_place(tmp_path: Path) -> None:
     text = """\
 services:

@@ -87,8 +87,9 @@ def find_question(
 
 
 def _find_udp_ports(service: ServicePlan) -> tuple[int, ...]:
-    """Those whose sockets are on this machine: in a container with a network of its own, a proxy may have taken them."""
-    if service.runtime is Runtime.CONTAINER and not service.has_host_network:
+    """Those whose sockets are its own on this machine: for a container with a network of its own, a proxy may have them."""
+    is_apart = service.runtime is Runtime.CONTAINER and not service.has_host_network
+    if is_apart or service.runtime is Runtime.EXTERNAL:
         return ()
     return tuple(port.number for port in service.ports if not port.is_tcp)
 

@@ -25,6 +25,7 @@ from prismctl.domain.service import (
     ServiceName,
     ServiceType,
     full_name,
+    is_name,
 )
 from prismctl.domain.shape import (
     INVALID,
@@ -36,7 +37,6 @@ from prismctl.domain.shape import (
     ListOf,
     MapOf,
     OneOf,
-    PortNumber,
     Text,
     Whole,
     Words,
@@ -46,7 +46,7 @@ from prismctl.domain.shape import (
 from prismctl.domain.version_range import RANGE_PATTERN
 from prismctl.domain.written_dependencies import Dependencies
 from prismctl.domain.written_images import ImageText
-from prismctl.domain.written_ports import OnePort, PortReference, SeveralPorts
+from prismctl.domain.written_ports import DistantPort, OnePort, PortReference, SeveralPorts
 from prismctl.domain.written_volumes import Volume
 
 if TYPE_CHECKING:
@@ -144,7 +144,10 @@ EXTERNAL: Final = Fields(
             "where it runs",
             is_required=True,
         ),
-        "port": Key(PortNumber(), "where it listens there", is_required=True),
+        "port": Key(DistantPort(), "where it listens there; with `/udp` behind it, where for UDP"),
+        "ports": Key(
+            SeveralPorts(DistantPort()), "several ports there: a list of them, or names with them"
+        ),
     }
 )
 
@@ -471,12 +474,12 @@ class _CatalogReader:
 
     def _check_names(self, given: dict[str, Any], path: Path) -> None:
         report = self.report
-        for index, word in enumerate(given.get("depends_on", ())):
+        for index, (word, need) in enumerate(given.get("depends_on", {}).items()):
             target = full_name(word, self.named)
             place = self._place_of_dependency(path, word, index)
             if target == given["name"]:
                 report.problems.add(f"{report.subject}: depends on itself", place)
-            elif target not in self.named:
+            elif target not in self.named and (need.is_required or not is_name(target)):
                 others = [name for name in self.named if name != given["name"]]
                 report.problems.add(
                     f"{report.subject}: depends on `{word}`, which is not in the file",
@@ -510,7 +513,7 @@ class _CatalogReader:
                     )
 
     def _check_packaged_dependencies(self, definition: ServiceDefinition, path: Path) -> None:
-        for target in definition.depends_on:
+        for target in definition.requires:
             if target not in self.named:
                 self.report.value(
                     (*path, "name"),

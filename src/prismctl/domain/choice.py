@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from prismctl.domain.containers import no_containers
+from prismctl.domain.host_port import PortProtocol
 from prismctl.domain.packaged import BUILTIN, PACKAGED
 from prismctl.domain.plan import EngineName
 from prismctl.domain.service import Runtime
@@ -124,7 +125,9 @@ def _obey(
 ) -> RuntimeChoice | Refusal:
     reason = f"the catalog says runtime {runtime}"
     if runtime is Runtime.EXTERNAL:
-        return RuntimeChoice(runtime, "", f"it runs elsewhere, at {definition.host}")
+        asked = any(port.protocol is PortProtocol.TCP for port in definition.ports)
+        unasked = "" if asked else "; whether it answers over UDP cannot be known"
+        return RuntimeChoice(runtime, "", f"it runs elsewhere, at {definition.host}{unasked}")
     if runtime is Runtime.BUILTIN:
         return RuntimeChoice(runtime, definition.name, reason)
     if runtime is Runtime.BINARY:

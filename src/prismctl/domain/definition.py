@@ -79,6 +79,11 @@ _KEYS_OF_EXTERNAL: Final = frozenset(
 )
 """What can be said of a service that runs elsewhere."""
 
+_NO_ANSWER_ELSEWHERE: Final = (
+    "nothing can be asked at a UDP port elsewhere: beside one of TCP, that is asked; alone, and without a check, "
+    "it is taken for healthy"
+)
+
 _NATIVE_FIELDS: Final = {"version": "program_version", "init": "init", "user": "user"}
 
 
@@ -112,7 +117,7 @@ def _move_elsewhere(
             report.key((*path, key), f"{key} has no meaning for what runs elsewhere (`external`)")
     rest = {key: value for key, value in given.items() if key in _KEYS_OF_EXTERNAL}
     where = given["external"]
-    name = base.ports[0].name if base.ports else MAIN_PORT
+    ports = _read_distant_ports(base, where, path, report)
     check = base.health_check or HealthCheck(type=CheckType.TCP)
     if rest.get("health_check", {}).get("type") in {CheckType.EXEC, CheckType.LOG}:
         report.value(
@@ -129,11 +134,29 @@ def _move_elsewhere(
         driver=base.driver,
         runtime=Runtime.EXTERNAL,
         host=where.get("host", ""),
-        ports=(PortDefinition(name=name, number=where.get("port"), is_explicit=True),),
+        ports=ports,
         # It does not start with the stack: when it does not answer, that is no beginning.
-        health_check=dataclasses.replace(check, port=None, start_period_seconds=0.0),
+        health_check=dataclasses.replace(check, port=None, start_period_seconds=0.0)
+        if base.health_check or any(port.protocol is PortProtocol.TCP for port in ports)
+        else None,
     )
     return moved, rest
+
+
+def _read_distant_ports(
+    base: ServiceDefinition, where: Mapping[str, Any], path: Path, report: Report
+) -> tuple[PortDefinition, ...]:
+    """The ports that are written, under the names that the service is known by; of no other is anything known there."""
+    written = _raw_entry(report.document, (*path, "external"))
+    if isinstance(written, dict) and written.get("port") is written.get("ports") is None:
+        report.key((*path, "external"), "`port` is missing")
+    unnumbered = tuple(
+        dataclasses.replace(port, number=None, target=None, is_explicit=False)
+        for port in base.ports
+    )
+    named = dataclasses.replace(base, ports=unnumbered)
+    ports = _read_ports(named, where, (*path, "external"), report)
+    return tuple(port for port in ports if port.number is not None)
 
 
 def complete_definition(
@@ -519,9 +542,13 @@ def _check_protocol(
         key = next((key for key in ("port", "type") if key in given["health_check"]), "")
         report.value((*path, "health_check", *([key] if key else [])), message)
     else:
-        report.value((*path, "port" if "port" in given else "ports"), message)
+        where = (*path, "external") if "external" in given else path
+        said = given.get("external", given)
+        report.value((*where, "port" if "port" in said else "ports"), message)
     report.problems.add_hint(
-        "for a UDP port, `type: exec` asks by a command and `type: log` by a line that is printed; "
+        _NO_ANSWER_ELSEWHERE
+        if "external" in given
+        else "for a UDP port, `type: exec` asks by a command and `type: log` by a line that is printed; "
         "without a check, a service that has no other ports is healthy while it lives"
     )
 

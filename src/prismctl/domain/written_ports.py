@@ -34,6 +34,8 @@ _TEXT_PATTERN: Final = (
     r"^((127\.0\.0\.1|localhost):)?(auto|[0-9]+):[0-9]+(/(tcp|udp))?$|^(auto|[0-9]+)(/(tcp|udp))?$"
 )
 
+_DISTANT_PATTERN: Final = r"^[0-9]+(/(tcp|udp))?$"
+
 
 class WrittenPort(NamedTuple):
     """One port of an entry."""
@@ -84,6 +86,27 @@ class OnePort:
         return {"anyOf": [PortNumber().schema(), {"const": AUTO}, text]}
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class DistantPort:
+    """A port of another machine: nothing is chosen or mapped here, so it is a number, with its protocol."""
+
+    def read(self, value: object, path: Path, report: Report) -> Any:
+        """The `WrittenPort`."""
+        written = OnePort().read(value, path, report)
+        if written is not INVALID and (written.number is None or written.target is not None):
+            report.value(
+                path,
+                f"port {describe(value)} is not the number that a server has elsewhere, as `5432` or `5353/udp`",
+            )
+            return INVALID
+        return written
+
+    def schema(self) -> dict[str, Any]:
+        """A port, or a text with a number and a protocol."""
+        text = {"type": "string", "pattern": _DISTANT_PATTERN}
+        return {"anyOf": [PortNumber().schema(), text]}
+
+
 def render_port(port: PortDefinition) -> str:
     """What somebody would write for a port, as far as this machine is concerned: ``8080``, ``auto``, ``5353/udp``."""
     return str(port.wanted or f"{AUTO}{protocol_suffix(port.protocol)}")
@@ -113,21 +136,22 @@ def _read_mapping(text: str, protocol: PortProtocol | None, path: Path, report: 
 class SeveralPorts:
     """A list of ports, one alone, or a mapping of names to ports."""
 
-    named: MapOf = dataclasses.field(
-        default_factory=lambda: MapOf(
-            PORT_NAME_PATTERN, "a port name (lower case letters, digits, `-`, `_`)", OnePort()
-        )
-    )
-    listed: ListOf = dataclasses.field(default_factory=lambda: ListOf(OnePort()))
+    one: OnePort | DistantPort = dataclasses.field(default_factory=OnePort)
+
+    @property
+    def named(self) -> MapOf:
+        """Ports by name."""
+        wanted = "a port name (lower case letters, digits, `-`, `_`)"
+        return MapOf(PORT_NAME_PATTERN, wanted, self.one)
 
     def read(self, value: object, path: Path, report: Report) -> Any:
         """A tuple of `WrittenPort`, or a dict of them."""
         if isinstance(value, str | int) and not isinstance(value, bool):
-            alone = OnePort().read(value, path, report)
+            alone = self.one.read(value, path, report)
             return INVALID if alone is INVALID else (alone,)
         if isinstance(value, list):
             read = [
-                (index, OnePort().read(each, (*path, index), report))
+                (index, self.one.read(each, (*path, index), report))
                 for index, each in enumerate(value)
             ]
             read = [(index, port) for index, port in read if port is not INVALID]
@@ -154,7 +178,8 @@ class SeveralPorts:
 
     def schema(self) -> dict[str, Any]:
         """Any of the three."""
-        return {"anyOf": [*OnePort().schema()["anyOf"], self.listed.schema(), self.named.schema()]}
+        listed = ListOf(self.one).schema()
+        return {"anyOf": [*self.one.schema()["anyOf"], listed, self.named.schema()]}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from prismctl.present.text import Line, Span, Tone, clean, line, pad, width_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from prismctl.errors import PrismError, Problem
 
 
@@ -53,18 +55,25 @@ def error_document(
             "code": code,
             "message": message,
             "hint": hint,
-            "problems": [
-                {
-                    "message": problem.message,
-                    "file": problem.file,
-                    "line": problem.line,
-                    "column": problem.column,
-                    "suggestion": problem.suggestion,
-                }
-                for problem in problems
-            ],
+            "problems": [render_problem(problem) for problem in problems],
         }
     }
+
+
+def render_problem(problem: Problem) -> dict[str, Any]:
+    """One problem of a document."""
+    return {
+        "message": problem.message,
+        "file": problem.file,
+        "line": problem.line,
+        "column": problem.column,
+        "suggestion": problem.suggestion,
+    }
+
+
+def note_lines(notes: Sequence[Problem]) -> list[Line]:
+    """What is allowed and worth a look: ``note: …``, each with its place."""
+    return [line(Span("note: ", Tone.ACCENT), clean(str(note))) for note in notes]
 
 
 def _problems_of(error: PrismError) -> tuple[Problem, ...]:

@@ -119,10 +119,12 @@ def show(call: Invocation, service: str, file: str | None) -> None:
 )
 @click.argument("file", metavar="[FILE]", type=click.Path(dir_okay=False), required=False)
 def validate(call: Invocation, file: str | None) -> None:
-    """Read the catalog and say that it is fine, if it is."""
+    """Read the catalog and say that it is fine, if it is, and what may not have been meant."""
+    from prismctl.domain.absent_dependencies import find_absent_dependencies
     from prismctl.domain.port_clashes import check_default_ports
     from prismctl.errors import ConfigError
     from prismctl.files.text import name_for_people
+    from prismctl.present.problems import note_lines, render_problem
 
     try:
         found = read_catalog_for_reading(call, file)
@@ -134,6 +136,7 @@ def validate(call: Invocation, file: str | None) -> None:
         hints = error.hint.splitlines()
         error.hint = "\n".join(each for each in hints if not is_validate_hint(each))
         raise
+    notes = find_absent_dependencies(found)
     is_there = bool(file or found.sources) or call.home.catalog.exists()
     if call.is_json:
         call.write_json(
@@ -142,12 +145,14 @@ def validate(call: Invocation, file: str | None) -> None:
                 "file": found.file,
                 "exists": is_there,
                 "services": len(found.services),
+                "notes": [render_problem(each) for each in notes],
             }
         )
         return
     count = count_of(len(found.services), "service")
     if is_there:
-        call.write_lines([line(Span(found.file, Tone.STRONG), f" is valid: {count}")])
+        valid = line(Span(found.file, Tone.STRONG), f" is valid: {count}")
+        call.write_lines([valid, *note_lines(notes)])
     else:
         call.write_lines(
             [

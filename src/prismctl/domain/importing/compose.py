@@ -141,7 +141,10 @@ def _hold_back(services: dict[Any, Any], drafts: dict[str, Draft]) -> dict[str, 
     """Services that compose would not start either, or that lack an image here, each with the reason."""
     unbuilt = [name for name in drafts if services[name].get("build") not in (None, "")]
     found = dict.fromkeys(unbuilt, "its image has to be built first")
-    needs = {name: tuple(draft.depends_on) for name, draft in drafts.items()}
+    needs = {
+        name: tuple(each for each in draft.depends_on if each not in draft.optional)
+        for name, draft in drafts.items()
+    }
     for name in drafts:
         missing = [needed for needed in close_over([name], needs) if needed in unbuilt]
         if missing:
@@ -201,13 +204,20 @@ def _check_dependencies(reading: Reading, drafts: dict[str, Draft], known: set[s
     """Report what depends on nothing, and circles."""
     for name, draft in drafts.items():
         for target, place in list(draft.depends_on.items()):
-            if target not in known:
+            if target in known:
+                continue
+            del draft.depends_on[target]
+            if target in draft.optional:
+                words = (
+                    f"`{target}` is not in the file, and can be done without: nothing waits for it"
+                )
+                reading.changed_at(place, name, "depends_on", words)
+            else:
                 reading.report.problems.add(
                     f"{name}: depends on `{target}`, which is not in the file",
                     place,
                     suggestion=nearest_name(target, known),
                 )
-                del draft.depends_on[target]
     cycle = find_cycle({name: list(draft.depends_on) for name, draft in drafts.items()})
     if cycle:
         first = drafts[cycle[0]]

@@ -295,8 +295,7 @@ class ComposeService:
             else:
                 reading.problem((*path, "condition"), f"unknown condition `{condition}`")
             if conditions.get("required") is False:
-                words = f"{target} is needed; `required: false` has no counterpart"
-                reading.left_out(path, "depends_on", words)
+                self.draft.optional.add(str(target))
             if conditions.get("restart") is True:
                 words = f"is not restarted with {target}"
                 reading.left_out(path, "depends_on", words)

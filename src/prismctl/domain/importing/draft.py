@@ -55,6 +55,8 @@ class Draft:
     persist: bool = False
     depends_on: dict[str, Place] = field(default_factory=dict)
     """Names in the file, with where it says so."""
+    optional: set[str] = field(default_factory=set)
+    """Those of them that it can do without."""
     awaited_ends: list[str] = field(default_factory=list)
     """Those of them that have to be completed rather than healthy."""
     awaited_health: dict[str, Place] = field(default_factory=dict)
@@ -104,7 +106,7 @@ class Draft:
             "command": self.command,
             "args": self.args,
             "working_directory": self.working_directory,
-            "depends_on": [names[each] for each in self.depends_on],
+            "depends_on": self._needs_entry(names),
             "env": self.env,
             "secrets": [each for each in self.secrets if each in self.env],
             "volumes": self.volumes,
@@ -120,6 +122,14 @@ class Draft:
             key: value
             for key, value in keys.items()
             if value not in (None, "", [], {}, False) or (key == "args" and value == [])
+        }
+
+    def _needs_entry(self, names: dict[str, ServiceName]) -> list[ServiceName] | dict[str, Any]:
+        if not self.optional & self.depends_on.keys():
+            return [names[each] for each in self.depends_on]
+        return {
+            names[each]: {"required": False} if each in self.optional else {}
+            for each in self.depends_on
         }
 
     def _reserved_memory(self) -> int | None:

@@ -180,3 +180,8 @@ class _Neighbours:
         if owner not in self.needs[name] and name not in close_over([owner], self.needs):
             self.needs[name].append(owner)
             self.drafts[name].depends_on[owner] = self.drafts[name].place
+        if owner in self.drafts[name].optional:
+            self.drafts[name].optional.discard(owner)
+            words = f"{owner} is needed, because its address is; `required: false` is left out"
+            place = self.drafts[name].depends_on[owner]
+            self.reading.left_out_at(place, name, "depends_on", words)
