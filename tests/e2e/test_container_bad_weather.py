@@ -9,6 +9,7 @@ import re
 import shutil
 import signal
 import socket
+import subprocess
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -130,6 +131,48 @@ def test_a_container_that_is_never_ready_is_named_and_can_be_stopped(
     # A first process in a container that has not asked for signals gets none: the grace has to run out.
     shell.run("dev", "stop", "--kill")
     assert boxes() == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a file system")
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (
+            "ro",
+            "{data} is on a file system that can only be read; `sudo mount -o remount,rw {data}`",
+        ),
+        (
+            "size=2m",
+            "the disk of {data} is full: 2 MB are free, 10 are needed; `prismctl dev clean`",
+        ),
+    ],
+)
+def test_a_server_in_a_container_that_could_not_keep_anything_is_not_started(
+    shell: Shell,
+    boxes: Callable[[], list[str]],
+    tools_image: str,
+    options: str,
+    sentence: str,
+) -> None:
+    data = shell.lab.paths.data_of("box", 0)
+    data.mkdir(mode=0o700, parents=True)
+    subprocess.run(("mount", "-t", "tmpfs", "-o", options, "tmpfs", str(data)), check=True)
+    try:
+        said = start(
+            shell,
+            container=tools_image,
+            driver="redis",
+            volumes=["${self.data}:/data"],
+            persist=True,
+            expect=ExitCode.FAILED,
+        )
+        words = sentence.format(data=data)
+        assert f"✗ box failed: {words}" in " ".join(said.split())
+        assert service(shell)["reason"].startswith(words)
+        assert service(shell)["restarts"] == 0
+        assert boxes() == []
+    finally:
+        subprocess.run(("umount", "--lazy", str(data)), check=True)
 
 
 BROKEN = {

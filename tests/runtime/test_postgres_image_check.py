@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from prismctl.runtime.refusal import EXIT_REFUSED, find_refusal, read_refusal
-from prismctl.runtime.servers import postgres_check_here, postgres_image_check_here
+from prismctl.runtime.servers import data_check_here, postgres_image_check_here
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -156,11 +156,7 @@ def test_a_version_is_read_by_an_account_of_the_container(data: Path) -> None:
 
 @pytest.mark.parametrize("name", ["read_version", "parse_version"])
 def test_both_checks_read_a_version_in_the_same_way(name: str) -> None:
-    here, image = (
-        getattr(script, name) for script in (postgres_check_here, postgres_image_check_here)
-    )
+    here, image = (getattr(script, name) for script in (data_check_here, postgres_image_check_here))
     assert inspect.getsource(here) == inspect.getsource(image)
     for constant in ("VERSION", "VERSION_BYTES", "EXIT_REFUSED"):
-        assert getattr(postgres_check_here, constant) == getattr(
-            postgres_image_check_here, constant
-        )
+        assert getattr(data_check_here, constant) == getattr(postgres_image_check_here, constant)

@@ -13,6 +13,7 @@ from prismctl.domain.service import DEFAULT_STACK, Resources, Runtime, ServiceNa
 from prismctl.files.paths import StackPaths
 from prismctl.runtime.command import render_command
 from prismctl.runtime.run_container import VARIABLE_PREFIX, hand_over, split_environment
+from prismctl.runtime.servers import data_check_here
 
 TOOL = ContainerTool(
     kind=PODMAN, program="/usr/bin/podman", environment={"CONTAINERS_CONF": "/h/containers.conf"}
@@ -143,6 +144,8 @@ def test_the_data_of_a_postgres_is_looked_at_before_there_is_a_container(paths: 
     service = replace(REDIS, name=ServiceName("db"), driver="postgres", volumes=("pg:/data",))
     argv = render_command(service, 0, make_plan(service), paths).argv
     data = str(paths.data_of("db", 0))
-    assert Path(argv[3]).name == "postgres_image_check_here.py"
-    assert argv[4:10] == (data, PODMAN, TOOL.program, "redis:7-alpine", "1", f"{data}/pg:/data")
-    assert Path(argv[13]).name == "run_container.py"
+    assert Path(argv[3]).name == "data_check_here.py"
+    assert argv[4:8] == (data, data_check_here.ANY_ACCOUNT, "24", "")
+    assert Path(argv[11]).name == "postgres_image_check_here.py"
+    assert argv[12:18] == (data, PODMAN, TOOL.program, "redis:7-alpine", "1", f"{data}/pg:/data")
+    assert Path(argv[21]).name == "run_container.py"

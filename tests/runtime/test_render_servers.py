@@ -13,8 +13,8 @@ from prismctl.files.kafka_home import find_libs, read_kafka_version
 from prismctl.files.paths import Home
 from prismctl.runtime.command import render_command
 from prismctl.runtime.servers import (
+    data_check_here,
     kafka_archive_here,
-    postgres_check_here,
     postgres_password_here,
 )
 
@@ -112,13 +112,28 @@ def test_another_release_has_another_archive(tmp_path: Path, kafka: Path) -> Non
 
 def test_a_kafka_without_jars_is_started_by_its_own_script(tmp_path: Path) -> None:
     words = render(tmp_path, "kafka", "/bin/true", "/dev/null")
-    assert words == ["/bin/true", "/dev/null"]
+    assert words[-2:] == ["/bin/true", "/dev/null"]
+    assert kafka_archive_here.__file__ not in words
+
+
+@pytest.mark.parametrize(("name", "needed_mb"), [("redis", 10), ("nats", 10), ("kafka", 10)])
+def test_a_servers_data_directory_is_looked_at_first(
+    tmp_path: Path, name: str, needed_mb: int
+) -> None:
+    data = str(Home(tmp_path).stack("default").data / name)
+    words = render(tmp_path, name, "/bin/true", "--serve")
+    script = [sys.executable, "-I", "-S", data_check_here.__file__]
+    assert words == [*script, data, "", str(needed_mb), "", "/bin/true", "--serve"]
+
+
+def test_what_no_server_of_ours_is_starts_at_once(tmp_path: Path) -> None:
+    assert render(tmp_path, "tool", "/bin/true") == ["/bin/true"]
 
 
 def test_postgres_is_looked_at_first_and_its_data_is_a_copy(tmp_path: Path) -> None:
     data = str(Home(tmp_path).stack("default").data / "postgres")
     words = render(tmp_path, "postgres", "/bin/true", "-D", data, init=("/bin/echo", "-D", data))
-    assert words[:4] == [sys.executable, "-I", "-S", postgres_check_here.__file__]
+    assert words[:4] == [sys.executable, "-I", "-S", data_check_here.__file__]
     assert words[-3:] == ["/bin/true", "-D", data]
     assert any(word.startswith(f"{tmp_path}/cache/servers/postgres-") for word in words)
 
@@ -153,6 +168,7 @@ def test_a_postgres_that_lets_everybody_in_has_a_template_of_its_own(tmp_path: P
 def test_a_file_of_settings_is_written_before_the_start(tmp_path: Path) -> None:
     import subprocess
 
+    Home(tmp_path).stack("default").data_of("nats", 0).mkdir(parents=True)
     file = tmp_path / "nats.conf"
     words = render(tmp_path, "nats", "/bin/cat", str(file), files={str(file): "max_payload: 3MB\n"})
     done = subprocess.run(words, capture_output=True, text=True, check=True, timeout=30)

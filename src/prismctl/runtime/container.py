@@ -12,6 +12,7 @@ from prismctl.domain.servers.postgres import POSTGRES
 from prismctl.errors import MissingToolError
 from prismctl.runtime import run_container
 from prismctl.runtime.servers import postgres_image_check_here
+from prismctl.runtime.servers.data_check import render_data_check
 from prismctl.runtime.servers.launch import render_script
 
 if TYPE_CHECKING:
@@ -72,10 +73,11 @@ def render_container(
     name = container_name(service, replica, paths)
     head = (*program, tool.kind, tool.program, name, str(paths.containers), str(data))
     command = (*head, str(len(options)), *options, service.program, *service.args)
+    place = render_data_check(service, str(data))
     if service.driver != POSTGRES.driver:
-        return command
+        return (*place, *command)
     check = (*render_script(postgres_image_check_here.__file__), str(data), tool.kind, tool.program)
-    return (*check, service.program, str(len(volumes)), *volumes, *command)
+    return (*place, *check, service.program, str(len(volumes)), *volumes, *command)
 
 
 def render_container_environment(

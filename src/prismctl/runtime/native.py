@@ -12,6 +12,7 @@ from prismctl.domain.servers.kafka import KAFKA
 from prismctl.domain.servers.postgres import POSTGRES
 from prismctl.errors import MissingToolError, PrismError
 from prismctl.runtime import other_account
+from prismctl.runtime.servers.data_check import render_data_check
 from prismctl.runtime.servers.kafka import render_kafka
 from prismctl.runtime.servers.launch import Launch, render_script
 from prismctl.runtime.servers.postgres import render_postgres
@@ -51,7 +52,8 @@ def render_native(
     if found is None:
         raise _missing(service, program, "command")
     account = _become_account(service, data)
-    launch = Launch(found, (*account, found, *arguments))
+    check = render_data_check(service, data)
+    launch = Launch(found, (*account, found, *arguments), before=check)
     if service.init:
         first, *rest = service.init
         # Database servers are often kept, with all that goes with them, in a directory that is on nobody's PATH.

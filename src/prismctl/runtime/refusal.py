@@ -6,11 +6,10 @@ try again, and the sentence is the reason that is told.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from prismctl.domain.servers.postgres import POSTGRES
-from prismctl.domain.service import Runtime
-from prismctl.runtime.servers.postgres_check_here import EXIT_REFUSED, find_refusal
+from prismctl.runtime.servers.data_check import has_data_check
+from prismctl.runtime.servers.data_check_here import EXIT_REFUSED, find_refusal
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,12 +18,10 @@ if TYPE_CHECKING:
 
 __all__ = ["EXIT_REFUSED", "find_refusal", "has_guard", "read_refusal"]
 
-_GUARDED: Final = frozenset({Runtime.NATIVE, Runtime.CONTAINER})
-
 
 def has_guard(service: ServicePlan) -> bool:
     """Whether a guard of ours comes before the service's own program."""
-    return service.driver == POSTGRES.driver and service.runtime in _GUARDED
+    return has_data_check(service)
 
 
 def read_refusal(data: Path) -> str:

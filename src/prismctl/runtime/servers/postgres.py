@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from prismctl.runtime.servers import postgres_check_here, postgres_password_here
+from prismctl.runtime.servers import postgres_password_here
+from prismctl.runtime.servers.data_check import render_data_check
 from prismctl.runtime.servers.launch import Launch, render_copy, render_script
 
 if TYPE_CHECKING:
@@ -22,9 +23,9 @@ _AUTH_HOST: Final = "--auth-host="
 
 
 def render_postgres(service: ServicePlan, launch: Launch, data: str, templates: Path) -> Launch:
-    """The launch with a copy in place of the init, the look before all else, and the password before the server."""
+    """The launch with a copy in place of the init, a look at the version too, and the password before the server."""
     program = launch.program
-    check = (*render_script(postgres_check_here.__file__), data, service.user, program)
+    check = render_data_check(service, data, postgres=program)
     if not launch.init:
         return launch._replace(before=check)
     init = _choose_method(launch.init, service.env.get(_METHOD, ""))

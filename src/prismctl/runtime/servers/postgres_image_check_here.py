@@ -26,7 +26,7 @@ VARIABLE_PREFIX = "PRISM_CONTAINER_ENV_"
 USUAL_PLACE = "/var/lib/postgresql/data"
 VERSION_BYTES = 64
 """More is never read of a file that has a number in it."""
-# How a `PG_VERSION` is read is written out here and in `postgres_check_here`, word for word, which a test compares: a script
+# How a `PG_VERSION` is read is written out here and in `data_check_here`, word for word, which a test compares: a script
 # that is run by path (`-I -S`) has no package around it, and a path to search would put `redis.py` and its like before others.
 VERSION = re.compile(rb"[0-9]{1,4}(\.[0-9]{1,4})?")
 READ_AS_CONTAINER = f"""\
