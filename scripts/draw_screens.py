@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from prismctl.domain.host_port import HostPort
 from prismctl.domain.offering import Catalog
 from prismctl.domain.packaged import PACKAGED
 from prismctl.domain.presets import PRESETS
@@ -45,7 +46,7 @@ def look(picked: Picked) -> Preview:
     services = {}
     for number, name in enumerate(picked.services):
         written = [port.number for port in PACKAGED[name].ports]
-        ports = tuple(each or 24632 + number for each in written)
+        ports = tuple(HostPort(each or 24632 + number) for each in written)
         services[name] = ServicePreview("native" if name in _NATIVE else "builtin", ports=ports)
     different = {ServiceName("redis"): "memory_mb 64 (services.local.yaml:4)"}
     return Preview(

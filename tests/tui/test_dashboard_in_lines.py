@@ -6,9 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from prismctl.present.text import plain
 from prismctl.tui.dashboard import state as states
 from prismctl.tui.dashboard.feeds import Loss
 from prismctl.tui.dashboard.plain import PlainDashboard, change_lines
+from prismctl.tui.dashboard.rows import fit_table, row_line, title_line
 from prismctl.tui.dashboard.state import DashboardState
 from tests.tui.stacks import ADMIN, BROKEN, FAILED, REDIS, RUNNING, SAID, service, status
 from tests.tui.test_dashboard_app import Hands
@@ -28,6 +30,20 @@ def test_at_first_all_is_told() -> None:
         "keyvalue-runner is waiting, waits for postgres, which failed",
         "type help for what can be done",
     ]
+
+
+def test_a_udp_port_is_told_as_one() -> None:
+    dns = service("dns", ports=[{"port": 5353, "protocol": "udp"}])
+    assert "dns is healthy, port 5353/udp, 38 MB" in change_lines(
+        DashboardState(), shown(status(dns))
+    )
+    table = fit_table([dns, ADMIN], 120)
+    lines = [
+        plain(row_line(each, (), table, is_selected=False, is_stale=False)) for each in (dns, ADMIN)
+    ]
+    end = plain(title_line(table)).index("PORT") + len("PORT")
+    assert [each[:end].split()[-1] for each in lines] == ["5353/udp", "8981"]
+    assert [each[end : end + 2] for each in lines] == ["  ", "  "]
 
 
 def test_then_only_what_is_different_and_no_figures() -> None:

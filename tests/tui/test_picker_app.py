@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from textual import events
 
+from prismctl.domain.host_port import HostPort
 from prismctl.domain.offering import Catalog
 from prismctl.domain.packaged import PACKAGED
 from prismctl.domain.presets import PRESETS
@@ -35,7 +36,9 @@ def preview_of(picked: Picked) -> Preview:
     return Preview(
         engine="Nomad",
         services={
-            name: ServicePreview("native", "no image registry" if name == "redis" else "", (1000,))
+            name: ServicePreview(
+                "native", "no image registry" if name == "redis" else "", (HostPort(1000),)
+            )
             for name in names
         },
         startup="about 2.6-3.4 s",
@@ -283,7 +286,7 @@ async def test_a_service_with_strange_words_draws_no_escape() -> None:
 def crowded(picked: Picked) -> Preview:
     """More than fits beside a list on most screens."""
     reasons = {
-        name: ServicePreview("native", "no image registry is configured", (1000,))
+        name: ServicePreview("native", "no image registry is configured", (HostPort(1000),))
         for name in picked.services
     }
     return replace(

@@ -6,16 +6,17 @@ from dataclasses import replace
 
 import pytest
 
+from prismctl.domain.host_port import HostPort, PortProtocol
 from prismctl.domain.offering import Catalog
 from prismctl.domain.packaged import PACKAGED
 from prismctl.domain.picking import command_words
 from prismctl.domain.presets import PRESETS
 from prismctl.domain.selection import Layer, default_layer, preset_layer
-from prismctl.domain.service import ServiceDefinition, ServiceName, ServiceType
+from prismctl.domain.service import PortDefinition, ServiceDefinition, ServiceName, ServiceType
 from prismctl.present.text import line, plain
 from prismctl.tui.picker import state as states
 from prismctl.tui.picker.preview import TITLES, Preview, ServicePreview, preview_lines
-from prismctl.tui.picker.rows import fit_of, list_rows, row_line
+from prismctl.tui.picker.rows import Widths, fit_columns, fit_of, list_rows, row_line
 from prismctl.tui.picker.screen import foot_lines, next_page, page_lines
 
 CATALOG = Catalog(services=PACKAGED, file="services.yaml", is_generated=True)
@@ -159,9 +160,11 @@ def test_a_click_on_a_service_takes_it_and_on_a_heading_does_nothing() -> None:
 def test_rows_say_what_is_in_and_why() -> None:
     catalog = with_own(application("api", "redis"))
     state = states.toggle(at(opened(catalog=catalog), "api"))
-    told = Preview(services={REDIS: ServicePreview("native", ports=(6380,))})
+    told = Preview(services={REDIS: ServicePreview("native", ports=(HostPort(6380),))})
     lines = {
-        row.service: plain(row_line(row, catalog, state.picking.selected, told, 16)).rstrip()
+        row.service: plain(
+            row_line(row, catalog, state.picking.selected, told, Widths(16, 6))
+        ).rstrip()
         for row in state.rows
         if row.service
     }
@@ -169,6 +172,26 @@ def test_rows_say_what_is_in_and_why() -> None:
     assert lines[REDIS].split() == ["[+]", "redis", ":6380", "native", "needed", "by", "api"]
     assert lines[ServiceName("api")].split()[:2] == ["[✓]", "api"]
     assert lines[ServiceName("kafka")].split()[:3] == ["[", "]", "kafka"]
+
+
+def test_a_udp_port_is_shown_as_one_and_the_columns_stay_in_line() -> None:
+    udp = PortDefinition(name="dns", number=15353, protocol=PortProtocol.UDP)
+    catalog = with_own(replace(application("dns"), ports=(udp,)))
+    state = opened(catalog=catalog)
+    moved = HostPort(25353, PortProtocol.UDP)
+    told = Preview(services={ServiceName("dns"): ServicePreview("native", ports=(moved,))})
+    for preview, port in ((None, ":15353/udp"), (told, ":25353/udp")):
+        lines = {
+            row.service: plain(
+                row_line(row, catalog, state.picking.selected, preview, fit_columns(catalog))
+            )
+            for row in state.rows
+            if row.service
+        }
+        dns, admin = lines[ServiceName("dns")], lines[ADMIN]
+        assert dns.split()[3:4] == [port]
+        assert dns.index(port) == admin.index(":8981")
+        assert admin.index("required") == dns.index(port) + len(port) + 2 + 9 + 2
 
 
 def test_the_preview_lists_by_type_costs_and_what_is_in_the_way() -> None:

@@ -86,7 +86,7 @@ def _services_of(plan: StackPlan) -> dict[ServiceName, ServicePreview]:
         service.name: ServicePreview(
             runtime=service.runtime.value,
             reason=service.runtime_reason,
-            ports=tuple(port.number for port in service.ports),
+            ports=tuple(port.host_port for port in service.ports),
         )
         for service in plan.services
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
-from prismctl.domain.host_port import HostPort, PortProtocol
+from prismctl.present.port_words import main_port_of
 from prismctl.present.text import (
     Line,
     Span,
@@ -173,12 +173,7 @@ def _state_cell(service: dict[str, Any]) -> str:
 
 
 def _port_cell(service: dict[str, Any]) -> str:
-    ports = service.get("ports") or []
-    if not ports:
-        return UNKNOWN
-    # A daemon that is older than this command says nothing of protocols.
-    protocol = PortProtocol(ports[0].get("protocol", PortProtocol.TCP))
-    return str(HostPort(ports[0]["port"], protocol))
+    return main_port_of(service) or UNKNOWN
 
 
 def _usage(service: dict[str, Any], key: str, render: Any) -> str:

@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from prismctl.errors import PrismError
+from prismctl.present.port_words import main_port_of
 from prismctl.present.reason import explain
 from prismctl.present.text import clean
 from prismctl.present.units import render_bytes
@@ -78,13 +79,13 @@ def _facts(service: Mapping[str, Any]) -> tuple[object, ...]:
 
 def service_line(service: Mapping[str, Any]) -> str:
     """A service in one line: how it is, where, why it is not well, how much it does."""
-    ports = service.get("ports") or ()
     parts = [f"{clean(str(service['name']))} is {service['state']}"]
     replicas = service.get("replicas") or {}
     if (replicas.get("wanted") or 1) != 1:
         parts.append(f"{replicas.get('healthy', 0)} of {replicas['wanted']} instances")
-    if ports:
-        parts.append(f"port {ports[0]['port']}")
+    port = main_port_of(service)
+    if port:
+        parts.append(f"port {port}")
     why = explain(dict(service)) if service["state"] not in {"healthy", "completed"} else ""
     if why:
         parts.append(why)

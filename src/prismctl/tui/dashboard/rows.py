@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from prismctl.present.port_words import main_port_of
 from prismctl.present.reason import explain
 from prismctl.present.text import (
     Line,
@@ -57,8 +58,7 @@ def _state_cell(service: Mapping[str, Any], _: Sequence[float | None]) -> str:
 
 
 def _port_cell(service: Mapping[str, Any], _: Sequence[float | None]) -> str:
-    ports = service.get("ports") or []
-    return str(ports[0]["port"]) if ports else UNKNOWN
+    return main_port_of(service) or UNKNOWN
 
 
 def render_rate(service: Mapping[str, Any]) -> str:
@@ -150,7 +150,7 @@ def fit_table(services: Sequence[Mapping[str, Any]], width: int) -> Table:
     names = max(len("SERVICE"), min(longest, _LONGEST_NAME))
     has_replicas = any(((s.get("replicas") or {}).get("wanted") or 1) > 1 for s in services)
     states = 13 if has_replicas else 9
-    columns = list(COLUMNS)
+    columns = [_with_room_for_ports(column, services) for column in COLUMNS]
 
     def needed() -> int:
         return _LEAD + names + sum(_GAP + width_of_column(column, states) for column in columns)
@@ -160,6 +160,14 @@ def fit_table(services: Sequence[Mapping[str, Any]], width: int) -> Table:
     if needed() > width:
         names = max(_SHORTEST_NAME, names - (needed() - width))
     return Table(tuple(columns), names, states, width)
+
+
+def _with_room_for_ports(column: Column, services: Sequence[Mapping[str, Any]]) -> Column:
+    """Ports have a protocol behind them where it is not TCP; they stay what they are, so that nothing moves."""
+    if column.title != "PORT":
+        return column
+    widest = max((width_of(column.cell(service, ())) for service in services), default=0)
+    return column._replace(width=max(column.width, widest))
 
 
 def width_of_column(column: Column, states: int) -> int:

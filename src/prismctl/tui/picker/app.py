@@ -21,7 +21,7 @@ from prismctl.present.text import Span, Tone, line
 from prismctl.tui.looks import to_strip
 from prismctl.tui.picker import state as states
 from prismctl.tui.picker.preview import preview_lines
-from prismctl.tui.picker.rows import name_width, row_line
+from prismctl.tui.picker.rows import Widths, fit_columns, row_line
 from prismctl.tui.picker.screen import (
     NOTHING_FITS,
     QUESTIONS,
@@ -127,12 +127,12 @@ class ServiceList(ScrollView, can_focus=True):
         self._state: PickerState | None = None
         self._preview: Preview | None = None
         self._selected: dict[ServiceName, str] = {}
-        self._names = 0
+        self._widths = Widths(0, 0)
 
     def show(self, state: PickerState, preview: Preview | None) -> None:
         """Show what is chosen and known now."""
         if self._state is None:
-            self._names = name_width(state.picking.catalog)
+            self._widths = fit_columns(state.picking.catalog)
         if self._state is None or state.picking is not self._state.picking:
             # Worked out once a change, not once a line.
             self._selected = state.picking.selected
@@ -172,7 +172,7 @@ class ServiceList(ScrollView, can_focus=True):
             words = NOTHING_FITS if is_nothing_found else ()
             return to_strip(words, width, has_colour=self._has_colour)
         row = state.rows[index]
-        spans = row_line(row, state.picking.catalog, self._selected, self._preview, self._names)
+        spans = row_line(row, state.picking.catalog, self._selected, self._preview, self._widths)
         is_here = index == state.cursor and row.service is not None
         return to_strip(spans, width, has_colour=self._has_colour, is_under_cursor=is_here)
 

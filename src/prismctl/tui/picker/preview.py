@@ -12,6 +12,7 @@ from prismctl.present.units import render_bytes
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from prismctl.domain.host_port import HostPort
     from prismctl.domain.picking import Picking
     from prismctl.domain.service import ServiceName
 
@@ -37,7 +38,7 @@ class ServicePreview:
     runtime: str
     reason: str = ""
     """Why that runtime; empty where there is nothing to choose."""
-    ports: tuple[int, ...] = ()
+    ports: tuple[HostPort, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
+from prismctl.domain.host_port import PortProtocol
 from prismctl.domain.picking import CHOSEN
 from prismctl.domain.selection import REQUIRED
 from prismctl.present.text import Line, Span, Tone, clean, line, pad, width_of
@@ -13,11 +14,14 @@ from prismctl.tui.picker.preview import TITLES
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from prismctl.domain.host_port import HostPort
     from prismctl.domain.offering import Catalog
     from prismctl.domain.service import ServiceDefinition, ServiceName, ServiceType
     from prismctl.tui.picker.preview import Preview
 
 _LONGEST_NAME: Final = 32
+_PORT: Final = len(":65535")
+_UDP_PORT: Final = len(":65535/udp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +81,22 @@ def _fit_of_word(definition: ServiceDefinition, word: str) -> int | None:
     return 4 if all(letter in letters for letter in word) else None
 
 
-def name_width(catalog: Catalog) -> int:
-    """How wide the names' column is."""
+class Widths(NamedTuple):
+    """How wide the columns are whose contents the catalog decides."""
+
+    names: int
+    ports: int
+
+
+def fit_columns(catalog: Catalog) -> Widths:
+    """The widths for a catalog: the same whatever is chosen of it, so that nothing moves."""
     longest = max((width_of(name) for name in catalog.services), default=0)
-    return min(longest, _LONGEST_NAME)
+    has_udp = any(
+        port.protocol is PortProtocol.UDP
+        for each in catalog.services.values()
+        for port in each.ports
+    )
+    return Widths(min(longest, _LONGEST_NAME), _UDP_PORT if has_udp else _PORT)
 
 
 def row_line(
@@ -88,14 +104,14 @@ def row_line(
     catalog: Catalog,
     selected: Mapping[ServiceName, str],
     preview: Preview | None,
-    names: int,
+    widths: Widths,
 ) -> Line:
     """One row: a heading's title, or mark, name, port, what runs it, and why it is in."""
     if row.service is None:
         return line(Span(TITLES[row.group], Tone.MUTED))
     definition = catalog.services[row.service]
     why = selected.get(row.service)
-    name = Span(pad(clean(row.service), names), Tone.PLAIN if why is None else Tone.STRONG)
+    name = Span(pad(clean(row.service), widths.names), Tone.PLAIN if why is None else Tone.STRONG)
     told = preview.services.get(row.service) if preview is not None else None
     ports = told.ports if told is not None else _ports_of(definition)
     port = f":{ports[0]}" if ports else ""
@@ -106,7 +122,7 @@ def row_line(
         " ",
         name,
         "  ",
-        Span(pad(port, 6), Tone.ACCENT),
+        Span(pad(port, widths.ports), Tone.ACCENT),
         "  ",
         pad(runtime, 9),
         "  ",
@@ -128,5 +144,5 @@ def _remark_of(definition: ServiceDefinition, why: str | None) -> str:
     return clean(definition.description)
 
 
-def _ports_of(definition: ServiceDefinition) -> tuple[int, ...]:
-    return tuple(port.number for port in definition.ports if port.number is not None)
+def _ports_of(definition: ServiceDefinition) -> tuple[HostPort, ...]:
+    return tuple(port.wanted for port in definition.ports if port.wanted is not None)

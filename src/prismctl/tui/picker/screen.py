@@ -21,7 +21,7 @@ from prismctl.present.text import (
 )
 from prismctl.tui.first_frame import Cell
 from prismctl.tui.picker.preview import preview_lines
-from prismctl.tui.picker.rows import name_width, row_line
+from prismctl.tui.picker.rows import fit_columns, row_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -226,12 +226,12 @@ def _list_lines(state: PickerState, layout: Layout) -> list[FrameLine]:
     height = layout.list_height
     # What does not fit has a scroll bar, in the last column.
     width = layout.list_width - (len(state.rows) > height)
-    names, selected = name_width(state.picking.catalog), state.picking.selected
+    widths, selected = fit_columns(state.picking.catalog), state.picking.selected
     top = follow_cursor(state.cursor, 0, height)
     lines: list[FrameLine] = []
     for index, row in list(enumerate(state.rows))[top : top + height]:
         is_here = index == state.cursor and row.service is not None
-        words = row_line(row, state.picking.catalog, selected, None, names)
+        words = row_line(row, state.picking.catalog, selected, None, widths)
         lines.append((Cell(words, width, is_here), Cell((), layout.list_width - width)))
     if not state.rows:
         lines.append((Cell(NOTHING_FITS, layout.list_width),))
