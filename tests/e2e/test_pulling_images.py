@@ -143,8 +143,6 @@ def test_each_refusal_has_a_sentence_and_nothing_is_started(
     assert not puller.has_image()
 
 
-# Whether a Docker daemon runs what is made for another machine is known to itself.
-@pytest.mark.parametrize("shop", ["podman"], indirect=True)
 def test_an_image_for_another_machine_is_refused_at_once_and_not_kept(
     shell: Shell, shop: ImageShop
 ) -> None:
@@ -161,34 +159,58 @@ def test_an_image_for_another_machine_is_refused_at_once_and_not_kept(
         assert not puller.has_image()
 
 
-@pytest.mark.parametrize("shop", ["podman"], indirect=True)
-def test_a_container_for_another_machine_says_so_instead_of_a_code_alone(
-    shell: Shell, shop: ImageShop
-) -> None:
-    image = make_image("redis")
-    # It says that it is another's, and its program ends at once.
-    config = json.loads(image.config)
-    config["architecture"] = "s390x"
-    config["config"]["Entrypoint"], config["config"]["Cmd"] = ["/bin/sh", "-c", "exit 1"], []
-    name = f"localhost/prism-foreign-{shell.lab.paths.name}:1"
-    shop.load(image._replace(name=name, config=json.dumps(config).encode()).archive())
-    home = shell.lab.home
-    home.mkdir(mode=0o700, parents=True)
-    (home / "config.yaml").write_text("containers: podman\n")
-    shell.environment |= shop.environment
-    catalog = home.parent / "services.yaml"
-    box = {"name": "box", "default": True, "container": name}
-    catalog.write_text(json.dumps({"core": False, "services": [box]}))
-    try:
-        said = shell.run(
-            *("dev", "start", "--engine=local", "--no-dashboard", f"--services={catalog}"),
-            *("--wait-timeout", "30", "--on-failure", "stop"),
-            expect=ExitCode.FAILED,
-        )
-    finally:
-        shop.run("rmi", "--force", name)
+class LocalImage:
+    """A stack of one service, whose image was here before."""
 
-    assert "its image is for s390x, and this machine is" in " ".join(said.split())
+    def __init__(self, shell: Shell, shop: ImageShop) -> None:
+        self.shell = shell
+        self.shop = shop
+        self.name = f"localhost/prism-machine-{shell.lab.paths.name}:1"
+        home = shell.lab.home
+        home.mkdir(mode=0o700, parents=True)
+        (home / "config.yaml").write_text(f"containers: {shop.kind}\n")
+        shell.environment |= shop.environment
+
+    def load(self, architecture: str) -> None:
+        image = make_image("redis")
+        config = {**json.loads(image.config), "architecture": architecture}
+        self.shop.load(image._replace(name=self.name, config=json.dumps(config).encode()).archive())
+
+    def start(self, *, expect: int) -> str:
+        catalog = self.shell.lab.home.parent / "services.yaml"
+        box = {"name": "box", "default": True, "container": self.name}
+        catalog.write_text(json.dumps({"core": False, "services": [box]}))
+        words = ("--engine=local", "--no-dashboard", f"--services={catalog}")
+        return self.shell.run("dev", "start", *words, expect=expect)
+
+    def containers(self) -> list[str]:
+        return self.shop.containers(f"prism.keeper={self.shell.lab.paths.keeper_id}")
+
+
+@pytest.fixture
+def local_image(shell: Shell, shop: ImageShop) -> Iterator[LocalImage]:
+    local_image = LocalImage(shell, shop)
+    yield local_image
+    if find_condition(shell.lab.paths) is not StackCondition.STOPPED:
+        shell.run("dev", "stop")
+    shop.run("rmi", "--force", local_image.name)
+    assert local_image.containers() == []
+
+
+def test_an_image_for_another_machine_that_is_here_is_refused_before_there_is_a_container(
+    local_image: LocalImage,
+) -> None:
+    local_image.load("s390x")
+
+    said = local_image.start(expect=ExitCode.FAILED)
+
+    assert f"{local_image.name} is for s390x, and this machine is" in said
+    assert f"`{local_image.shop.kind} pull --platform linux/" in said
+    assert find_condition(local_image.shell.lab.paths) is StackCondition.STOPPED
+    assert local_image.shell.lab.own_processes() == []
+    assert local_image.containers() == []
+    # It is somebody's own.
+    assert local_image.shop.run("image", "inspect", local_image.name)
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -15,7 +14,6 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from prismctl.domain.containers import PODMAN, parse_image_name
 from prismctl.domain.packaged import PACKAGED
 from prismctl.errors import PrismError
-from prismctl.runtime.run_container import find_foreign_machine
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
@@ -189,45 +187,12 @@ async def identify_image(tool: ContainerTool, image: str) -> str:
     Raises:
         PrismError: it is not here.
     """
-    return await _inspect(tool, image, "{{.Id}}")
-
-
-async def require_own_machine(tool: ContainerTool, image: str) -> None:
-    """Let go of an image again whose programs do not run on this machine: a registry may have no other.
-
-    What runs containers elsewhere, as Docker may, knows best itself.
-
-    Raises:
-        PrismError: it is for another machine, or it is not here.
-    """
-    is_elsewhere = "CONTAINER_HOST" in {**os.environ, **tool.environment}
-    if tool.kind != PODMAN or is_elsewhere or sys.platform != "linux":
-        return
-    foreign = find_foreign_machine(await _inspect(tool, image, "{{.Architecture}}"))
-    if not foreign:
-        return
-    process = await asyncio.create_subprocess_exec(
-        *(tool.program, "rmi", "--", str(parse_image_name(image))),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, **tool.environment, "LC_ALL": "C"},
-        cwd="/",
-    )
-    await process.wait()
-    raise PrismError(
-        f"{image} {foreign}: exec format error",
-        hint="name another image in the catalog, or start with `--runtime native`",
-    )
-
-
-async def _inspect(tool: ContainerTool, image: str, template: str) -> str:
     process = await asyncio.create_subprocess_exec(
         tool.program,
         "image",
         "inspect",
         "--format",
-        template,
+        "{{.Id}}",
         "--",
         str(parse_image_name(image)),
         stdin=subprocess.DEVNULL,

@@ -13,7 +13,8 @@ from prismctl.errors import PrismError
 from prismctl.files.container_tool import remember_tool
 from prismctl.files.paths import Home
 from prismctl.install.manifest import read_manifest, with_image, write_manifest
-from prismctl.runtime.image_pull import identify_image, pull_image, require_own_machine
+from prismctl.runtime.image_machine import require_own_machine
+from prismctl.runtime.image_pull import identify_image, pull_image
 
 if TYPE_CHECKING:
     from prismctl.daemon.stack import Stack
@@ -28,12 +29,15 @@ async def prepare_containers(stack: Stack, plan: StackPlan) -> None:
     """Have everything here that the containers of a plan are made from.
 
     Raises:
-        PrismError: images cannot be had; all of them, each with its reason.
+        PrismError: images cannot be had, or run here; all of them, each with its reason.
     """
     tool = plan.containers
     if tool is None:
         return
     remember_tool(stack.paths, tool)
+    wanted = {each.program for each in plan.services if each.runtime is Runtime.CONTAINER}
+    if present := sorted(wanted.difference(plan.missing_images)):
+        await require_own_machine(tool, present)
     turn = asyncio.Semaphore(PULLS_AT_ONCE)
     failures = [
         failure
@@ -65,7 +69,7 @@ async def _pull(
             )
         try:
             await pull_image(tool, image)
-            await require_own_machine(tool, image)
+            await require_own_machine(tool, [image], keeps=False)
             _take_note(stack, await identify_image(tool, image))
         except PrismError as error:
             return error
