@@ -17,6 +17,9 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from prismctl.domain.containers import PODMAN
+from prismctl.files.paths import Home
+from prismctl.install.containers.availability import find_containers
 from tests.requirements import require
 
 if TYPE_CHECKING:
@@ -124,6 +127,36 @@ def separate_podman() -> Iterator[dict[str, str]]:
         shutil.rmtree(place)
 
 
+@contextlib.contextmanager
+def serving_podman(environment: dict[str, str]) -> Iterator[str]:
+    """Podman as it answers to Docker's client; where it listens.
+
+    Args:
+        environment: the variables of the Podman.
+    """
+    with tempfile.TemporaryDirectory(prefix="prism-socket-") as place:
+        address = f"unix://{place}/podman.sock"
+        # With the settings with which it runs containers on this machine.
+        home = Home(Path(place, "home"))
+        home.directory.mkdir(mode=0o700)
+        found = find_containers(home, {**os.environ, **environment}, kind=PODMAN)
+        assert found.tool is not None, found.reason
+        with Path(place, "log").open("wb") as log:
+            server = subprocess.Popen(
+                ("podman", "system", "service", "--time", "0", address),
+                env={**os.environ, **environment, **found.tool.environment},
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        try:
+            wait_for_answer(server, address, Path(place, "log"))
+            yield address
+        finally:
+            server.terminate()
+            server.wait(30)
+
+
 def mounts_below(place: Path) -> list[str]:
     """What is mounted somewhere in a directory, the innermost first."""
     fields = (line.split() for line in Path("/proc/self/mountinfo").read_text().splitlines())
@@ -156,17 +189,22 @@ def running_docker() -> Iterator[str]:
             start_new_session=True,
         )
     try:
-        deadline = time.monotonic() + 30
-        while not answers(address):
-            assert server.poll() is None, (place / "log").read_text()
-            assert time.monotonic() < deadline, (place / "log").read_text()
-            time.sleep(0.05)
+        wait_for_answer(server, address, place / "log")
         yield address
     finally:
         server.terminate()
         server.wait(30)
         subprocess.run(("ip", "link", "delete", bridge), check=True)
         shutil.rmtree(place)
+
+
+def wait_for_answer(server: subprocess.Popen[bytes], address: str, log: Path) -> None:
+    """Return once Docker's client gets an answer there."""
+    deadline = time.monotonic() + 30
+    while not answers(address):
+        assert server.poll() is None, log.read_text()
+        assert time.monotonic() < deadline, log.read_text()
+        time.sleep(0.05)
 
 
 def answers(address: str) -> bool:
