@@ -1,4 +1,4 @@
-"""A registry that only gives: one image, in plain HTTP on loopback, or a refusal, or nothing at all."""
+"""A registry that only gives: images, in plain HTTP on loopback, or a refusal, or nothing at all."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 PIECE = 64 << 10
+PATIENCE_SECONDS = 1.5
+"""Who fetches several images at once asks for all of them in a fraction of it."""
 
 
 class Registry(http.server.ThreadingHTTPServer):
@@ -35,8 +37,14 @@ class Registry(http.server.ThreadingHTTPServer):
         """After each piece of a layer."""
         self.is_over = threading.Event()
         self.contents: dict[str, tuple[str, bytes]] = {}
+        self.awaited = 0
+        """What is in an image is given once so many are being fetched at once, or none more have come for a while."""
+        self.most_at_once = 0
+        """How many images were being fetched at one moment, at most."""
+        self._fetched: list[str] = []
+        self._change = threading.Condition()
         if image is not None:
-            self._hold(image)
+            self.hold(image)
 
     @property
     def host(self) -> str:
@@ -47,14 +55,30 @@ class Registry(http.server.ThreadingHTTPServer):
         path.write_text(f'[[registry]]\nlocation = "{self.host}"\ninsecure = true\n')
         return {"CONTAINERS_REGISTRIES_CONF": str(path)}
 
-    def _hold(self, image: Image) -> None:
+    @contextlib.contextmanager
+    def fetching(self, path: str) -> Iterator[None]:
+        """Count the image of a path among those that are being fetched, and hold it until as many are as are awaited."""
+        repository = path.split("/")[2]
+        with self._change:
+            self._fetched.append(repository)
+            self.most_at_once = max(self.most_at_once, len(set(self._fetched)))
+            self._change.notify_all()
+            self._change.wait_for(lambda: self.most_at_once >= self.awaited, PATIENCE_SECONDS)
+        try:
+            yield
+        finally:
+            with self._change:
+                self._fetched.remove(repository)
+
+    def hold(self, image: Image, repository: str = "box") -> None:
+        """Have an image to give, as ``REPOSITORY:1``."""
         described = []
         for kind, content in (
             ("application/vnd.docker.container.image.v1+json", image.config),
             ("application/vnd.docker.image.rootfs.diff.tar", image.layer),
         ):
             digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
-            self.contents[f"/v2/box/blobs/{digest}"] = (kind, content)
+            self.contents[f"/v2/{repository}/blobs/{digest}"] = (kind, content)
             described.append({"mediaType": kind, "size": len(content), "digest": digest})
         manifest = json.dumps(
             {
@@ -66,7 +90,7 @@ class Registry(http.server.ThreadingHTTPServer):
         ).encode()
         digest = f"sha256:{hashlib.sha256(manifest).hexdigest()}"
         for reference in ("1", digest):
-            self.contents[f"/v2/box/manifests/{reference}"] = (MANIFEST, manifest)
+            self.contents[f"/v2/{repository}/manifests/{reference}"] = (MANIFEST, manifest)
 
 
 class Answer(http.server.BaseHTTPRequestHandler):
@@ -79,7 +103,11 @@ class Answer(http.server.BaseHTTPRequestHandler):
         self._answer(has_body=False)
 
     def do_GET(self) -> None:
-        self._answer(has_body=True)
+        if "/blobs/" not in self.path:
+            self._answer(has_body=True)
+            return
+        with self.server.fetching(self.path):
+            self._answer(has_body=True)
 
     def log_message(self, *words: object) -> None:
         """Nobody reads it."""

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from prismctl.client import StackCondition, find_condition
+from prismctl.daemon.operations.images import PULLS_AT_ONCE
 from prismctl.domain.containers import ContainerTool
 from prismctl.errors import ExitCode, PrismError
 from prismctl.runtime.image_pull import pull_image
-from tests.backend_images import make_image
+from tests.backend_images import Archive, Image, make_image, wrap
 from tests.container_images import ImageShop, require_containers, running_docker, separate_podman
 from tests.image_registry import Registry, serving
 
@@ -68,7 +69,8 @@ class Puller:
         # Docker needs no permission to do without encryption on loopback.
         shell.environment |= registry.allow(home.parent / "registries.conf")
 
-    def start(self, *, expect: int = 0) -> str:
+    def start(self, *services: dict[str, Any], expect: int = 0) -> str:
+        """What a start of these said; without any, of one whose image is in the registry."""
         box = {
             "name": "box",
             "default": True,
@@ -78,7 +80,7 @@ class Puller:
             "health_check": {"type": "redis"},
         }
         path: Path = self.shell.lab.home.parent / "services.yaml"
-        path.write_text(json.dumps({"core": False, "services": [box]}))
+        path.write_text(json.dumps({"core": False, "services": services or [box]}))
         words = ("dev", "start", "--engine=local", "--no-dashboard", f"--services={path}")
         return self.shell.run(*words, expect=expect)
 
@@ -117,6 +119,34 @@ def test_an_image_is_brought_first_and_goes_with_the_home_that_brought_it(puller
     puller.shell.run("dev", "clean", "--all", "--yes")
 
     assert not puller.has_image()
+
+
+def small_image(content: str) -> Image:
+    """An image in which there is one file, which no other has."""
+    archive = Archive()
+    archive.text("content", content)
+    return wrap("small", archive.finish(), {"Entrypoint": ["/content"]})
+
+
+def test_no_more_images_are_fetched_at_once_than_a_line_is_filled_by(
+    puller: Puller, registry: Registry
+) -> None:
+    names = ("first", "second", "third", "fourth")
+    for name in names:
+        registry.hold(small_image(name), name)
+    registry.awaited = PULLS_AT_ONCE + 1
+    # The last one is not to be had, so that nothing is started in the end.
+    images = {name: f"{registry.host}/{name}:1" for name in (*names, "none")}
+    services = [
+        {"name": name, "default": True, "container": image} for name, image in images.items()
+    ]
+
+    said = puller.start(*services, expect=ExitCode.FAILED)
+
+    assert f"cannot pull {images['none']}: {NO_SUCH}" in said
+    assert registry.most_at_once == PULLS_AT_ONCE
+    for name in names:
+        puller.shop.run("rmi", "--force", images[name])
 
 
 @pytest.mark.parametrize(
