@@ -13,6 +13,7 @@ command -v redis-server >/dev/null || missing="$missing redis-server"
 command -v nats-server >/dev/null || missing="$missing nats-server"
 command -v postgres >/dev/null || missing="$missing postgresql"
 command -v prometheus >/dev/null || missing="$missing prometheus"
+command -v clickhouse-server >/dev/null || missing="$missing clickhouse-server"
 command -v mvn >/dev/null || missing="$missing maven"
 # A browser and what drives it, for the page that the daemon serves.
 command -v chromedriver >/dev/null || missing="$missing chromium chromium-driver"

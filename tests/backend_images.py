@@ -10,7 +10,6 @@ import hashlib
 import io
 import json
 import platform
-import shutil
 import subprocess
 import tarfile
 import tempfile
@@ -22,7 +21,7 @@ from prismctl.install.kafka import libs_of
 from prismctl.machine import find_program
 from tests.container_images import add, find_libraries
 
-TOOLS = ("sh", "id", "mkdir", "chown", "chmod", "find", "env", "rm", "sed", "tr", "setpriv")
+TOOLS = ("sh", "cat", "id", "mkdir", "chown", "chmod", "find", "env", "rm", "sed", "tr", "setpriv")
 USERS = """\
 root:x:0:0:root:/root:/bin/sh
 postgres:x:70:70::/var/lib/postgresql:/bin/sh
@@ -108,6 +107,43 @@ java kafka.tools.StorageTool format --ignore-formatted -t "${CLUSTER_ID:-5L6g3nS
 exec /opt/java/bin/java -XX:TieredStopAtLevel=1 -XX:+UseSerialGC ${KAFKA_HEAP_OPTS:--Xmx1G -Xms1G} \\
     -cp '/opt/kafka/libs/*' kafka.Kafka "$properties"
 """
+CLICKHOUSE_ENTRY = """\
+#!/bin/sh
+set -e
+place=/etc/clickhouse-server
+cat > "$place/users.xml" <<END
+<yandex>
+    <profiles><default/></profiles>
+    <quotas><default/></quotas>
+    <users><${CLICKHOUSE_USER:-default}>
+        <password from_env="CLICKHOUSE_PASSWORD"/>
+        <networks><ip>::/0</ip></networks>
+        <profile>default</profile>
+        <quota>default</quota>
+    </${CLICKHOUSE_USER:-default}></users>
+</yandex>
+END
+data=/var/lib/clickhouse
+if [ -n "$CLICKHOUSE_DB" ]; then
+    mkdir -p "$data/data/$CLICKHOUSE_DB" "$data/metadata/$CLICKHOUSE_DB"
+fi
+export CLICKHOUSE_PASSWORD
+exec clickhouse-server "--config-file=$place/config.xml" "$@"
+"""
+CLICKHOUSE_CONFIG = """\
+<yandex>
+    <logger><console>true</console><level>information</level></logger>
+    <listen_host>0.0.0.0</listen_host>
+    <http_port>8123</http_port>
+    <tcp_port>9000</tcp_port>
+    <path>/var/lib/clickhouse/</path>
+    <tmp_path>/var/lib/clickhouse/tmp/</tmp_path>
+    <mark_cache_size>67108864</mark_cache_size>
+    <users_config>users.xml</users_config>
+    <default_profile>default</default_profile>
+    <default_database>default</default_database>
+</yandex>
+"""
 JAVA_MODULES = (
     *("java.base", "java.logging", "java.management", "java.naming", "java.security.jgss"),
     *("java.security.sasl", "java.sql", "java.xml", "jdk.management", "jdk.unsupported"),
@@ -173,6 +209,16 @@ RECIPES = {
             "ExposedPorts": {"9092/tcp": {}},
         },
         entry=("etc/kafka/docker/run", KAFKA_RUN),
+    ),
+    "clickhouse": Recipe(
+        name="docker.io/clickhouse/clickhouse-server:latest",
+        config={
+            "Entrypoint": ["/entrypoint.sh"],
+            "Volumes": {"/var/lib/clickhouse": {}},
+            "ExposedPorts": {"8123/tcp": {}, "9000/tcp": {}, "9009/tcp": {}},
+        },
+        entry=("entrypoint.sh", CLICKHOUSE_ENTRY),
+        program="clickhouse-server",
     ),
 }
 
@@ -250,7 +296,7 @@ def make_image(kind: str) -> Image:
     archive.text("etc/group", GROUPS)
     archive.text(*recipe.entry, mode=0o755)
     for tool in (*TOOLS, *filter(None, (recipe.program,))):
-        path = shutil.which(tool)
+        path = find_program(tool)
         assert path, f"{tool} is not on this machine"
         archive.program(Path(path), f"usr/bin/{tool}")
     archive.program(Path("/bin/sh"), "bin/sh")
@@ -258,6 +304,10 @@ def make_image(kind: str) -> Image:
         add_postgres(archive)
     elif kind == "kafka":
         add_kafka(archive)
+    elif kind == "clickhouse":
+        archive.text("etc/clickhouse-server/config.xml", CLICKHOUSE_CONFIG)
+        for name in ("usr/share/zoneinfo/UTC", "etc/localtime"):
+            archive.tree(Path("/usr/share/zoneinfo/UTC").resolve(), name)
     return wrap(recipe.name, archive.finish(), recipe.config)
 
 

@@ -21,8 +21,8 @@ def blocks(language: str) -> list[str]:
 def test_the_guide_as_typed_is_valid_and_can_be_started(
     prismctl: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    catalog, _ = blocks("yaml")
-    making, typing, _ = blocks("sh")
+    catalog = blocks("yaml")[0]
+    making, typing = blocks("sh")[:2]
     Path("services.yaml").write_text(catalog)
     subprocess.run(("/bin/sh", "-ec", making), check=True, timeout=30)
     start = (

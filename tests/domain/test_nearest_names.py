@@ -58,3 +58,12 @@ def test_problems_of_one_file_are_counted_under_its_name() -> None:
 
 def test_no_problem_raises_nothing() -> None:
     Problems().raise_if_any()
+
+
+def test_a_word_of_a_name_is_nearer_than_a_name_that_looks_like_it() -> None:
+    names = ["--without", "--wait-timeout", "--with"]
+    assert nearest_name("--timeout", names) == "--wait-timeout"
+    assert nearest_name("timeout", ["wait_timeout_seconds", "timed"]) == "wait_timeout_seconds"
+    # A slip of one letter says more than a word that several have.
+    assert nearest_name("--wit", names) == "--with"
+    assert nearest_name("port", ["grpc-port", "http-port"]) == ""

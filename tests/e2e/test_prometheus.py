@@ -24,9 +24,10 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 GUIDE = Path(__file__).parents[2] / "docs/how-to/add-a-service.md"
 
 
-def last_block(language: str) -> str:
+def find_block(language: str) -> str:
     text = GUIDE.read_text(encoding="utf-8")
-    return str(re.findall(rf"^```{language}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)[-1])
+    blocks = re.findall(rf"^```{language}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    return next(str(block) for block in blocks if "prometheus" in block)
 
 
 @pytest.fixture
@@ -46,8 +47,8 @@ def ask(shell: Shell, path: str) -> Any:
 def test_prometheus_of_the_guide_reads_the_figures_of_prism_admin(
     shell: Shell, engine: str, directory: Path, wait_until: Callable[..., None]
 ) -> None:
-    (directory / "services.yaml").write_text(last_block("yaml"))
-    subprocess.run(("/bin/sh", "-ec", last_block("sh")), check=True, timeout=30, cwd=directory)
+    (directory / "services.yaml").write_text(find_block("yaml"))
+    subprocess.run(("/bin/sh", "-ec", find_block("sh")), check=True, timeout=30, cwd=directory)
     shell.run(
         *("dev", "start", "--services", "services.yaml", "--engine", engine, "--no-dashboard"),
         "--auto-ports",

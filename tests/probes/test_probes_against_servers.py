@@ -84,6 +84,35 @@ async def test_http_says_what_answered_instead(said: bytes, message: str) -> Non
     assert answer.message.startswith(message.format(port=port))
 
 
+@pytest.mark.parametrize(
+    ("said", "complaint"),
+    [
+        (
+            b"HTTP/1.0 400 Bad Request\r\n\r\nThis port speaks SQL.\r\nAsk 8123 for HTTP.\r\n",
+            ": This port speaks SQL. Ask 8123 for HTTP.",
+        ),
+        (
+            b'HTTP/1.1 503 No\r\nContent-Length: 15\r\n\r\n{"db": "is off"}',
+            ': {"db": "is off"}',
+        ),
+        (
+            b"HTTP/1.1 500 No\r\nTransfer-Encoding: chunked\r\n\r\n7\r\nno disk\r\n",
+            ": no disk",
+        ),
+        (b"HTTP/1.1 404 No\r\n\r\n<html><h1>Not Found</h1></html>", ""),
+        (b"HTTP/1.1 500 No\r\n\r\n\x1b[2J\x00\x01", ""),
+        (b"HTTP/1.1 500 No\r\n\r\n" + b"long " * 9000, f": {'long ' * 40}"[:121] + "…"),
+    ],
+    ids=["two-lines", "json", "chunked", "page", "binary", "long"],
+)
+async def test_http_says_what_an_error_says_of_itself(said: bytes, complaint: str) -> None:
+    async with serving(saying(said)) as port:
+        answer = await ask_once(question(CheckType.HTTP, port=port, path="/ready"))
+
+    status = said.split()[1].decode()
+    assert answer.message == f"HTTP {status} from 127.0.0.1:{port}/ready{complaint}"
+
+
 @pytest.mark.parametrize("check", CONVERSATIONS)
 async def test_a_server_that_hangs_is_given_up_in_time(check: CheckType) -> None:
     async with serving(silence) as port:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from prismctl.errors import ConfigError, Problem
@@ -109,6 +110,8 @@ def nearest_name(word: str, names: Iterable[str]) -> str:
 
     >>> nearest_name("contianer", ["command", "container"])
     'container'
+    >>> nearest_name("--timeout", ["--without", "--wait-timeout"])
+    '--wait-timeout'
     """
     wanted = word.lower()
     if not wanted or len(wanted) > LONGEST_GUESSED_NAME:
@@ -118,13 +121,22 @@ def nearest_name(word: str, names: Iterable[str]) -> str:
         distance = _edit_distance(wanted, name.lower(), best_distance)
         if distance < best_distance:
             best, best_distance = name, distance
-    return best or _nearest_by_beginning(wanted, names)
+    if best_distance == 1:
+        return best
+    return _nearest_by_part(wanted, names) or best or _nearest_by_beginning(wanted, names)
 
 
 def shorten(text: object, limit: int = 60) -> str:
     """A value as one short line for a message."""
     line = " ".join(str(text).split())
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
+
+
+def _nearest_by_part(wanted: str, names: Iterable[str]) -> str:
+    """The only name of several words that has this one for a word."""
+    word = wanted.lstrip("-")
+    fitting = [name for name in names if word in re.split(r"[-_]", name.lower().lstrip("-"))]
+    return fitting[0] if len(word) >= MIN_PREFIX_LENGTH and len(fitting) == 1 else ""
 
 
 def _nearest_by_beginning(wanted: str, names: Iterable[str]) -> str:
