@@ -35,6 +35,7 @@ from measuring import (
     write_catalog,
 )
 from picker import bench_picker
+from told import bench_told
 from verify_archive import bench_archive
 from web_page import bench_web_page
 
@@ -329,6 +330,7 @@ BENCHMARKS: dict[str, Callable[[int], Iterator[Figure]]] = {
     "web": bench_web_page,
     "agents": bench_agents,
     "restart": bench_restart,
+    "told": bench_told,
     "logs": bench_logs,
     "following": bench_log_following,
     "archive": bench_archive,

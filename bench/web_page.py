@@ -17,7 +17,7 @@ from prismctl.client import StackClient
 from prismctl.files.paths import Home
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 SECONDS: Final = 20.0
@@ -60,8 +60,11 @@ def stack_of(count: int, *, floods: bool = False) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def page(home: Path) -> Iterator[threading.Event]:
-    """Follow the link as a browser does, and read all that is told; the event is set at the first states."""
+def page(home: Path, hear: Callable[[bytes], None] = lambda _: None) -> Iterator[threading.Event]:
+    """Follow the link as a browser does, and read all that is told; the event is set at the first states.
+
+    ``hear`` is given each line as it arrives.
+    """
     link = urlsplit(StackClient(Home(home).stack("default")).dashboard_link())
     host = {"Host": link.netloc}
     entrance = http.client.HTTPConnection("127.0.0.1", link.port or 0, timeout=30)
@@ -79,6 +82,7 @@ def page(home: Path) -> Iterator[threading.Event]:
         def read() -> None:
             with contextlib.suppress(OSError, ValueError, http.client.HTTPException):
                 while line := answer.readline():
+                    hear(line)
                     if line == b"event: status\n":
                         told.set()
 

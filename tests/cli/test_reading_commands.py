@@ -224,7 +224,7 @@ def test_waiting_in_vain_names_the_culprit_and_its_last_words(
     assert answer.code == 6
     assert "error: redis was not ready within 0.05 s: connection refused" in answer.err
     assert "no memory" in answer.err
-    assert "what waits      worker" in answer.err
+    assert "what needs it   ○ worker waiting" in answer.err
 
 
 def test_waiting_in_vain_for_several_names_all_of_them(

@@ -190,7 +190,7 @@ def test_a_service_that_fails_gets_a_card(desk: Desk) -> None:
     assert ended_with(child) == ExitCode.FAILED
     assert "✗ web failed: exited 6 times with code 3" in shown
     assert "FATAL no disk" in shown
-    assert "what waits      worker" in shown
+    assert "what needs it   ✗ worker" in shown
     assert "prismctl dev logs web" in shown
 
 

@@ -28,6 +28,7 @@ from prismctl.domain.service import (
     ServiceType,
     StackName,
 )
+from prismctl.domain.setback import Setback
 from prismctl.domain.snapshot import ServiceState, StackSnapshot, StackState
 
 NOW = 1000.0
@@ -300,6 +301,67 @@ def test_a_stopping_stack_says_so_and_waits_for_nobody() -> None:
     assert snapshot.state is StackState.STOPPING
     assert snapshot.service(ADMIN).state is ServiceState.STOPPING
     assert snapshot.service(LAUNCHER).state is ServiceState.STOPPED
+
+
+@pytest.mark.parametrize(
+    ("age", "note", "alarm"),
+    [
+        (0.02, "was killed by SIGKILL just now; restarted", True),
+        (3.4, "was killed by SIGKILL 3 s ago; restarted", True),
+        (9.9, "was killed by SIGKILL 9 s ago; restarted", True),
+        (10.0, "earlier: was killed by SIGKILL", False),
+    ],
+)
+def test_that_a_run_ended_is_news_for_a_while_though_the_next_is_healthy(
+    age: float, note: str, *, alarm: bool
+) -> None:
+    view = world(seen(ADMIN, restarts=1), answer(ADMIN, is_ok=True))
+    history: dict[str, Any] = {
+        "last_errors": {ADMIN: "was killed by SIGKILL"},
+        "setbacks": {ADMIN: Setback(at=NOW - age)},
+    }
+    result = fold(view, **history).service(ADMIN)
+    assert (result.state, result.note, result.alarm) == (ServiceState.HEALTHY, note, alarm)
+
+
+def test_while_it_starts_again_it_is_told_how_it_ended_and_not_that_nobody_answers_yet() -> None:
+    view = world(
+        seen(ADMIN, restarts=1, started_at=NOW - 0.3),
+        answer(ADMIN, is_ok=False, message="connection refused"),
+    )
+    history: dict[str, Any] = {
+        "last_errors": {ADMIN: "was killed by SIGKILL"},
+        "setbacks": {ADMIN: Setback(at=NOW - 1.3)},
+    }
+    result = fold(view, **history).service(ADMIN)
+    assert result.state is ServiceState.STARTING
+    assert result.note == "was killed by SIGKILL 1 s ago; starting again"
+    assert result.alarm
+
+
+def test_of_several_instances_the_one_that_ended_is_named() -> None:
+    two = plan(service(ADMIN, replicas=2))
+    view = world(
+        *(seen(ADMIN, replica=replica) for replica in range(2)),
+        *(answer(ADMIN, is_ok=True, replica=replica) for replica in range(2)),
+    )
+    history: dict[str, Any] = {
+        "last_errors": {ADMIN: "exited with code 3"},
+        "setbacks": {ADMIN: Setback(at=NOW, instance=1)},
+    }
+    result = fold(view, two, **history).service(ADMIN)
+    assert result.note == "instance 1 exited with code 3 just now; restarted"
+
+
+def test_what_is_on_its_way_down_is_no_alarm() -> None:
+    view = world(seen(ADMIN, Phase.STOPPING))
+    history: dict[str, Any] = {
+        "last_errors": {ADMIN: "was killed by SIGKILL"},
+        "setbacks": {ADMIN: Setback(at=NOW)},
+        "is_stopping": True,
+    }
+    result = fold(view, **history).service(ADMIN)
+    assert (result.note, result.alarm) == ("", False)
 
 
 def test_the_last_error_stays_when_it_is_healthy_again() -> None:

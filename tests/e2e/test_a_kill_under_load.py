@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shutil
 import signal
 import socket
 import threading
@@ -19,12 +20,28 @@ from tests.requirements import require
 from tests.tmux import Terminal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tests.e2e.conftest import Shell
 
 PROGRAM = find_browser()
 KILLED = "killed by SIGKILL"
+CATALOG = """
+core: false
+services:
+  - name: redis
+    command: [redis-server, --bind, "${self.host}", --port, "${self.port}", --save, ""]
+    ports: {db: auto}
+    health_check: {type: redis, port: db}
+    default: true
+  - name: web
+    command: [sleep, "3600"]
+    depends_on: [redis]
+    default: true
+"""
+
+FIRST_WORDS = "Ready to accept connections"
+TONE = "return document.querySelector(arguments[0]).dataset.tone;"
 
 pytestmark = pytest.mark.e2e
 
@@ -59,6 +76,11 @@ def row_of(screen: str, name: str) -> str:
     return next((each for each in screen.splitlines() if f" {name} " in each), "")
 
 
+def has_card(shown: str) -> bool:
+    """Whether somebody is told why, and what became of who needs it."""
+    return all(words in shown for words in (KILLED, "what it said", "what needs it", "web healthy"))
+
+
 def is_busy(row: str) -> bool:
     return re.search(r"\b[1-9][0-9.]*k? ops/s", row) is not None
 
@@ -68,9 +90,12 @@ def test_a_backend_that_is_killed_under_load_is_told_at_once_and_its_rates_recov
 ) -> None:
     require(PROGRAM, "chromium or chromedriver is not there: `make backends` installs them")
     require(tmux.IS_HERE, "tmux is not there: `make shells` installs it")
+    require(shutil.which("redis-server"), "redis-server is not there: `make backends` installs it")
     assert PROGRAM is not None
+    catalog = shell.lab.home.parent / "services.yaml"
+    catalog.write_text(CATALOG)
     shell.run(
-        *("dev", "start", "--preset=redis", "--runtime=native"),
+        *("dev", "start", "--services", str(catalog)),
         *("--engine", engine, "--no-dashboard"),
     )
     (port,) = shell.lab.service_status("redis")["ports"]
@@ -88,14 +113,23 @@ def test_a_backend_that_is_killed_under_load_is_told_at_once_and_its_rates_recov
 
             # How soon they say it is measured by the benchmark `told`.
             os.kill(shell.lab.service_status("redis")["pid"], signal.SIGKILL)
-            is_told = {"terminal": False, "page": False}
+            # It is back within some milliseconds, and red all the same, with what it said before and who needs it.
+            seen_on: dict[str, Callable[[], bool]] = {
+                "terminal": lambda: KILLED in row_of(terminal.text, "redis"),
+                "terminal's card": lambda: has_card(terminal.text),
+                "page": lambda: KILLED in browser.text(redis),
+                "page, in red": lambda: browser.run(TONE, redis) == "bad",
+                "page's card": lambda: has_card(browser.text("#failures")),
+            }
+            is_told = dict.fromkeys(seen_on, False)
 
             def is_told_everywhere() -> bool:
-                is_told["terminal"] |= KILLED in terminal.text
-                is_told["page"] |= KILLED in browser.text(redis)
+                for place, is_seen in seen_on.items():
+                    is_told[place] = is_told[place] or is_seen()
                 return all(is_told.values())
 
             wait_until(is_told_everywhere, lambda: f"{is_told}\n{terminal.text}")
+            assert FIRST_WORDS in browser.text("#failures")
 
             browser.wait_until(lambda: browser.text(f"{redis} .c-restarts") == "1")
             browser.wait_until(
@@ -109,6 +143,18 @@ def test_a_backend_that_is_killed_under_load_is_told_at_once_and_its_rates_recov
                 lambda: terminal.text,
             )
             assert "● running" in terminal.text
+
+            # Once it is no news any more, the card is a key away on both.
+            wait_until(
+                lambda: "earlier: was" in row_of(terminal.text, "redis"), lambda: terminal.text
+            )
+            browser.wait_until(lambda: "earlier: was" in browser.text(redis))
+            browser.wait_until(lambda: not browser.text("#failures"))
+            terminal.type("w")
+            wait_until(lambda: has_card(terminal.text), lambda: terminal.text)
+            browser.click(f"{redis} button")
+            browser.click("#what-went-wrong")
+            browser.wait_until(lambda: has_card(browser.text("#failures")))
     finally:
         terminal.close()
     shell.run("dev", "stop")

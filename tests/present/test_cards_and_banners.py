@@ -50,13 +50,13 @@ def test_a_failure_says_why_what_it_printed_what_waits_and_what_to_try() -> None
     card = failure_card(
         {"name": "postgres", "state": "failed", "reason": "exited with code 1"},
         said=[{"time": "2026-01-02T03:04:05.678Z", "text": "FATAL:  wrong ownership\x1b[2J"}],
-        waiting=["keyvalue-runner"],
+        dependants=[("keyvalue-runner", "waiting")],
         width=80,
     )
     text = words(card)
     assert text.splitlines()[0] == "✗ postgres failed: exited with code 1"
     assert "FATAL:  wrong ownership" in text
-    assert "what waits      keyvalue-runner" in text
+    assert "what needs it   ○ keyvalue-runner waiting" in text
     assert "prismctl dev logs postgres" in text
     assert "\x1b" not in text
 
@@ -71,11 +71,11 @@ def test_a_failure_card_fits(name: str, said: list[str], waiting: list[str], wid
     card = failure_card(
         {"name": name, "state": "failed", "reason": name},
         said=[{"time": "", "text": text} for text in said],
-        waiting=waiting,
+        dependants=[(each, "waiting") for each in waiting],
         width=width,
     )
     assert all(line_width(row) <= width for row in card)
-    assert len(card) < 20
+    assert len(card) <= 30
 
 
 def test_what_was_stopped_is_counted() -> None:
@@ -124,7 +124,7 @@ LONG_REASON = (
 def card_of(reason: str, *said: str, **options: Any) -> str:
     service = {"name": "db", "state": "failed", "reason": reason}
     entries = [{"time": "", "text": text} for text in said]
-    return words(failure_card(service, said=entries, waiting=(), **{"width": 80, **options}))
+    return words(failure_card(service, said=entries, dependants=(), **{"width": 80, **options}))
 
 
 @given(st.integers(30, 160))
@@ -187,7 +187,7 @@ def test_what_another_try_may_mend_is_tried_again() -> None:
 
 def test_the_card_of_a_stopping_service_does_not_tell_of_an_earlier_failure() -> None:
     service = {"name": "redis", "state": "stopping", "reason": "", "last_error": "exited with 1"}
-    text = words(failure_card(service, said=[], waiting=[], width=80))
+    text = words(failure_card(service, said=[], dependants=[], width=80))
     assert "exited with 1" not in text
 
 
@@ -198,9 +198,11 @@ def test_the_card_of_what_runs_elsewhere_advises_nothing_that_cannot_be_done_her
         "runtime": "external",
         "reason": "no such host",
     }
-    text = words(failure_card(service, said=[], waiting=["web"], width=80, stack="v"))
+    text = words(
+        failure_card(service, said=[], dependants=[("web", "waiting")], width=80, stack="v")
+    )
     assert "redis is unhealthy: no such host" in text
-    assert "what waits      web" in text
+    assert "what needs it   ○ web waiting" in text
     assert "logs" not in text
     assert "restart" not in text
     assert "what it said" not in text

@@ -77,9 +77,29 @@ REDIS = service(
     latency_p95_seconds=0.0001,
     restarts=1,
     last_error="killed by SIGKILL",
+    note="earlier: killed by SIGKILL",
 )
 NATS = service("nats", ports=port(4222), restarts=2, replicas={"wanted": 3, "healthy": 3})
 RUNNING = status(ADMIN, LAUNCHER, REDIS, NATS)
+
+BACK = service(
+    "redis",
+    ports=port(6379),
+    restarts=1,
+    last_error="was killed by SIGKILL",
+    last_exit={"at": "2026-01-02T03:00:06.500Z", "instance": 0},
+    instances=[{"index": 0, "started_at": "2026-01-02T03:00:06.507Z"}],
+    note="was killed by SIGKILL 3 s ago; restarted",
+    alarm=True,
+)
+"""It was killed, and was up again before anybody looked."""
+KILLED = status(ADMIN, BACK, service("web", depends_on=["redis"]))
+OVER_IT = status(
+    ADMIN,
+    {**BACK, "note": "earlier: was killed by SIGKILL", "alarm": False},
+    service("web", depends_on=["redis"]),
+)
+"""The same, once that is no news any more."""
 
 FAILED = service(
     "postgres",

@@ -33,7 +33,7 @@ def pressed(state: DashboardState, *keys: str) -> tuple[DashboardState, list[Do]
 
 
 def test_every_action_is_carried_out_by_somebody() -> None:
-    by_the_app = {"leave", "copy", "start-again", "failed"}
+    by_the_app = {"leave", "copy", "start-again", "failed", "card"}
     known = {*_SHOWING, *ASKING, *_ERRANDS, *by_the_app}
     assert {action.id for action in ACTIONS} == known
 

@@ -21,6 +21,8 @@ from prismctl.tui.dashboard.state import DashboardState, Focus, Pane, Reach
 from tests.tui.stacks import (
     ADMIN,
     BROKEN,
+    KILLED,
+    OVER_IT,
     REDIS,
     RUNNING,
     SAID,
@@ -59,6 +61,8 @@ SCREENS: dict[str, DashboardState] = {
     "starting": begin(STARTING),
     "failed": begin(BROKEN),
     "logs of one that failed": keyed(begin(BROKEN), "l"),
+    "killed and back": begin(KILLED),
+    "killed earlier, and asked about": keyed(states.select(begin(OVER_IT), "redis"), "w"),
     "all logs": keyed(begin(), "L"),
     "graph": keyed(begin(BROKEN), "d"),
     "keys": keyed(begin(), "?"),
@@ -110,6 +114,39 @@ def test_no_size_breaks_a_screen(name: str, width: int, height: int) -> None:
     frame = frame_of(SCREENS[name], (width, height))
     assert len(frame.lines) <= height
     assert all(line_width(each) <= width for each in frame.lines)
+
+
+def test_one_that_is_back_before_anybody_looked_is_red_and_says_what_it_said_before_it_ended() -> (
+    None
+):
+    before = replace(log("out of ideas", "redis"), time="2026-01-02T03:00:06.499876543Z")
+    after = replace(log("starting anew", "redis"), time="2026-01-02T03:00:06.512345678Z")
+    state = begin(RUNNING)
+    state = states.take_status(state, KILLED, 30.0)
+    frame = compose_frame(state, book(before, after), width=120, height=30, now=30.0)
+    row = next(each for each in frame.lines if "redis" in plain(each) and "6379" in plain(each))
+    assert [span.tone for span in row if span.text in {"● ", "healthy  "}] == [Tone.BAD, Tone.BAD]
+    shown = text_of(frame)
+    assert "was killed by SIGKILL" in plain(row)
+    assert "● redis is healthy; was killed by SIGKILL 3 s ago; restarted" in shown
+    assert "what needs it   ● web healthy" in shown
+    assert "out of ideas" in shown
+    assert "starting anew" not in shown
+
+
+def test_a_card_stays_under_the_eyes_of_who_reads_it_when_it_is_no_news_any_more() -> None:
+    reading = keyed(states.select(begin(KILLED), "redis"), "tab")
+    later = states.take_status(reading, OVER_IT, 40.0)
+    assert later.shows_card
+    assert not states.take_status(begin(KILLED), OVER_IT, 40.0).shows_card
+    assert not keyed(later, "w").shows_card
+
+
+def test_of_one_that_never_went_wrong_there_is_nothing_to_ask() -> None:
+    asked = keyed(begin(status(ADMIN)), "w")
+    assert not asked.shows_card
+    assert asked.message is not None
+    assert asked.message.words == "nothing went wrong with prism-admin"
 
 
 REPORT = {

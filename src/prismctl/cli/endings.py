@@ -13,7 +13,7 @@ from prismctl.domain.snapshot import is_as_asked
 from prismctl.errors import DeadlineError, PartialError, PrismError
 from prismctl.present.data import start_lines
 from prismctl.present.excerpt import READ_LINES
-from prismctl.present.failure import failure_card
+from prismctl.present.failure import failure_card, find_dependants
 from prismctl.present.partial import describe_partial, find_given_up
 from prismctl.present.progress import waiting_for
 from prismctl.present.reason import explain_all
@@ -262,17 +262,13 @@ def show_cards(call: Invocation, status: dict[str, Any], names: Sequence[str]) -
     from prismctl.files.service_data import ServiceData
 
     services = {service["name"]: service for service in status.get("services") or []}
-    dependencies = {name: service.get("depends_on") or [] for name, service in services.items()}
     aside = ServiceData(call.paths.data).names_of_previous()
     for name in names:
         service = services.get(name) or {"name": name, "state": "failed"}
-        waiting = [
-            other for other in waiting_for(dependencies, name) if not is_as_asked(services[other])
-        ]
         card = failure_card(
             service,
             said=last_words(call, name),
-            waiting=waiting,
+            dependants=find_dependants(list(services.values()), name),
             width=call.width if call.width >= UNBOUNDED else min(call.width, _WIDEST_CARD),
             stack=call.stack,
             is_running=status.get("state") != "stopped",

@@ -1,11 +1,11 @@
-"""The card of a service that will not come up, for front ends that cannot write it themselves: the terminal's words."""
+"""The card of a service that went wrong, for front ends that cannot write it themselves: the terminal's words."""
 
 from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from prismctl.domain.snapshot import is_as_asked, render_status
+from prismctl.domain.snapshot import render_status
 from prismctl.files.log_line import line_to_json
 from prismctl.files.logs import read_logs
 from prismctl.files.service_data import ServiceData
@@ -13,6 +13,7 @@ from prismctl.files.service_data import ServiceData
 if TYPE_CHECKING:
     from prismctl.daemon.stack import Stack
 
+_LINES_SINCE: Final = 2000
 _WIDTH: Final = 100
 """Of the page's own lines: what is longer has been wrapped by then, and is not wrapped in the middle of a word."""
 
@@ -25,20 +26,18 @@ def render_card(stack: Stack, name: str) -> dict[str, Any]:
     """
     # Words are needed only when something failed.
     from prismctl.present.excerpt import READ_LINES
-    from prismctl.present.failure import failure_card
-    from prismctl.present.progress import waiting_for
+    from prismctl.present.failure import failure_card, find_dependants
 
     document = render_status(stack.monitor.refresh(), time.time())
     services = {service["name"]: service for service in document["services"]}
     service = services[name]
-    dependencies = {each: services[each]["depends_on"] for each in services}
-    said = read_logs(stack.paths.logs, [name], tail=READ_LINES, redactor=stack.redactor)
+    # Of one that is up again, what the run before said is wanted, and much may have been said since.
+    count = _LINES_SINCE if service["last_exit"] else READ_LINES
+    said = read_logs(stack.paths.logs, [name], tail=count, redactor=stack.redactor)
     lines = failure_card(
         service,
-        said=[line_to_json(line) for line in said][-READ_LINES:],
-        waiting=[
-            other for other in waiting_for(dependencies, name) if not is_as_asked(services[other])
-        ],
+        said=[line_to_json(line) for line in said],
+        dependants=find_dependants(document["services"], name),
         width=_WIDTH,
         stack=document["stack"],
         is_running=document["state"] != "stopped",

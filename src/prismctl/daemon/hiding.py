@@ -25,6 +25,7 @@ def _hide_in_service(service: ServiceSnapshot, redactor: Redactor) -> ServiceSna
     reasons = (
         service.reason,
         service.last_error or "",
+        service.note,
         *(each.reason for each in service.instances),
     )
     if not any(reasons):
@@ -32,6 +33,7 @@ def _hide_in_service(service: ServiceSnapshot, redactor: Redactor) -> ServiceSna
     return replace(
         service,
         reason=redactor.hide_text(service.reason),
+        note=redactor.hide_text(service.note),
         last_error=service.last_error and redactor.hide_text(service.last_error),
         instances=tuple(_hide_in_instance(each, redactor) for each in service.instances),
     )

@@ -38,6 +38,7 @@ from prismctl.domain.observation import (
 from prismctl.domain.redaction import NOTHING_HIDDEN
 from prismctl.domain.servers.registry import describe_durability
 from prismctl.domain.service import Runtime, StackName
+from prismctl.domain.setback import Setback
 from prismctl.domain.snapshot import (
     ServiceState,
     StackSnapshot,
@@ -63,6 +64,8 @@ COALESCE_SECONDS: Final = 0.004
 """Facts that come this close together make one snapshot."""
 FOLD_SHARE: Final = 4
 """A snapshot that takes long to make is made less often: this many times its own time lies between two."""
+NEWS_SECONDS: Final = 1.0
+"""How old a setback is, is told in whole seconds; and some time it is news no more."""
 UNSETTLED_SECONDS: Final = 0.5
 """While something is waited for, time itself changes what is to be said (start periods, next tries)."""
 _ELSEWHERE: Final = "elsewhere"
@@ -398,7 +401,7 @@ class Monitor:
         self._tell(told)
         is_done = service is not None and service.one_shot and after.exit_code == 0
         if any(each.kind is EventKind.SERVICE_EXITED for each in told) and not is_done:
-            self._remember_error(key.service, after.ending)
+            self._remember_setback(after)
         if key.service not in self._services and after.phase in _ENDED_PHASES:
             self._forget(key)
         else:
@@ -434,9 +437,14 @@ class Monitor:
         if self._metering is not None:
             self._metering.forget(key)
 
-    def _remember_error(self, service: ServiceName, error: str) -> None:
-        errors = {**self._history.last_errors, service: error}
-        self._history = replace(self._history, last_errors=errors)
+    def _remember_setback(self, seen: InstanceObservation) -> None:
+        service, replica = seen.key
+        at = seen.exited_at if seen.exited_at is not None else time.time()
+        self._history = replace(
+            self._history,
+            last_errors={**self._history.last_errors, service: seen.ending},
+            setbacks={**self._history.setbacks, service: Setback(at=at, instance=replica)},
+        )
 
     def _tell(self, told: Collection[Telling]) -> None:
         for each in told:
@@ -481,6 +489,8 @@ class Monitor:
             self._tell_ready(before, after, now)
         if not all(service.is_settled for service in after.services):
             self._schedule(UNSETTLED_SECONDS)
+        elif any(service.alarm for service in after.services):
+            self._schedule(NEWS_SECONDS)
 
     def _tell_ready(self, before: StackSnapshot, after: StackSnapshot, now: float) -> None:
         outage_seconds = self._outages.end_stack(now)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from prismctl.domain.fold import StackHistory
 from prismctl.domain.plan import StackPlan, plan_from_json
 from prismctl.domain.service import ServiceName
+from prismctl.domain.setback import Setback
 from prismctl.files.atomic import write_atomically
 from prismctl.runtime.container_sweep import forget_containers
 
@@ -59,6 +60,7 @@ def save_state(paths: StackPaths, state: RememberedState) -> None:
         "has_settled": history.has_settled,
         "healthy_after_seconds": dict(history.healthy_after_seconds),
         "last_errors": dict(history.last_errors),
+        "setbacks": {name: [each.at, each.instance] for name, each in history.setbacks.items()},
         "log_file": state.log_file,
         "is_stopping": state.is_stopping,
     }
@@ -77,6 +79,11 @@ def load_state(paths: StackPaths) -> RememberedState:
             has_settled=document["has_settled"],
             healthy_after_seconds=_by_service(document["healthy_after_seconds"]),
             last_errors=_by_service(document["last_errors"]),
+            # What a daemon wrote that did not know of these is as good.
+            setbacks={
+                ServiceName(name): Setback(at=at, instance=instance)
+                for name, (at, instance) in document.get("setbacks", {}).items()
+            },
         )
         return RememberedState(
             history=history,

@@ -18,6 +18,7 @@ from prismctl.domain.observation import (
 )
 from prismctl.domain.rates import NO_TRAFFIC, Traffic
 from prismctl.domain.service import Runtime
+from prismctl.domain.setback import describe_state
 from prismctl.domain.snapshot import (
     InstanceSnapshot,
     ServiceSnapshot,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from prismctl.domain.observation import InstanceObservation, WorldView
     from prismctl.domain.plan import ServicePlan, StackPlan
     from prismctl.domain.service import ServiceName
+    from prismctl.domain.setback import Setback
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +54,8 @@ class StackHistory:
     """When each service was healthy for the first time, from the plan being handed over."""
     last_errors: Mapping[ServiceName, str] = field(default_factory=dict)
     """How the latest run that went wrong ended, or the last probe error."""
+    setbacks: Mapping[ServiceName, Setback] = field(default_factory=dict)
+    """When the latest run ended that did so by itself."""
     memory_limit_bytes: int = 0
     endpoints: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -174,6 +178,18 @@ def _fold_service(service: ServicePlan, moment: _Moment) -> ServiceSnapshot:
     last_error = history.last_errors.get(service.name)
     if last_error is None and state in {ServiceState.UNHEALTHY, ServiceState.FAILED}:
         last_error = reason or None
+    restarts = sum(instance.restarts for instance in instances)
+    setback = history.setbacks.get(service.name)
+    shown = describe_state(
+        state=state,
+        reason=reason,
+        last_error=last_error,
+        is_running=bool(instances) and instances[0].pid is not None,
+        has_replicas=service.replicas > 1,
+        restarts=restarts,
+        setback=setback if not history.is_stopping else None,
+        now=moment.now,
+    )
     return ServiceSnapshot(
         name=service.name,
         type=service.type.value,
@@ -184,9 +200,12 @@ def _fold_service(service: ServicePlan, moment: _Moment) -> ServiceSnapshot:
         replicas_wanted=service.replicas,
         instances=instances,
         ports=service.ports,
-        restarts=sum(instance.restarts for instance in instances),
+        restarts=restarts,
         depends_on=service.depends_on,
         last_error=last_error,
+        setback=setback,
+        note=shown.note,
+        alarm=shown.alarm,
         healthy_after_seconds=history.healthy_after_seconds.get(service.name),
         traffic=_fold_traffic(world.traffic.get(service.name, NO_TRAFFIC), counted),
         source=service.source,

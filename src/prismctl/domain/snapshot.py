@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from prismctl.domain.plan import Port
     from prismctl.domain.rates import Traffic
     from prismctl.domain.service import ServiceName, StackName
+    from prismctl.domain.setback import Setback
 
 SCHEMA_VERSION: Final = 1
 """Of the status document; fields are only ever added."""
@@ -108,6 +109,12 @@ class ServiceSnapshot:
     depends_on: tuple[ServiceName, ...] = ()
     last_error: str | None = None
     """How the latest run that went wrong ended, or the last probe error; kept when it is healthy again."""
+    setback: Setback | None = None
+    """When the latest run ended that did so by itself."""
+    note: str = ""
+    """What is said beside it: why it is not well, else how it last went wrong."""
+    alarm: bool = False
+    """It went wrong just now, or is down since: shown like something that failed, also when it is up again."""
     healthy_after_seconds: float | None = None
     """From the plan being handed over to the first healthy moment."""
     source: str = ""
@@ -252,6 +259,7 @@ def _render_service(service: ServiceSnapshot, now: float) -> dict[str, Any]:
                 "state": instance.state.value,
                 "reason": instance.reason,
                 "restarts": instance.restarts,
+                "started_at": render_time(instance.started_at),
                 "uptime_seconds": _uptime(instance, now),
                 "memory_bytes": instance.memory_bytes,
                 "cpu_percent": _rounded(instance.cpu_percent, 1),
@@ -273,7 +281,16 @@ def _render_service(service: ServiceSnapshot, now: float) -> dict[str, Any]:
         "requests_unit": service.traffic.unit,
         "depends_on": list(service.depends_on),
         "last_error": service.last_error,
+        "last_exit": _render_setback(service.setback),
+        "note": service.note,
+        "alarm": service.alarm,
     }
+
+
+def _render_setback(setback: Setback | None) -> dict[str, Any] | None:
+    if setback is None:
+        return None
+    return {"at": render_time(setback.at), "instance": setback.instance}
 
 
 def _render_ports(ports: tuple[Port, ...]) -> list[dict[str, Any]]:

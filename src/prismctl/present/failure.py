@@ -1,4 +1,4 @@
-"""The card for a service that will not come up: what it said, what waits for it, what to try."""
+"""The card for a service that went wrong: what it said, what needs it, what to try."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from prismctl.domain.service import Runtime
-from prismctl.present.excerpt import choose_excerpt
-from prismctl.present.reason import explain
+from prismctl.domain.setback import is_of_ended_run
+from prismctl.domain.snapshot import GOOD_STATES
+from prismctl.present.excerpt import READ_LINES, choose_excerpt
+from prismctl.present.progress import waiting_for
+from prismctl.present.reason import note_of
 from prismctl.present.text import (
     Line,
     Span,
@@ -22,10 +25,10 @@ from prismctl.present.text import (
     wrap_text,
 )
 from prismctl.present.units import render_clock
-from prismctl.present.wording import symbol_of, tone_of
+from prismctl.present.wording import symbol_of, tone_of, tone_of_service
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 _LABEL_WIDTH: Final = 16
 _INDENT: Final = "  "
@@ -33,6 +36,8 @@ _MOST_REASON_LINES: Final = 8
 _MOST_ERROR_LINES: Final = 4
 _MOST_OTHER_LINES: Final = 2
 _MARK: Final = "✗ "
+_TOLD_IN_FULL: Final = frozenset({"failed", "stopping", "stopped"})
+"""States whose reason says all there is to say."""
 
 _ABOUT_DATA: Final = re.compile(
     r"the data in \S+ was made by"
@@ -58,7 +63,7 @@ def failure_card(
     service: dict[str, Any],
     *,
     said: Sequence[dict[str, Any]],
-    waiting: Sequence[str],
+    dependants: Sequence[tuple[str, str]],
     width: int,
     stack: str = "default",
     is_running: bool = True,
@@ -66,21 +71,28 @@ def failure_card(
 ) -> list[Line]:
     """The card for one service of a status document, with its last log lines as the socket gives them.
 
-    ``is_running`` is whether the rest of the stack does, so that one service can be tried again; ``has_previous``,
+    ``dependants`` are what needs it, with the state of each; ``is_running`` is whether the rest of the stack does, so that one service can be tried again; ``has_previous``,
     whether there is data of it that was put aside.
     """
     name = clean(str(service["name"]))
     state = str(service["state"])
-    why = explain(service)
+    why = note_of(service)
     verdict = "failed" if state == "failed" else f"is {state}"
-    lines = [*_headline(f"{symbol_of(state)} {name} {verdict}", tone_of(state), why, width), ()]
+    headline = f"{symbol_of(state)} {name} {verdict}"
+    joint = "; " if state in GOOD_STATES else ": "
+    lines = [
+        *_headline(headline, tone_of_service(service), why, width, joint=joint),
+        *_earlier(service, why, width),
+        (),
+    ]
     room = max(1, width - len(_INDENT) - _LABEL_WIDTH)
     is_elsewhere = service.get("runtime") == Runtime.EXTERNAL
     if not is_elsewhere:
+        said = [entry for entry in said if is_of_ended_run(service, entry)][-READ_LINES:]
         words = _said(said, why, room) or [line(Span("nothing", Tone.MUTED))]
         lines += _block("what it said", words)
-    if waiting:
-        lines += _block("what waits", [line(clip(clean(", ".join(waiting)), room))])
+    if dependants:
+        lines += _block("what needs it", _dependants(dependants, room))
     suffix = "" if stack == "default" else f" --stack {clean(stack)}"
     advice = [(f"prismctl dev logs {name}{suffix}", "all it printed")]
     if is_elsewhere:
@@ -97,18 +109,48 @@ def failure_card(
     return lines
 
 
+def find_dependants(services: Sequence[Mapping[str, Any]], name: str) -> list[tuple[str, str]]:
+    """What needs a service of a status document, directly or through others, with the state of each."""
+    dependencies = {str(each["name"]): tuple(each.get("depends_on") or ()) for each in services}
+    states = {str(each["name"]): str(each["state"]) for each in services}
+    return [(other, states[other]) for other in waiting_for(dependencies, name)]
+
+
 def is_about_data(texts: Iterable[str]) -> bool:
     """Whether a service cannot run because of the data it has, so that another try would end the same."""
     return any(_ABOUT_DATA.search(text) for text in texts)
 
 
-def _headline(verdict: str, tone: Tone, why: str, width: int) -> list[Line]:
+def _earlier(service: Mapping[str, Any], why: str, width: int) -> list[Line]:
+    """How its latest run ended, where the headline says only what became of it."""
+    last = clean(str(service.get("last_error") or ""))
+    if not last or service["state"] in _TOLD_IN_FULL or last in why:
+        return []
+    count = int(service.get("restarts") or 0)
+    again = f"; restarted {f'{count} times' if count > 1 else 'once'}" if count else ""
+    return [clip_line(line(f"{_INDENT}it {last}{again}"), width)]
+
+
+def _dependants(dependants: Sequence[tuple[str, str]], room: int) -> list[Line]:
+    """As many as one row has room for, those first that are not well."""
+    sick_first = sorted(dependants, key=lambda each: each[1] in GOOD_STATES)
+    spans: list[Span] = []
+    for name, state in sick_first:
+        spans += [
+            Span(", " if spans else ""),
+            Span(f"{symbol_of(state)} ", tone_of(state)),
+            Span(f"{clean(name)} {state}"),
+        ]
+    return [clip_line(tuple(spans), room)]
+
+
+def _headline(verdict: str, tone: Tone, why: str, width: int, *, joint: str) -> list[Line]:
     room = max(1, width - len(_INDENT))
     if not why or width_of(verdict) + len(_INDENT) > room:
-        return [clip_line(line(Span(verdict, tone), f": {why}" if why else ""), width)]
+        return [clip_line(line(Span(verdict, tone), f"{joint}{why}" if why else ""), width)]
     # The verdict is never broken: what is wrapped has its width, and no space in it.
     stand_in = "x" * width_of(verdict)
-    first, *others = wrap_text(f"{stand_in}: {why}", room, most_lines=_MOST_REASON_LINES)
+    first, *others = wrap_text(f"{stand_in}{joint}{why}", room, most_lines=_MOST_REASON_LINES)
     rest = first[len(stand_in) :]
     return [line(Span(verdict, tone), rest), *(line(Span(_INDENT), row) for row in others)]
 

@@ -8,7 +8,7 @@ from prismctl.domain.problems import shorten
 from prismctl.present.text import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 _GOING: Final = frozenset({"stopping", "stopped"})
 _EACH_LENGTH: Final = 120
@@ -21,6 +21,12 @@ def explain(service: dict[str, Any]) -> str:
         # How an earlier run ended says nothing of why one that was asked to end is still there.
         reason = str(service.get("last_error") or "")
     return clean(reason)
+
+
+def note_of(service: Mapping[str, Any]) -> str:
+    """What is said beside it: why it is not well, else how it last went wrong."""
+    # A daemon of an older version leaves that to whoever asks.
+    return clean(str(service["note"])) if "note" in service else explain(dict(service))
 
 
 def explain_all(services: Sequence[dict[str, Any]]) -> str:

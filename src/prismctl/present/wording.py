@@ -6,9 +6,12 @@ differ by shape, so that none of it depends on colour.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 from prismctl.present.text import Tone
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 SYMBOLS: Final = {
     "healthy": "●",
@@ -55,6 +58,11 @@ def symbol_of(state: str) -> str:
 def tone_of(state: str) -> Tone:
     """The tone for a state."""
     return TONES.get(state, Tone.PLAIN)
+
+
+def tone_of_service(service: Mapping[str, Any]) -> Tone:
+    """The tone for a service of a status document: one that went wrong just now is red, also when it is up again."""
+    return Tone.BAD if service.get("alarm") else tone_of(str(service["state"]))
 
 
 def engine_title(engine: str) -> str:

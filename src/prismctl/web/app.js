@@ -25,6 +25,8 @@ const state = {
   services: new Map(),
   names: [],
   selected: "",
+  // Whose card was asked for, though it is up again.
+  cardOf: "",
   tab: "logs",
   // When the daemon said so, by its clock, and by ours.
   told: 0,
@@ -92,7 +94,7 @@ function takeStatus({ at: told, stack, services, names }) {
 
 function announce(changed) {
   if (!changed.length) return;
-  const words = changed.slice(0, 5).map((each) => `${each.name} is ${each.state}${each.reason ? `: ${each.reason}` : ""}`);
+  const words = changed.slice(0, 5).map((each) => `${each.name} is ${each.state}${each.note ? `: ${each.note}` : ""}`);
   if (changed.length > words.length) words.push(`and ${changed.length - words.length} more changed`);
   at("announcer").textContent = words.join(". ");
 }
@@ -194,7 +196,7 @@ function draw() {
   if (parts.has("stale")) drawStale();
   if (parts.has("selection")) drawSelection();
   if (parts.has("sparklines")) table.drawSparklines(state.histories, now(), span());
-  if (parts.has("failures")) failures.draw(findCulprits(services));
+  if (parts.has("failures")) failures.draw(findCulprits(services), (service) => versionOfCard(service, services));
   if (parts.has("logs") && state.tab === "logs") logs.draw();
   if (parts.has("charts") && state.tab === "metrics") {
     charts.draw(state.services.get(state.selected), state.histories.get(state.selected), now(), span());
@@ -202,10 +204,25 @@ function draw() {
   if (parts.has("graph") && state.tab === "graph") graph.draw(services, state.selected);
 }
 
-// Those that failed by themselves, not because of what they need.
+// Those that failed by themselves, not because of what they need; those that went wrong just now; and the one asked for.
 function findCulprits(services) {
   const failed = new Set(services.filter((service) => service.state === "failed").map((service) => service.name));
-  return services.filter((service) => failed.has(service.name) && !service.depends_on.some((need) => failed.has(need)));
+  const isToBlame = ({ name, depends_on: needs }) => failed.has(name) && !needs.some((need) => failed.has(need));
+  return services.filter((service) => isToBlame(service) || service.alarm || service.name === state.cardOf);
+}
+
+// Of the service and of all that need it.
+function versionOfCard(service, services) {
+  const dependants = services.filter((each) => each.depends_on.includes(service.name));
+  return [service.state, service.note, service.restarts, ...dependants.map((each) => each.state)].join(" ");
+}
+
+// What went wrong with the selected service, also when it is up again.
+function toggleCard(service) {
+  const wasThere = state.cardOf === service.name;
+  state.cardOf = !wasThere && service.last_error ? service.name : "";
+  if (!wasThere && !service.last_error) at("announcer").textContent = `nothing went wrong with ${service.name}`;
+  redraw("failures", "selection");
 }
 
 function setText(id, text) {
@@ -221,7 +238,7 @@ function drawHeader(services) {
   setText("stack-name", stack.stack);
   setText("stack-state", word);
   document.querySelector("header").dataset.tone = toneOf(word);
-  const bad = services.filter((service) => ["failed", "unhealthy"].includes(service.state)).length;
+  const bad = services.filter((service) => service.alarm || ["failed", "unhealthy"].includes(service.state)).length;
   document.title = `${symbolOf(word)} ${stack.stack} · ${bad ? `${bad} not well` : word}`;
   const up = stack.started_at && word !== "stopped" ? now() - Date.parse(stack.started_at) / 1000 : null;
   const used = renderBytes(stack.memory_bytes);
@@ -300,7 +317,9 @@ function drawStale() {
 function drawSelection() {
   const service = state.services.get(state.selected);
   setText("selected-name", service ? service.name : "no service is selected");
-  setText("selected-why", service ? service.reason || service.last_error || service.runtime_reason || "" : "");
+  setText("selected-why", service ? service.note || service.runtime_reason || "" : "");
+  at("what-went-wrong").hidden = !service?.last_error;
+  at("what-went-wrong").setAttribute("aria-pressed", String(service !== undefined && state.cardOf === service.name));
   for (const id of ["restart", "scale", "remove"]) at(id).disabled = !service || state.connection !== "live";
 }
 
@@ -323,7 +342,8 @@ function focusSearch() {
 function selectNextUnwell() {
   const start = state.names.indexOf(selectedService()?.name ?? "") + 1;
   const inOrder = [...state.names.slice(start), ...state.names.slice(0, start)];
-  const next = inOrder.find((name) => !["healthy", "completed", "stopped"].includes(state.services.get(name).state));
+  const isUnwell = ({ state: word, alarm }) => alarm || !["healthy", "completed", "stopped"].includes(word);
+  const next = inOrder.find((name) => isUnwell(state.services.get(name)));
   if (next === undefined) return;
   select(next);
   table.focusRow(next);
@@ -332,11 +352,13 @@ function selectNextUnwell() {
 const restartOne = withService((service) => actions.restart([service.name]));
 const scaleOne = withService((service) => actions.scale(service));
 const removeOne = withService((service) => actions.remove(service, [...state.services.values()]));
+const showWhatWentWrong = withService(toggleCard);
 const stopAll = () => state.stack && actions.stopStack(state.stack.stack, state.names.length);
 
 at("restart").addEventListener("click", restartOne);
 at("scale").addEventListener("click", scaleOne);
 at("remove").addEventListener("click", removeOne);
+at("what-went-wrong").addEventListener("click", showWhatWentWrong);
 at("stop-stack").addEventListener("click", stopAll);
 at("restart-all").addEventListener("click", () => actions.restart([]));
 at("add").addEventListener("click", () => actions.showAdding(state.stack?.stack ?? "default"));
@@ -369,6 +391,7 @@ const keys = new Keys([
   ["x", "take it out of the stack", removeOne],
   ["l", "its logs", () => showLogs(selectedService()?.name ?? "")],
   ["L", "the logs of all services", () => { followLogs(""); showLogs(""); }],
+  ["w", "how it last went wrong, with its last lines, and what to try", showWhatWentWrong],
   ["m", "its metrics", () => { select(selectedService()?.name ?? ""); showTab("metrics"); }],
   ["d", "what needs what", () => showTab("graph")],
   ["v", "events", () => showTab("events")],

@@ -1,4 +1,4 @@
-// The card of a service that will not come up: the daemon writes it, the same as in the terminal.
+// The card of a service that went wrong: the daemon writes it, the same as in the terminal.
 
 import { element } from "./format.js";
 
@@ -15,8 +15,9 @@ export class Failures {
     this.#onAction = onAction;
   }
 
-  // services: those that failed; what they say is asked for once for each way in which they did.
-  async draw(services) {
+  // services: those that went wrong; what they say is asked for once for each way in which they did.
+  // versionOf(service): changes with all that a card says.
+  async draw(services, versionOf) {
     const names = new Set(services.map((service) => service.name));
     for (const [name, card] of this.#cards) {
       if (!names.has(name)) {
@@ -26,7 +27,7 @@ export class Failures {
       }
     }
     for (const service of services.slice(0, MAX_CARDS)) {
-      const version = `${service.state} ${service.reason} ${service.restarts}`;
+      const version = versionOf(service);
       const card = this.#cards.get(service.name) ?? this.#make(service.name);
       if (card.version === version && Date.now() - card.at < 1000 * REFRESH_SECONDS) continue;
       if (card.version === version && card.isWhole) continue;
@@ -44,7 +45,7 @@ export class Failures {
       button.addEventListener("click", () => this.#onAction(what, name));
       buttons.append(button);
     }
-    const made = element("section", { class: "card", "aria-label": `${name} failed` }, text, buttons);
+    const made = element("section", { class: "card", "aria-label": `what went wrong with ${name}` }, text, buttons);
     this.#holder.append(made);
     const card = { element: made, text, version: "", at: 0, isWhole: false };
     this.#cards.set(name, card);

@@ -38,6 +38,8 @@ export const ENGINES = { nomad: "Nomad", local: "local engine", cluster: "Nomad 
 
 export const symbolOf = (state) => SYMBOLS[state] ?? "?";
 export const toneOf = (state) => TONES[state] ?? "muted";
+// One that went wrong just now is red, also when it is up again.
+export const toneOfService = (service) => (service.alarm ? "bad" : toneOf(service.state));
 
 const isKnown = (value) => value !== null && value !== undefined;
 

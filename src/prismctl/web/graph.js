@@ -1,6 +1,6 @@
 // Who needs whom, with how they are: drawn anew only when services come or go.
 
-import { drawing, symbolOf, toneOf } from "./format.js";
+import { drawing, symbolOf, toneOfService } from "./format.js";
 
 const WIDTH = 168;
 const HEIGHT = 40;
@@ -46,10 +46,10 @@ export class Graph {
       this.#shape = shape;
       this.#layOut(services);
     }
-    const tones = new Map(services.map((service) => [service.name, toneOf(service.state)]));
+    const tones = new Map(services.map((service) => [service.name, toneOfService(service)]));
     for (const service of services) {
       const { node, mark, word } = this.#nodes.get(service.name);
-      const kind = `node tone-${toneOf(service.state)}${service.name === selected ? " selected" : ""}`;
+      const kind = `node tone-${toneOfService(service)}${service.name === selected ? " selected" : ""}`;
       if (node.getAttribute("class") === kind && word.textContent === service.state) continue;
       node.setAttribute("class", kind);
       mark.textContent = symbolOf(service.state);

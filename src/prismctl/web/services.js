@@ -1,7 +1,7 @@
 // The table of services: one row each, changed where something has changed, never made anew.
 
 import {
-  UNKNOWN, countOf, element, renderBytes, renderLatency, renderPercent, renderRate, symbolOf, toneOf,
+  UNKNOWN, countOf, element, renderBytes, renderLatency, renderPercent, renderRate, symbolOf, toneOfService,
 } from "./format.js";
 import { drawSparkline } from "./metrics.js";
 
@@ -40,17 +40,18 @@ class Row {
     });
   }
 
-  // Whether the state is another one than before.
+  // Whether the state is another one than before, or it has just gone wrong.
   update(service) {
     const { wanted, healthy } = service.replicas;
     const word = wanted === 1 ? service.state : `${service.state} ${healthy}/${wanted}`;
     const before = this.shown.state;
+    const wasShaken = this.shown.alarm;
     this.set("mark", symbolOf(service.state), (text) => { this.mark.textContent = text; });
-    this.set("state", service.state, (state) => { this.element.dataset.tone = toneOf(state); });
+    this.set("state", service.state, () => {});
+    this.set("alarm", service.alarm, (alarm) => this.element.toggleAttribute("data-alarm", alarm));
+    this.set("tone", toneOfService(service), (tone) => { this.element.dataset.tone = tone; });
     this.set("word", word, (text) => { this.word.textContent = text; });
-    // How the run before this one ended is news that outlives it: some are back before anybody has looked.
-    const earlier = service.last_error ? `earlier: ${service.last_error}` : "";
-    this.set("why", service.reason || earlier, (text) => {
+    this.set("why", service.note, (text) => {
       this.why.textContent = text;
       this.why.title = text;
     });
@@ -59,7 +60,7 @@ class Row {
     }
     this.set("unit", service.requests_unit ?? "", (unit) => { this.cells.rate.title = unit; });
     this.haystack = `${service.name} ${service.state} ${service.type} ${service.runtime}`.toLowerCase();
-    return before !== undefined && before !== service.state;
+    return before !== undefined && (before !== service.state || (service.alarm && !wasShaken));
   }
 
   set(key, value, write) {

@@ -506,6 +506,6 @@ def test_a_failure_is_told_in_the_words_of_the_terminal(lab: Any) -> None:
     text = "\n".join("".join(span["text"] for span in line) for line in lines)
     assert "✗ broken failed" in text
     assert "FATAL: no such luck" in text
-    assert "what waits      web" in text
+    assert "what needs it   ✗ web" in text
     assert "prismctl dev restart broken" in text
     assert visitor.ask("/v1/failure?service=nobody").status == 404

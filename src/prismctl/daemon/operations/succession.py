@@ -55,6 +55,7 @@ async def put_in_place(
     stack.hide_secrets(plan, is_new_start=before is None)
     save_plan(stack.paths, plan_to_json(plan))
     stack.monitor.begin(plan, _next_history(stack, before, plan, began_at))
+    stack.reloading.follow(plan)
     try:
         await prepare_containers(stack, plan)
         await stack.hand_over(plan, spared=spared)
@@ -64,6 +65,7 @@ async def put_in_place(
 
 
 def _undo(stack: Stack, before: StackPlan | None) -> None:
+    stack.reloading.follow(before)
     if before is not None:
         save_plan(stack.paths, plan_to_json(before))
         stack.monitor.begin(before, stack.monitor.history)
@@ -94,4 +96,5 @@ def _next_history(
         last_errors={
             name: error for name, error in history.last_errors.items() if name in untouched
         },
+        setbacks={name: setback for name, setback in history.setbacks.items() if name in untouched},
     )

@@ -138,6 +138,14 @@ ACTIONS: Final = (
         section=Section.VIEW,
     ),
     Action(
+        id="card",
+        keys=("w",),
+        title="what went wrong",
+        words="how it last went wrong, with its last lines, and what to try, also of one that is up again",
+        section=Section.VIEW,
+        needs_service=True,
+    ),
+    Action(
         id="all-logs",
         keys=("L",),
         title="all logs",

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from prismctl.present.reason import explain
+from prismctl.domain.snapshot import GOOD_STATES
+from prismctl.present.reason import note_of
 from prismctl.present.text import Line, Span, Tone, clean, clip_line, line
-from prismctl.present.wording import symbol_of, tone_of
+from prismctl.present.wording import symbol_of, tone_of_service
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,16 +38,18 @@ def graph_lines(services: Sequence[Mapping[str, Any]], *, selected: str, width: 
             if each != parents.get(name)
         ]
         also = f"  needs {', '.join(others)}, too" if others else ""
-        why = "" if state in {"healthy", "completed"} else explain(dict(service))
+        is_quiet = state in GOOD_STATES and not service.get("alarm")
+        why = "" if is_quiet else note_of(service)
+        tone = tone_of_service(service)
         lines.append(
             clip_line(
                 line(
                     "  ",
                     Span(f"{lead}{branch}", Tone.MUTED),
-                    Span(symbol_of(state), tone_of(state)),
+                    Span(symbol_of(state), tone),
                     " ",
                     Span(clean(name), Tone.STRONG if name == selected else Tone.PLAIN),
-                    Span(f"  {state}", tone_of(state)),
+                    Span(f"  {state}", tone),
                     Span(also, Tone.MUTED),
                     Span(f"  {why}" if why else "", Tone.MUTED),
                 ),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from prismctl.present.reason import explain
+from prismctl.domain.snapshot import GOOD_STATES
+from prismctl.present.reason import note_of
 from prismctl.present.start_report import report_headline, slower_words
 from prismctl.present.text import (
     Line,
@@ -118,6 +119,9 @@ def why_waiting(status: Mapping[str, Any]) -> tuple[str, Tone]:
     ]
     if lost:
         return ", ".join(lost), Tone.BAD
+    shaken = [service for service in services if service.get("alarm")]
+    if shaken:
+        return _describe_ill(shaken), Tone.BAD
     waiting = status.get("waiting")
     if waiting:
         return _describe_waiting(waiting), Tone.BUSY
@@ -131,10 +135,11 @@ def why_waiting(status: Mapping[str, Any]) -> tuple[str, Tone]:
 def _describe_ill(services: list[Mapping[str, Any]]) -> str:
     first, *others = services
     more = f", and {len(others)} more" if others else ""
-    why = explain(dict(first))
+    why = note_of(first)
     verb = "failed" if first["state"] == "failed" else f"is {first['state']}"
     words = f"{clean(str(first['name']))} {verb}{more}"
-    return f"{words}: {why}" if why else words
+    joint = "; " if first["state"] in GOOD_STATES else ": "
+    return f"{words}{joint}{why}" if why else words
 
 
 def _describe_waiting(waiting: Mapping[str, Any]) -> str:

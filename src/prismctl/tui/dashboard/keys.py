@@ -58,6 +58,8 @@ def act(
     if action.id == "failed":
         name = next_ill(state)
         return (select(state, name), None) if name else (say(state, "all is well", now), None)
+    if action.id == "card":
+        return _toggle_card(state, service, now), None
     # What a stopped stack is started again with, and all else that others do.
     return state, Do(action.id, service if action.needs_service else state.selected)
 
@@ -84,10 +86,23 @@ def _toggle_logs(state: DashboardState, _: Reach) -> DashboardState:
     if state.pane is not Pane.LOGS:
         return _show(state, Pane.LOGS)
     if state.shows_card:
-        return replace(state, shows_logs_of_ill=True, scroll=Scroll())
+        return replace(state, shows_logs_of_ill=True, shows_card_of_well=False, scroll=Scroll())
     if state.shows_logs_of_ill and (service := state.service) is not None and is_ill(service):
         return replace(state, shows_logs_of_ill=False, scroll=Scroll())
     return _show(state, Pane.NONE)
+
+
+def _toggle_card(state: DashboardState, name: str, now: float) -> DashboardState:
+    """What went wrong with a service, also of one that is well again; back to its logs."""
+    state = select(state, name)
+    if state.shows_card:
+        return _toggle_logs(state, Reach())
+    service = state.service
+    if service is None or not (is_ill(service) or service.get("last_error")):
+        return say(state, f"nothing went wrong with {name}", now)
+    return replace(
+        _show(state, Pane.LOGS), shows_logs_of_ill=False, shows_card_of_well=not is_ill(service)
+    )
 
 
 def _show(state: DashboardState, pane: Pane) -> DashboardState:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from prismctl.domain.snapshot import GOOD_STATES
-from prismctl.present.failure import failure_card
-from prismctl.present.progress import waiting_for
-from prismctl.present.reason import explain
+from prismctl.present.excerpt import READ_LINES
+from prismctl.present.failure import failure_card, find_dependants
 from prismctl.present.text import (
     Line,
     Span,
@@ -32,7 +30,6 @@ if TYPE_CHECKING:
     from prismctl.tui.dashboard.state import DashboardState, Prompt
 
 _CARD_WIDTH: Final = 100
-_SAID_LINES: Final = 80
 _CARD_KEYS: Final = {
     "end-holder": "ends what has its port",
     "restart": "tries it again",
@@ -152,39 +149,20 @@ def card_lines(state: DashboardState, logbook: Logbook, width: int) -> list[Line
     service = find_service(state, state.selected)
     if service is None:
         return []
-    dependencies = {
-        str(each["name"]): tuple(each.get("depends_on") or ()) for each in state.services
-    }
-    states = {str(each["name"]): str(each["state"]) for each in state.services}
-    waiting = [
-        name
-        for name in waiting_for(dependencies, state.selected)
-        if states[name] not in GOOD_STATES
-    ]
-    said = [
-        {"time": each.time, "text": each.text}
-        for each in logbook.ring(state.selected).all()[-_SAID_LINES:]
-    ]
+    ring = logbook.ring(state.selected)
+    # Of one that is up again, what the run before said is wanted, and much may have been said since.
+    lines = ring.all() if service.get("last_exit") else ring.take(ring.end - READ_LINES, ring.end)
+    said = [{"time": each.time, "replica": each.replica, "text": each.text} for each in lines]
     card = failure_card(
         dict(service),
         said=said,
-        waiting=waiting,
+        dependants=find_dependants(state.services, state.selected),
         width=min(width, _CARD_WIDTH),
         stack=state.stack,
     )
     # The headline and what is below it, with the keys between: they are seen where little else is.
     cut = next((index for index, each in enumerate(card) if not each), len(card))
-    return [*card[:cut], *_earlier_lines(service, width), _card_keys(state, width), *card[cut:]]
-
-
-def _earlier_lines(service: Mapping[str, Any], width: int) -> list[Line]:
-    """How it ended before it was tried again, where the headline says only how that goes."""
-    last = clean(str(service.get("last_error") or ""))
-    if not last or service["state"] == "failed" or last in explain(dict(service)):
-        return []
-    count = int(service.get("restarts") or 0)
-    again = f"; restarted {f'{count} times' if count > 1 else 'once'}" if count else ""
-    return [clip_line(line(f"  it {last}{again}"), width)]
+    return [*card[:cut], _card_keys(state, width), *card[cut:]]
 
 
 def _card_keys(state: DashboardState, width: int) -> Line:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from prismctl.errors import PrismError
 from prismctl.present.port_words import main_port_of
-from prismctl.present.reason import explain
+from prismctl.present.reason import note_of
 from prismctl.present.text import clean
 from prismctl.present.units import render_bytes
 from prismctl.tui.dashboard import state as states
@@ -86,7 +86,7 @@ def service_line(service: Mapping[str, Any]) -> str:
     port = main_port_of(service)
     if port:
         parts.append(f"port {port}")
-    why = explain(dict(service)) if service["state"] not in {"healthy", "completed"} else ""
+    why = note_of(service)
     if why:
         parts.append(why)
     if service.get("requests_per_second") is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from prismctl.present.port_words import main_port_of
-from prismctl.present.reason import explain
+from prismctl.present.reason import note_of
 from prismctl.present.text import (
     Line,
     Span,
@@ -20,7 +20,7 @@ from prismctl.present.text import (
     width_of,
 )
 from prismctl.present.units import UNKNOWN, render_bytes, render_percent
-from prismctl.present.wording import symbol_of, tone_of
+from prismctl.present.wording import symbol_of, tone_of_service
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -200,10 +200,7 @@ def row_line(
 ) -> Line:
     """One service: mark, symbol, name, figures, and why it is not well as far as there is room."""
     state = str(service["state"])
-    # One that crashed is red as long as nothing of it runs, also while it is tried again.
-    is_down = bool(service.get("last_error")) and service.get("pid") is None
-    own_tone = Tone.BAD if is_down and state in {"unhealthy", "starting"} else tone_of(state)
-    tone = Tone.MUTED if is_stale else own_tone
+    tone = Tone.MUTED if is_stale else tone_of_service(service)
     other = Tone.MUTED if is_stale else Tone.PLAIN
     name = clip(clean(str(service["name"])), table.names)
     spans = [
@@ -220,16 +217,9 @@ def row_line(
     note = note_of(service)
     left = table.width - line_width(spans) - _GAP
     if note and left >= _LEAST_NOTE:
-        spans += [Span(" " * _GAP), Span(clip(note, left), Tone.MUTED)]
+        is_news = service.get("alarm") and not is_stale
+        spans += [Span(" " * _GAP), Span(clip(note, left), Tone.BAD if is_news else Tone.MUTED)]
     return clip_line(tuple(spans), table.width)
-
-
-def note_of(service: Mapping[str, Any]) -> str:
-    """Why it is not well; of one that is well again, how it last ended."""
-    if service["state"] in {"healthy", "completed"}:
-        last = service.get("last_error") if service.get("restarts") else None
-        return f"earlier: {clean(str(last))}" if last else ""
-    return explain(dict(service))
 
 
 def visible_rows(state: DashboardState, room: int) -> tuple[int, list[Mapping[str, Any]]]:

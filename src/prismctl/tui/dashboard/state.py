@@ -147,6 +147,8 @@ class DashboardState:
     pane: Pane = Pane.LOGS
     shows_logs_of_ill: bool = False
     """The logs of a service that is not well were asked for in place of what to try."""
+    shows_card_of_well: bool = False
+    """How a service last went wrong that is well again was asked for in place of its logs."""
     focus: Focus = Focus.SERVICES
     scroll: Scroll = field(default_factory=Scroll)
     prompt: Prompt | None = None
@@ -183,12 +185,9 @@ class DashboardState:
     def shows_card(self) -> bool:
         """Whether the pane says what went wrong with the selected service, and what to try."""
         service = self.service
-        return (
-            self.pane is Pane.LOGS
-            and not self.shows_logs_of_ill
-            and service is not None
-            and is_ill(service)
-        )
+        if self.pane is not Pane.LOGS or service is None:
+            return False
+        return not self.shows_logs_of_ill if is_ill(service) else self.shows_card_of_well
 
     @property
     def shows_logs(self) -> bool:
@@ -203,7 +202,7 @@ def find_service(state: DashboardState, name: str) -> Mapping[str, Any] | None:
 
 def is_ill(service: Mapping[str, Any]) -> bool:
     """Whether something went wrong with a service that has not been put right."""
-    if service["state"] in ILL:
+    if service["state"] in ILL or service.get("alarm"):
         return True
     return service["state"] in {"starting", "waiting"} and bool(service.get("last_error"))
 
@@ -230,7 +229,11 @@ def take_status(state: DashboardState, document: Mapping[str, Any], now: float) 
     before = {service["name"]: is_ill(service) for service in state.services}
     is_first = state.status is None
     was_away = state.link in {Link.STALE, Link.STOPPED}
+    was_reading = state.shows_card and state.focus is Focus.PANE
     state = replace(state, status=document, status_at=now, link=Link.LIVE, loss=None)
+    if was_reading and not state.shows_card:
+        # That a service is well again takes nothing away from under somebody's eyes.
+        state = replace(state, shows_card_of_well=True)
     state = _take_figures(state, now)
     if was_away:
         state = say(state, "connected again", now, Tone.GOOD)
@@ -341,6 +344,7 @@ def select(state: DashboardState, name: str) -> DashboardState:
         state,
         selected=name,
         shows_logs_of_ill=False,
+        shows_card_of_well=False,
         scroll=state.scroll if keeps_scroll else Scroll(),
     )
 
