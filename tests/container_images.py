@@ -8,6 +8,7 @@ import json
 import os
 import random
 import re
+import shlex
 import shutil
 import subprocess
 import tarfile
@@ -23,7 +24,9 @@ from prismctl.install.containers.availability import find_containers
 from tests.requirements import require
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
+
+NOBODY = 65534
 
 
 def require_containers(kind: str) -> None:
@@ -155,6 +158,18 @@ def serving_podman(environment: dict[str, str]) -> Iterator[str]:
         finally:
             server.terminate()
             server.wait(30)
+
+
+def write_program_of_nobody(script: Path, program: str, variables: Mapping[str, str]) -> None:
+    """Make a script that runs a program of the machine as a user who has nothing but these variables."""
+    own = "".join(f"export {name}={shlex.quote(text)}\n" for name, text in variables.items())
+    script.write_text(
+        "#!/bin/sh\n"
+        "unset XDG_RUNTIME_DIR DBUS_SESSION_BUS_ADDRESS CONTAINERS_CONF CONTAINERS_REGISTRIES_CONF\n"
+        f"{own}"
+        f'exec setpriv --reuid={NOBODY} --regid={NOBODY} --clear-groups {shutil.which(program)} "$@"\n'
+    )
+    script.chmod(0o755)
 
 
 def mounts_below(place: Path) -> list[str]:

@@ -104,6 +104,14 @@ def test_native_is_taken_when_asked_for_although_podman_works() -> None:
     assert (choice.runtime, choice.reason) == (Runtime.NATIVE, "asked for")
 
 
+def test_where_podman_does_not_work_what_mends_it_comes_before_what_goes_without_it() -> None:
+    broken = no_containers("Podman does not work here: no machine", "podman machine start")
+    mine = replace(REDIS, container="localhost/mine:1")
+    refusal = choose_runtime(mine, facts(containers=broken), preferred=Runtime.CONTAINER)
+    assert isinstance(refusal, Refusal)
+    assert refusal.hint == ("podman machine start\n`--runtime native` runs `redis-server` instead")
+
+
 def test_a_container_that_is_asked_for_is_refused_without_podman() -> None:
     refusal = choose_runtime(REDIS, facts(programs=("redis-server",)), preferred=Runtime.CONTAINER)
     assert isinstance(refusal, Refusal)

@@ -20,10 +20,12 @@ import pytest
 from prismctl.client import StackCondition, find_condition
 from prismctl.errors import ExitCode
 from tests.container_images import (
+    NOBODY,
     ImageShop,
     require_containers,
     running_docker,
     separate_podman,
+    write_program_of_nobody,
 )
 
 if TYPE_CHECKING:
@@ -37,7 +39,6 @@ pytestmark = [
     pytest.mark.xdist_group("backend-images"),
 ]
 
-NOBODY = 65534
 GREEDY = "x=$(head -c 200000000 /dev/zero | tr '\\0' x); sleep 1000"
 NATIVE = ["sleep", "1000"]
 
@@ -175,10 +176,19 @@ def test_a_server_in_a_container_that_could_not_keep_anything_is_not_started(
         subprocess.run(("umount", "--lazy", str(data)), check=True)
 
 
+VIRTUAL_MACHINE = """\
+Cannot connect to Podman. Please verify your connection to the Linux system using `podman system connection list`, \
+or try `podman machine init` and `podman machine start` to manage a new Linux VM
+Error: unable to connect to Podman socket: failed to connect: dial tcp 127.0.0.1:51234: connect: connection refused"""
+"""What Podman says on a Mac."""
 BROKEN = {
     "prints an error": ("echo 'Error: the moon is full' >&2; exit 125", "the moon is full"),
     "says nothing": ("exit 125", "failed without a word"),
     "says what nobody understands": ("echo '{'; exit 0", ""),
+    "has a virtual machine that does not run": (
+        f"echo '{VIRTUAL_MACHINE}' >&2; exit 125",
+        "its virtual machine does not answer",
+    ),
 }
 
 
@@ -209,6 +219,8 @@ def test_a_podman_that_is_broken_is_told_and_the_program_of_this_machine_is_take
         expect=ExitCode.MISSING_TOOL,
     )
     assert "box needs a container (localhost/any:1): Podman does not work" in said
+    assert words in said
+    assert ("podman machine start" in said) == ("virtual machine" in way)
     assert shell.lab.own_processes() == []
 
 
@@ -234,14 +246,7 @@ def act_as_nobody(shell: Shell, program: str) -> Path:
     os.chown(home, NOBODY, NOBODY)
     programs = shell.lab.home.parent / "programs"
     programs.mkdir()
-    script = programs / program
-    script.write_text(
-        "#!/bin/sh\n"
-        "unset XDG_RUNTIME_DIR DBUS_SESSION_BUS_ADDRESS CONTAINERS_CONF CONTAINERS_REGISTRIES_CONF\n"
-        f"export HOME={home}\n"
-        f'exec setpriv --reuid={NOBODY} --regid={NOBODY} --clear-groups {shutil.which(program)} "$@"\n'
-    )
-    script.chmod(0o755)
+    write_program_of_nobody(programs / program, program, {"HOME": str(home)})
     shell.environment["PATH"] = f"{programs}:{shell.environment['PATH']}"
     return home
 

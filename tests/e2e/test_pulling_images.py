@@ -5,8 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import shutil
+import subprocess
+import tempfile
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,12 +21,18 @@ from prismctl.domain.containers import ContainerTool
 from prismctl.errors import ExitCode, PrismError
 from prismctl.runtime.image_pull import pull_image
 from tests.backend_images import Archive, Image, make_image, wrap
-from tests.container_images import ImageShop, require_containers, running_docker, separate_podman
+from tests.container_images import (
+    NOBODY,
+    ImageShop,
+    require_containers,
+    running_docker,
+    separate_podman,
+    write_program_of_nobody,
+)
 from tests.image_registry import Registry, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from tests.e2e.conftest import Shell
 
@@ -277,3 +287,42 @@ def test_a_layer_that_takes_longer_than_the_bound_arrives(
     asyncio.run(pull_image(tool, image))
     assert time.monotonic() - began > 2.0
     shop.run("rmi", "--force", image)
+
+
+@pytest.fixture
+def tool_of_nobody(registry: Registry) -> Iterator[ContainerTool]:
+    """The Podman of a user to whom nobody has given subordinate IDs."""
+    require_containers("podman")
+    with tempfile.TemporaryDirectory(prefix="prism-nobody-") as place:
+        home = Path(place)
+        home.chmod(0o755)
+        run = home / "run"
+        run.mkdir(mode=0o700)
+        for each in (home, run):
+            os.chown(each, NOBODY, NOBODY)
+        variables = {
+            "HOME": str(home),
+            "XDG_RUNTIME_DIR": str(run),
+            "STORAGE_DRIVER": "vfs",
+            **registry.allow(home / "registries.conf"),
+        }
+        (home / "registries.conf").chmod(0o644)
+        program = home / "podman"
+        write_program_of_nobody(program, "podman", variables)
+        yield ContainerTool(kind="podman", program=str(program))
+        # It ends what holds a user's namespace open.
+        subprocess.run((program, "system", "migrate"), check=True, capture_output=True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user")
+def test_a_user_without_subordinate_ids_is_told_what_gives_them(
+    tool_of_nobody: ContainerTool, registry: Registry
+) -> None:
+    # There is a directory of another user's in it, as in most images of servers.
+    image = f"{registry.host}/box:1"
+    with pytest.raises(PrismError) as caught:
+        asyncio.run(pull_image(tool_of_nobody, image))
+    assert caught.value.message == (
+        f"cannot pull {image}: this user has too few subordinate IDs (/etc/subuid, /etc/subgid) for the users in it"
+    )
+    assert "--add-subuids 100000-165535" in caught.value.hint

@@ -51,6 +51,11 @@ TOOL = ContainerTool(kind=PODMAN, program="/usr/bin/podman")
             "the disk is full",
             "podman system prune",
         ),
+        (
+            "Error: writing blob: adding layer: potentially insufficient UIDs or GIDs available in user namespace",
+            "this user has too few subordinate IDs (/etc/subuid, /etc/subgid) for the users in it",
+            'sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 "$(id -un)"',
+        ),
     ],
 )
 def test_each_way_to_fail_has_its_own_sentence(said: str, message: str, hint: str) -> None:

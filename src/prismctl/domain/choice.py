@@ -213,7 +213,9 @@ def _take_container(
         else _find_substitute(definition)
         or f"give {name} a `command`, or leave it out with `--without {name}`"
     )
-    if image.startswith("localhost/"):
+    if containers.fix:
+        alternative = f"{containers.fix}\n{alternative}"
+    elif image.startswith("localhost/"):
         kind = containers.tool.kind if containers.tool is not None else "podman"
         alternative = (
             f"`{kind} build -t {image} .` where its Dockerfile is builds it; else {alternative}"

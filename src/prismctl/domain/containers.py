@@ -64,6 +64,8 @@ class ContainerFacts(NamedTuple):
     reason: str
     """Why not; empty when they can."""
     find_image: Callable[[str], ImageFacts]
+    fix: str = ""
+    """What would change that; empty: nothing is known, or the reason says it."""
 
 
 def name_container(keeper_id: str, service: str, replica: int) -> str:
@@ -72,9 +74,9 @@ def name_container(keeper_id: str, service: str, replica: int) -> str:
     return f"{keeper_id}-{service}{number}"
 
 
-def no_containers(reason: str) -> ContainerFacts:
+def no_containers(reason: str, fix: str = "") -> ContainerFacts:
     """A machine on which containers cannot be run."""
-    return ContainerFacts(None, reason, lambda _: ImageFacts(False, False, reason))
+    return ContainerFacts(None, reason, lambda _: ImageFacts(False, False, reason), fix)
 
 
 class ImageName(NamedTuple):

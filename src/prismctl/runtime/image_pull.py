@@ -81,6 +81,13 @@ _REASONS: Final = (
         advice="check the network and the proxy, or start with `--runtime native`",
     ),
     _Reason(
+        # Podman runs as a user who is alone in its containers, until it meets an image with more users.
+        pattern=r"insufficient UIDs or GIDs|no subuid ranges|no subgid ranges",
+        meaning="this user has too few subordinate IDs (/etc/subuid, /etc/subgid) for the users in it",
+        advice='`sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 "$(id -un)"`, '
+        "then `podman system migrate`; or start with `--runtime native`",
+    ),
+    _Reason(
         pattern=r"no space left on device",
         meaning="the disk is full",
         advice="`{kind} system prune` removes what is not used",

@@ -79,7 +79,7 @@ def find_containers(
         tell: hears of that, because it takes some seconds.
     """
     podman = find_tool(PODMAN, home.tools, environment) if kind != DOCKER else None
-    obstacle = "Podman is not installed"
+    obstacle, fix = "Podman is not installed", ""
     if podman is not None:
         try:
             if may_try and recall_containers(home, Path(podman.path)) is None:
@@ -87,16 +87,16 @@ def find_containers(
                 _try_podman(home, environment)
             return _look_at_podman(home, Path(podman.path), environment)
         except PrismError as error:
-            obstacle = f"Podman does not work here: {error.message}"
+            obstacle, fix = f"Podman does not work here: {error.message}", error.hint
     docker = find_program(DOCKER, environment) if kind != PODMAN else ""
     if not docker:
-        return no_containers("Docker is not installed" if kind == DOCKER else obstacle)
+        return no_containers("Docker is not installed" if kind == DOCKER else obstacle, fix)
     tool = ContainerTool(kind=DOCKER, program=docker, environment=choose_variables(environment))
     try:
         return _with_images(tool, environment)
     except PrismError as error:
         broken = f"Docker does not work here: {error.message}"
-        return no_containers(broken if kind == DOCKER else f"{obstacle}, and {broken}")
+        return no_containers(broken if kind == DOCKER else f"{obstacle}, and {broken}", fix)
 
 
 def check_registry(host: str) -> str:
