@@ -41,6 +41,17 @@ as the official one. In a profile, `memory_mb` is also what a scheduler reserves
 
 REST: Final = """\
 
+## Figures
+
+| server | counted | latency (p95) |
+| --- | --- | --- |
+| Redis | `ops/s`, errors | the server's own histogram (Redis 7 or newer), else `–` |
+| PostgreSQL | `tx/s`, errors | `–`: it keeps no histogram. `pg_stat_statements`, which has to be loaded and made first, knows the mean and the extremes of each statement; no share of all requests follows from that |
+| NATS | `msg/s` | `–`: `/varz` has none. The round trips that `/connz` has are the network's, and when a message was worked on the server does not learn |
+| Kafka | `msg/s` | `–`: a broker's `RequestMetrics` are told over JMX alone, which lets whoever reaches it run code and stays shut; its percentiles are per kind of request, over minutes rather than seconds, and with the time that a reader waits for something to come |
+
+`–` is `null` in the [status document](status-document.md). [What the figures are](../explanation/figures.md).
+
 ## Native servers
 
 | server | program | where it is looked for besides PATH |
@@ -72,7 +83,7 @@ is not started. It is asked once, and again when its file has changed.
 | `persist: true`, `--persist` | kept | kept | kept, as far as the server promises: PostgreSQL all that was committed, Redis all but the last second |
 
 PostgreSQL always commits synchronously; `fsync` is off only where its data ends with the stack, and `prismctl dev status` says so.
-"""
+"""  # noqa: RUF001 - what screens show where nothing is known
 
 
 NOTES: Final = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import socket
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -106,6 +107,47 @@ def test_the_port_of_the_settings_is_where_the_page_is(desk: Desk) -> None:
     desk.pipe(*desk.start(CATALOG))
 
     assert desk.pipe("dev", "dashboard", "--web").stdout.startswith(f"http://localhost:{port}/?t=")
+
+
+@pytest.mark.parametrize("is_on_terminal", [False, True])
+def test_a_start_says_who_has_the_port_that_the_page_was_to_have(
+    desk: Desk, *, is_on_terminal: bool
+) -> None:
+    with socket.create_server(("127.0.0.1", take_port())) as holder:
+        port = holder.getsockname()[1]
+        desk.lab.home.mkdir(exist_ok=True, mode=0o700)
+        (desk.lab.home / "config.yaml").write_text(f"ports:\n  dashboard: {port}\n")
+        said = said_by_a_start(desk, CATALOG, is_on_terminal=is_on_terminal)
+
+    assert f"port {port} is taken" in said
+    assert f"localhost:{port}/" not in said
+
+
+@pytest.mark.parametrize("is_on_terminal", [False, True])
+def test_a_start_says_which_service_wants_the_port_that_the_page_was_to_have(
+    desk: Desk, *, is_on_terminal: bool
+) -> None:
+    port = take_port()
+    command = '[python3, -m, http.server, --bind, 127.0.0.1, "${self.port}"]'
+    catalog = f"{CATALOG}  - {{name: grafana, command: {command}, port: {port}, default: true}}\n"
+    desk.lab.home.mkdir(exist_ok=True, mode=0o700)
+    (desk.lab.home / "config.yaml").write_text(f"ports:\n  dashboard: {port}\n")
+
+    said = said_by_a_start(desk, catalog, is_on_terminal=is_on_terminal)
+
+    assert f"port {port} is grafana's" in said
+
+
+def said_by_a_start(desk: Desk, catalog: str, *, is_on_terminal: bool) -> str:
+    """All that a start said that went well."""
+    if is_on_terminal:
+        return words(read_to_end(desk.terminal(desk.start(catalog))))
+    done = desk.pipe(*desk.start(catalog))
+    assert done.returncode == 0, done.stderr
+    page = desk.lab.client.status()["endpoints"]["dashboard"]
+    assert f"web      {page} because port" in done.stdout + done.stderr
+    assert "?t=" not in done.stdout + done.stderr
+    return done.stdout + done.stderr
 
 
 def test_a_service_that_is_added_has_the_port_of_the_page(desk: Desk) -> None:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import grpc
 import pytest
 
+from prism_proto.prism.dev import admin_query_pb2, admin_query_pb2_grpc
 from prism_proto.prism.interfaces.keyvalue import keyvalue_basic_pb2, keyvalue_basic_pb2_grpc
+from prism_proto.prism.launcher import launcher_pb2, launcher_pb2_grpc
 from prismctl.client import StackCondition, find_condition
 from prismctl.machine import find_program
 from tests.e2e.backend_clients import Kafka, Nats, run_psql
@@ -84,6 +86,70 @@ def test_a_thousand_gets_of_memstore(metered: Metered, engine: str) -> None:
     assert after["latency_p95_seconds"] > 0
 
 
+class Core:
+    """The two core services of a running stack, in the words of ``prismctl dev status``."""
+
+    def __init__(self, shell: Shell, wait_until: Callable[..., None]) -> None:
+        self._shell = shell
+        self._wait_until = wait_until
+
+    def look(self, name: str) -> dict[str, Any]:
+        document = json.loads(self._shell.run("dev", "status", "-o", "json"))
+        return next(each for each in document["services"] if each["name"] == name)
+
+    def count_between(self, name: str, ask_a_thousand: Callable[[str], None]) -> dict[str, Any]:
+        """What is told once a thousand requests were counted, and by how much the total has grown by then."""
+        self._wait_until(lambda: self.look(name)["requests_total"] is not None)
+        before = self.look(name)["requests_total"]
+        ask_a_thousand(self._shell.address(name))
+        self._wait_until(lambda: self.look(name)["requests_total"] >= before + 1000)
+        seen = self.look(name)
+        return {**seen, "grown": seen["requests_total"] - before}
+
+
+def test_a_thousand_calls_of_prism_admin(
+    shell: Shell, engine: str, wait_until: Callable[..., None]
+) -> None:
+    # Without a launcher nobody else calls it.
+    catalog = shell.lab.home.parent / "admin.yaml"
+    catalog.write_text(
+        "core: false\nservices:\n  - {name: prism-admin, default: true}\n", encoding="utf-8"
+    )
+    shell.run("dev", "start", "--engine", engine, "--no-dashboard", "--services", str(catalog))
+
+    def ask(address: str) -> None:
+        with grpc.insecure_channel(address) as channel:
+            admin = admin_query_pb2_grpc.AdminQueryStub(channel)
+            for _ in range(1000):
+                admin.ListNamespaces(admin_query_pb2.ListNamespacesRequest(), timeout=20)
+
+    seen = Core(shell, wait_until).count_between("prism-admin", ask)
+
+    assert seen["grown"] == 1000
+    assert seen["requests_unit"] == "req/s"
+    assert seen["latency_p95_seconds"] > 0
+    shell.run("dev", "stop")
+
+
+def test_a_thousand_calls_of_pattern_launcher(
+    shell: Shell, engine: str, wait_until: Callable[..., None]
+) -> None:
+    shell.start(engine)
+
+    def ask(address: str) -> None:
+        with grpc.insecure_channel(address) as channel:
+            launcher = launcher_pb2_grpc.PatternLauncherStub(channel)
+            for _ in range(1000):
+                launcher.ListPatterns(launcher_pb2.ListPatternsRequest(), timeout=20)
+
+    seen = Core(shell, wait_until).count_between("pattern-launcher", ask)
+
+    assert seen["grown"] == 1000
+    assert seen["requests_unit"] == "req/s"
+    assert seen["latency_p95_seconds"] > 0
+    shell.run("dev", "stop")
+
+
 def test_a_thousand_gets_of_redis(metered: Metered, engine: str) -> None:
     host, _, port = metered.start(engine, "redis").rpartition(":")
     before = metered.total()
@@ -116,6 +182,7 @@ def test_a_thousand_messages_of_nats(metered: Metered, engine: str) -> None:
     assert after["requests_total"] == before + 1000
     assert after["requests_unit"] == "msg/s"
     assert after["errors_per_second"] is None
+    assert after["latency_p95_seconds"] is None
     metered.wait(lambda seen: seen["requests_per_second"] == 0.0)
     assert metered.total() == before + 1000
 
@@ -132,6 +199,7 @@ def test_records_of_kafka(metered: Metered, engine: str, wait_until: Callable[..
     after = metered.wait(lambda seen: seen["requests_total"] >= 50)
 
     assert (after["requests_total"], after["requests_unit"]) == (50, "msg/s")
+    assert after["latency_p95_seconds"] is None
     metered.wait(lambda seen: seen["requests_per_second"] == 0.0)
 
 
@@ -148,6 +216,7 @@ def test_transactions_of_postgres(metered: Metered, engine: str) -> None:
     # It counts its own housekeeping, too, which is a transaction now and then.
     assert after["requests_total"] - before <= done + 5
     assert after["requests_unit"] == "tx/s"
+    assert after["latency_p95_seconds"] is None
     metered.wait(lambda seen: seen["requests_per_second"] == 0.0)
     # Each of these looks is a session with several queries, and none of them is counted.
     for _ in range(5):

@@ -7,7 +7,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from prismctl.cli.narrators import tell_done
+from prismctl.cli.narrators import tell_done, tell_page
 from prismctl.cli.stack import option_of
 from prismctl.domain.snapshot import is_as_asked
 from prismctl.errors import DeadlineError, PartialError, PrismError
@@ -117,20 +117,24 @@ def say_ready(
     """
     if call.is_json or call.is_quiet:
         return
+    endpoints = status.get("endpoints") or {}
+    page, obstacle = str(endpoints.get("dashboard") or ""), ""
+    link = page
+    if read_dashboard is not None and page:
+        # It is up all the same, when the link cannot be had.
+        with contextlib.suppress(PrismError):
+            found = read_dashboard()
+            link, obstacle = found["url"], found["obstacle"]
     if not call.is_on_terminal:
         took = "" if ready_seconds is None else f"{ready_seconds:.1f}s"
+        if obstacle:
+            tell_page(call, page, obstacle)
         tell_done(call, stack=status["stack"], ready_in=took)
         return
     from prismctl.present.banner import ready_banner
 
-    endpoints = status.get("endpoints") or {}
-    obstacle = ""
-    if read_dashboard is not None and endpoints.get("dashboard"):
-        # It is up all the same, when the link cannot be had.
-        with contextlib.suppress(PrismError):
-            found = read_dashboard()
-            obstacle = found["obstacle"]
-            status = {**status, "endpoints": {**endpoints, "dashboard": found["url"]}}
+    if page:
+        status = {**status, "endpoints": {**endpoints, "dashboard": link}}
     # Asked for last: nobody else has to wait for the history.
     estimate = usual() if usual is not None else None
     call.write_lines(

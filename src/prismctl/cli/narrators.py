@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from prismctl.cli.live import LiveLines, StillLines
 from prismctl.present.events import action_line, event_line, fields
-from prismctl.present.text import Tone
+from prismctl.present.text import Tone, clean
 
 if TYPE_CHECKING:
     from prismctl.cli.invocation import Invocation
@@ -128,6 +128,11 @@ def choose_narrator(call: Invocation, *, began_at: float) -> Narrator:
     if call.has_animation:
         return LiveNarrator(call, began_at=began_at)
     return PlainNarrator(call)
+
+
+def tell_page(call: Invocation, url: str, obstacle: str) -> None:
+    """Where the page in the browser is, without what lets somebody in, and why it is not where it was wanted."""
+    call.write_lines([action_line("web", f"{clean(url)} because {clean(obstacle)}", Tone.BUSY)])
 
 
 def tell_done(call: Invocation, **values: object) -> None:
