@@ -64,12 +64,15 @@ REST: Final = """\
 The version of a program is read before the start and compared with `native.version`, for example `">=15 <18"`: a program of another version
 is not started. It is asked once, and again when its file has changed.
 
+Before each of these four is started, natively or in a container, its data directory is looked at: on a file system that can only be read, on a full
+disk (10 MB are needed, 24 for PostgreSQL) or, natively, with something of somebody else's in it that could not be written to (for root: of neither root,
+home's owner nor the service's own account), it is refused with a sentence in the service's log and exit code 78; nothing is changed. The sentence
+is also the reason in `prismctl dev status`, and the service is not tried again until `prismctl dev restart`.
+
 - **PostgreSQL.** A cluster is made with `initdb` once a home, and copied for each stack (`cache/servers`). Started by root, it runs as `postgres`.
   It asks for a [password](environment.md#passwords), which `DATABASE_URL` has: `psql "$DATABASE_URL"` after `eval "$(prismctl dev env)"`. `POSTGRES_USER`,
   `POSTGRES_PASSWORD`, `POSTGRES_DB` and `POSTGRES_HOST_AUTH_METHOD` in its `env` mean natively what they mean to the image.
-  Data of another major version (in a container, too), a full or read-only disk and a directory of somebody else's (for root: of neither root, home's
-  owner nor the service's own account) are each refused with a sentence in the
-  service's log and exit code 78; nothing is changed. The sentence is also the reason in `prismctl dev status`, and the service is not tried again.
+  Data of another major version is refused, in a container, too.
 - **Kafka.** One process, broker and controller. Java is started without Kafka's script; what that would take from the environment counts
   all the same: `KAFKA_HEAP_OPTS`, `KAFKA_JVM_PERFORMANCE_OPTS`, `KAFKA_LOG4J_OPTS`, `KAFKA_OPTS`. Its storage is formatted once a home
   and copied. The first start has an archive of its classes made in the background, at the lowest priority, which later starts are faster
