@@ -181,7 +181,7 @@ def test_a_directory_of_somebody_else_is_told_with_the_way_to_get_it_back(
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: data.stat().st_uid + 1)
     stranger = data_check_here.name_user(data.stat().st_uid + 1)
-    assert data_check_here.find_fault(data, "", 24, postgres) == (
+    assert data_check_here.find_fault(str(data), "", 24, postgres) == (
         f"{data} belongs to {ME}, not to {stranger}; `sudo chown -R {stranger} {data}` gives it back"
     )
 
@@ -230,8 +230,10 @@ def test_root_and_containers_are_not_kept_from_a_directory_of_somebody_else(
 def test_a_server_without_a_will_of_its_own_takes_what_it_may_write_to(open_data: Path) -> None:
     open_data.chmod(0o777)
     with acting_as("nobody"):
-        assert data_check_here.find_fault(open_data, "", 10, "") == ""
-        assert "belongs to root" in data_check_here.find_fault(open_data, "", 10, "/bin/postgres")
+        assert data_check_here.find_fault(str(open_data), "", 10, "") == ""
+        assert "belongs to root" in data_check_here.find_fault(
+            str(open_data), "", 10, "/bin/postgres"
+        )
 
 
 @needs_root
@@ -245,10 +247,10 @@ def test_what_a_run_by_root_has_left_is_told_with_the_way_to_get_it_back(
     for each in (open_data, open_data / "log", open_data / "log" / "segment"):
         os.chown(each, number, -1)
     with acting_as("nobody"):
-        assert data_check_here.find_fault(open_data, "", 10, "") == ""
+        assert data_check_here.find_fault(str(open_data), "", 10, "") == ""
     os.chown(open_data / what, 0, -1)
     with acting_as("nobody"):
-        assert data_check_here.find_fault(open_data, "", 10, "") == (
+        assert data_check_here.find_fault(str(open_data), "", 10, "") == (
             f"{open_data / what} belongs to root, not to nobody; `sudo chown -R nobody {open_data}` gives it back"
         )
 
@@ -264,8 +266,8 @@ def test_a_directory_that_its_owner_has_closed_is_told_and_a_closed_file_is_not(
     for each in (open_data, inside, file):
         os.chown(each, pwd.getpwnam("nobody").pw_uid, -1)
     with acting_as("nobody"):
-        assert data_check_here.find_fault(open_data, "", 10, "") == ""
+        assert data_check_here.find_fault(str(open_data), "", 10, "") == ""
         inside.chmod(0o500)
-        assert data_check_here.find_fault(open_data, "", 10, "") == (
+        assert data_check_here.find_fault(str(open_data), "", 10, "") == (
             f"{inside} cannot be written to; `chmod u+rwx {inside}` changes that"
         )

@@ -158,5 +158,5 @@ def test_a_version_is_read_by_an_account_of_the_container(data: Path) -> None:
 def test_both_checks_read_a_version_in_the_same_way(name: str) -> None:
     here, image = (getattr(script, name) for script in (data_check_here, postgres_image_check_here))
     assert inspect.getsource(here) == inspect.getsource(image)
-    for constant in ("VERSION", "VERSION_BYTES", "EXIT_REFUSED"):
+    for constant in ("VERSION_DIGITS", "VERSION_BYTES", "EXIT_REFUSED"):
         assert getattr(data_check_here, constant) == getattr(postgres_image_check_here, constant)

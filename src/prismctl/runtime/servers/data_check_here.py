@@ -4,24 +4,23 @@ USER is the account that root runs the server under, empty for none, `ANY_ACCOUN
 NEEDED is how many megabytes it has to have to write to. POSTGRES is the program, where it is one: it wants the directory
 to be its own, and data of its own version. Otherwise all that counts is whether the server could read and write.
 
-Run by path with the bare interpreter, so it imports nothing of ours, and what only a refusal needs is imported for one.
-What servers say of each case comes in several lines of their own language, only after a crash, or not at all as
+Run by path with the bare interpreter, so it imports nothing of ours, and little of Python's: Redis is there in a sixtieth
+of a second, and what only a refusal needs is imported for one. What servers say of each case comes in several lines of their own language, only after a crash, or not at all as
 long as nobody writes; here it is one sentence, and the way out.
 """
 
 from __future__ import annotations
 
-import contextlib
+import _signal  # type: ignore[import-not-found]  # the part of signal that costs nothing to load
 import os
-import re
-import signal
 import stat
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
+    from typing import NoReturn
 
 EXIT_REFUSED = 78
 """What `sysexits` calls a mistake in the configuration: the next try would end the same."""
@@ -31,10 +30,11 @@ MOST_ENTRIES = 10_000
 """More is not looked at: somebody else's file among them is what the server itself would tell of."""
 VERSION_BYTES = 64
 """More is never read of a file that has a number in it."""
-VERSION = re.compile(rb"[0-9]{1,4}(\.[0-9]{1,4})?")
+VERSION_DIGITS = 4
+"""Of a part of a version, at most."""
 
 
-def find_fault(data: Path, user: str, needed_mb: int, postgres: str) -> str:
+def find_fault(data: str, user: str, needed_mb: int, postgres: str) -> str:
     """Why the server could not run on a directory, and what to do; empty: nothing is known against it."""
     room = os.statvfs(data)
     if room.f_flag & os.ST_RDONLY:
@@ -56,12 +56,14 @@ def find_fault(data: Path, user: str, needed_mb: int, postgres: str) -> str:
     )
 
 
-def find_mount(path: Path) -> Path:
+def find_mount(path: str) -> str:
     """Where the file system is mounted that has a path."""
-    return next(each for each in (path, *path.parents) if each.is_mount())
+    while not os.path.ismount(path):
+        path = os.path.dirname(path)
+    return path
 
 
-def find_other_owner(data: Path, user: str, *, is_strict: bool) -> str:
+def find_other_owner(data: str, user: str, *, is_strict: bool) -> str:
     """What to say of a directory that somebody else has, or that has something of somebody else's in it.
 
     Args:
@@ -70,11 +72,11 @@ def find_other_owner(data: Path, user: str, *, is_strict: bool) -> str:
         is_strict: whether the server refuses a directory that is not its own, writable or not.
     """
     account = find_account(user)
-    status = data.stat()
+    status = os.stat(data)
     if account is not None or is_strict:
         owner = os.geteuid() if account is None else account
         # Root gives away what is its own or that of whoever has home; nobody else's data is taken from them.
-        givers = set() if account is None else {0, data.parent.stat().st_uid}
+        givers = set() if account is None else {0, os.stat(os.path.dirname(data)).st_uid}
         if status.st_uid not in {owner, *givers}:
             return describe_owner(data, status.st_uid, owner, data)
     if account is not None:
@@ -102,8 +104,10 @@ def find_account(user: str) -> int | None:
     return pwd.getpwnam(user).pw_uid if user and os.geteuid() == 0 else None
 
 
-def find_entries(directory: Path) -> Iterator[tuple[Path, os.stat_result]]:
+def find_entries(directory: str) -> Iterator[tuple[str, os.stat_result]]:
     """What is in a directory, as far as it can be seen; links are not followed."""
+    import contextlib
+
     count = 0
     for parent, folders, files in os.walk(directory):
         for name in (*folders, *files):
@@ -112,10 +116,10 @@ def find_entries(directory: Path) -> Iterator[tuple[Path, os.stat_result]]:
                 return
             # A server's last run may just be putting its things away.
             with contextlib.suppress(FileNotFoundError):
-                yield Path(parent, name), Path(parent, name).lstat()
+                yield (path := os.path.join(parent, name)), os.lstat(path)
 
 
-def describe_owner(place: Path, owner: int, wanted: int, data: Path) -> str:
+def describe_owner(place: str, owner: int, wanted: int, data: str) -> str:
     """That something has the wrong owner, and the way to get it back."""
     mine = name_user(wanted)
     return (
@@ -124,10 +128,10 @@ def describe_owner(place: Path, owner: int, wanted: int, data: Path) -> str:
     )
 
 
-def find_other_version(data: Path, postgres: str) -> str:
+def find_other_version(data: str, postgres: str) -> str:
     """What to say of data that another major version has made."""
     try:
-        made_by = read_version(data / "PG_VERSION")
+        made_by = read_version(os.path.join(data, "PG_VERSION"))
     except FileNotFoundError:
         return ""
     except PermissionError:
@@ -137,6 +141,7 @@ def find_other_version(data: Path, postgres: str) -> str:
             f"{data}/PG_VERSION is no file with a version of PostgreSQL in it, as every server writes one; start without "
             "`--persist` for an empty database: the old data is put aside, not removed"
         )
+    import re
     import subprocess
 
     said = subprocess.run(
@@ -152,7 +157,7 @@ def find_other_version(data: Path, postgres: str) -> str:
     )
 
 
-def read_version(file: Path) -> str:
+def read_version(file: Path | str) -> str:
     """What stands in a ``PG_VERSION``; whoever can write beside it may have made it anything.
 
     Raises:
@@ -175,7 +180,9 @@ def parse_version(content: bytes) -> str:
     Raises:
         ValueError: it is none; what it is, is nobody's business.
     """
-    if not VERSION.fullmatch(content.strip()):
+    major, dot, minor = content.strip().partition(b".")
+    parts = (major, minor) if dot else (major,)
+    if not all(part.isdigit() and len(part) <= VERSION_DIGITS for part in parts):
         raise ValueError("not a version")
     return content.strip().decode("ascii")
 
@@ -185,12 +192,15 @@ def find_refusal(data: Path) -> Path:
     return data.with_name(f"{data.name}.refused")
 
 
-def refuse(data: Path, fault: str) -> NoReturn:
+def refuse(data: str, fault: str) -> NoReturn:
     """Say why the server is not started, to whoever reads its output and to whoever tells how it is."""
+    import contextlib
+    from pathlib import Path
+
     sys.stderr.write(f"{fault}\n")
     # Where nothing can be written, the output is all there is.
     with contextlib.suppress(OSError):
-        find_refusal(data).write_text(fault, encoding="utf-8", errors="replace")
+        find_refusal(Path(data)).write_text(fault, encoding="utf-8", errors="replace")
     sys.exit(EXIT_REFUSED)
 
 
@@ -204,20 +214,32 @@ def name_user(number: int) -> str:
         return str(number)
 
 
-def main(data: Path, user: str, needed_mb: int, postgres: str, command: list[str]) -> NoReturn:
+def forget_refusal(data: str) -> None:
+    """Have nothing written down of an earlier look.
+
+    Raises:
+        OSError: it cannot be removed.
+    """
+    # As `find_refusal` has it.
+    refusal = f"{data}.refused"
+    if os.path.lexists(refusal):
+        os.unlink(refusal)
+
+
+def main(data: str, user: str, needed_mb: int, postgres: str, command: list[str]) -> NoReturn:
     """Look, then execute the command in place of this process; never returns."""
     try:
-        find_refusal(data).unlink(missing_ok=True)
+        forget_refusal(data)
         fault = find_fault(data, user, needed_mb, postgres)
     except OSError as error:
         fault = f"cannot look at {error.filename}: {error.strerror}"
     if fault:
         refuse(data, fault)
     # Python changes these, and a new program would inherit that.
-    for each in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT):
-        signal.signal(each, signal.SIG_DFL)
+    for each in (_signal.SIGPIPE, _signal.SIGXFSZ, _signal.SIGINT):
+        _signal.signal(each, _signal.SIG_DFL)
     os.execv(command[0], command)  # noqa: S606 - the command is the whole point
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[4], sys.argv[5:])
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4], sys.argv[5:])

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import re
 import signal
 import stat
 import subprocess
@@ -28,7 +27,8 @@ VERSION_BYTES = 64
 """More is never read of a file that has a number in it."""
 # How a `PG_VERSION` is read is written out here and in `data_check_here`, word for word, which a test compares: a script
 # that is run by path (`-I -S`) has no package around it, and a path to search would put `redis.py` and its like before others.
-VERSION = re.compile(rb"[0-9]{1,4}(\.[0-9]{1,4})?")
+VERSION_DIGITS = 4
+"""Of a part of a version, at most."""
 READ_AS_CONTAINER = f"""\
 test -e "$1" || test -L "$1" || exit 0
 if test -L "$1" || ! test -f "$1" || ! test -s "$1"; then echo none; exit 0; fi
@@ -91,7 +91,7 @@ class Client:
         return done.stdout.decode(errors="replace") if done.returncode == 0 else ""
 
 
-def read_version(file: Path) -> str:
+def read_version(file: Path | str) -> str:
     """What stands in a ``PG_VERSION``; whoever can write beside it may have made it anything.
 
     Raises:
@@ -114,7 +114,9 @@ def parse_version(content: bytes) -> str:
     Raises:
         ValueError: it is none; what it is, is nobody's business.
     """
-    if not VERSION.fullmatch(content.strip()):
+    major, dot, minor = content.strip().partition(b".")
+    parts = (major, minor) if dot else (major,)
+    if not all(part.isdigit() and len(part) <= VERSION_DIGITS for part in parts):
         raise ValueError("not a version")
     return content.strip().decode("ascii")
 
