@@ -48,6 +48,32 @@ def test_a_bundle_has_what_a_bug_report_needs_and_no_secret(desk: Desk) -> None:
     desk.pipe("dev", "stop", "-q")
 
 
+LOUD = """
+core: false
+services:
+  - name: loud
+    command:
+      - sh
+      - -c
+      - 'for n in $(seq 200); do head -c 20000 /dev/zero | tr "\\0" Z; echo; done; echo ready; exec sleep 1000'
+    health_check: {type: log, pattern: ready}
+    default: true
+"""
+
+
+def test_a_log_of_long_lines_is_cut_and_says_so(desk: Desk) -> None:
+    assert desk.pipe(*desk.start(LOUD), "-q").returncode == 0
+    answer = desk.pipe("dev", "export", "--bundle", "-", "-o", "json")
+    assert answer.returncode == 0, answer.stderr
+    log = json.loads(answer.stdout)["parts"]["log.loud"]["content"]
+    assert log[0].startswith("… ")
+    assert log[0].endswith(" lines before these are left out")
+    assert log[1].endswith("ZZZ… 12000 characters more")
+    assert log[-1].endswith("ready")
+    assert int(log[0].split()[1]) + len(log) - 1 == 201
+    desk.pipe("dev", "stop", "-q")
+
+
 def test_a_stopped_stack_has_its_last_logs_in_a_bundle(desk: Desk) -> None:
     desk.pipe(*desk.start(SECRETIVE), "-q")
     desk.pipe("dev", "stop", "-q")

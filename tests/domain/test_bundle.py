@@ -102,3 +102,27 @@ def test_text_from_outside_is_text_on_the_page() -> None:
     assert "<img" not in page
     assert "&lt;img" in page
     assert "\x1b" not in page
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("env=DB_TOKEN=swordfish", f"env=DB_TOKEN={HIDDEN}"),
+        ('DB_PASSWORD="sword fish" next', f'DB_PASSWORD="{HIDDEN}" next'),
+        ("DB_PASSWORD='sword \"fish' next", f"DB_PASSWORD='{HIDDEN}' next"),
+        ('{"password": "sword\\"fish", "a": 1}', f'{{"password": "{HIDDEN}", "a": 1}}'),
+        ("1_TOKEN=swordfish", f"1_TOKEN={HIDDEN}"),
+        ("TOKEN=", "TOKEN="),
+    ],
+)
+def test_a_value_ends_where_its_quotes_or_its_word_do(text: str, shown: str) -> None:
+    assert hidden([text]) == [shown]
+
+
+@pytest.mark.parametrize(
+    "unit", ["Z", "://a", ":", "TOKEN=", '"token":"', "a=", "bearer ", 'TOKEN="\\', "'", "9_"]
+)
+def test_one_line_of_a_megabyte_kept_a_bundle_busy_for_ever(unit: str) -> None:
+    # Looking at every letter again for each letter would take hours.
+    for text in (unit * (1_000_000 // len(unit)), f"://{unit * (1_000_000 // len(unit))}"):
+        assert hidden([text])

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from prismctl.domain.shown_logs import LONGEST_LINE, MOST_CHARACTERS
 from prismctl.tui.dashboard.feeds import Feeds, Mailbox
 from prismctl.tui.dashboard.logbook import (
-    CHARACTERS_OF_ONE,
     LEFT_OUT,
-    LONGEST,
     Logbook,
     decode_line,
 )
@@ -126,12 +125,12 @@ def test_closing_ends_the_threads_whatever_they_wait_for(
 def test_a_logbook_keeps_the_newest_of_each_service_within_its_bounds() -> None:
     logbook = Logbook()
     for number in range(3000):
-        logbook.add([log(f"{number}"), log("x" * LONGEST, "loud")])
+        logbook.add([log(f"{number}"), log("x" * LONGEST_LINE, "loud")])
     quiet, loud = logbook.ring("prism-admin"), logbook.ring("loud")
     assert quiet.all()[-1].text == "2999"
     assert quiet.end == 3000
     assert len(quiet) == 2000
-    assert sum(len(each.text) for each in loud.all()) <= CHARACTERS_OF_ONE
+    assert sum(len(each.text) for each in loud.all()) <= MOST_CHARACTERS
     assert [each.text for each in quiet.take(quiet.first - 5, quiet.first + 2)] == ["1000", "1001"]
 
 
@@ -146,4 +145,4 @@ def test_what_is_left_out_is_noted_where_it_is_missing() -> None:
 
 def test_a_line_of_a_megabyte_is_cut() -> None:
     entry = {"time": "t", "service": "s", "replica": 0, "text": "x" * 1_000_000}
-    assert len(decode_line(entry).text) == LONGEST + 1
+    assert decode_line(entry).text == "x" * LONGEST_LINE + "… 992000 characters more"

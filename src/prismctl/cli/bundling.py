@@ -7,6 +7,7 @@ import os
 import platform
 import time
 from collections import deque
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,6 +18,7 @@ from prismctl.cli.start_reports import describe_starts
 from prismctl.cli.tool_versions import describe_tools
 from prismctl.domain.bundle import Bundle, BundlePart, hide_secrets
 from prismctl.domain.redaction import Redactor
+from prismctl.domain.shown_logs import MOST_CHARACTERS, cut_line
 from prismctl.domain.snapshot import render_time
 from prismctl.errors import PrismError
 from prismctl.explaining import explain_selection
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     from prismctl.files.paths import StackPaths
 
 LOG_LINES: Final = 500
-"""Of each instance and each agent, unless somebody asks for more."""
+"""Of each instance and each agent, unless somebody asks for more; of one source, at most `MOST_CHARACTERS`."""
 EVENTS: Final = 1000
 OWN_LOG_BYTES: Final = 64 * 1024
 """Of what daemon and keeper say of themselves."""
@@ -144,10 +146,15 @@ def _log_part(paths: StackPaths, source: str, log_lines: int) -> BundlePart:
 
 
 def _log(paths: StackPaths, source: str, log_lines: int) -> list[str]:
-    return [
-        f"{entry.time} {entry.replica} {entry.stream}  {entry.text}"
+    lines = [
+        f"{entry.time} {entry.replica} {entry.stream}  {cut_line(entry.text)}"
         for entry in read_logs(paths.logs, [source], tail=log_lines)
     ]
+    sizes = accumulate(len(line) for line in reversed(lines))
+    fitting = sum(size <= MOST_CHARACTERS for size in sizes)
+    left_out = len(lines) - fitting
+    note = [f"… {left_out} lines before these are left out"] if left_out else []
+    return [*note, *lines[left_out:]]
 
 
 def _settings(call: Invocation) -> list[dict[str, Any]]:

@@ -21,13 +21,14 @@ if TYPE_CHECKING:
 SCHEMA_VERSION: Final = 1
 """Of the document; fields are only ever added."""
 
-_ADDRESS: Final = re.compile(r"(?<=://)[^/\s@'\"<>]*:[^/\s@'\"<>]+(?=@)")
+# Lines of megabytes without a space come, too: nothing here may look at a letter more than a few times.
+_ADDRESS: Final = re.compile(r"(?<=://)[^/\s:@'\"<>]*+:[^/\s@'\"<>]++(?=@)")
 """User and password of an address."""
-_BEARER: Final = re.compile(r"(?i)(?<=bearer )[A-Za-z0-9._~+/=-]{8,}")
-_ASSIGNMENT: Final = re.compile(
-    r"""(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?P<sign>=|": ?")(?P<value>[^\s"',;&]+)"""
-)
-"""``NAME=value`` in a command line or an address, ``"NAME": "value"`` in JSON that was printed."""
+_BEARER: Final = re.compile(r"(?i)(?<=bearer )[A-Za-z0-9._~+/=-]{8,}+")
+_ASSIGNED: Final = re.compile(r"""(?<![A-Za-z0-9_])(?P<name>[A-Za-z0-9_]++)(?P<sign>=|": ?)""")
+"""``NAME=`` in a command line or an address, ``"NAME":`` in JSON that was printed."""
+_VALUE: Final = re.compile(r"""(?P<quote>["'])(?:[^"'\\]|\\.|(?!(?P=quote)).)*+|[^\s"',;&]++""")
+"""What follows such a name: all between quotes, or up to the next space or sign."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +75,7 @@ def hide_secrets(
             text = redactor.hide_text(text)
         text = _ADDRESS.sub(HIDDEN, text)
         text = _BEARER.sub(HIDDEN, text)
-        text = _ASSIGNMENT.sub(_hide_assignment, text)
+        text = _hide_assigned(text)
         return text.replace(user_directory, "~") if user_directory else text
 
     parts = tuple(
@@ -101,10 +102,19 @@ def render_bundle(bundle: Bundle) -> dict[str, Any]:
     }
 
 
-def _hide_assignment(found: re.Match[str]) -> str:
-    if not is_secret(found["name"]):
-        return found[0]
-    return f"{found['name']}{found['sign']}{HIDDEN}"
+def _hide_assigned(text: str) -> str:
+    """The text without the values of variables that have the name of a secret."""
+    kept: list[str] = []
+    position = 0
+    for found in _ASSIGNED.finditer(text):
+        if found.start() < position or not is_secret(found["name"]):
+            continue
+        value = _VALUE.match(text, found.end())
+        if value is None:
+            continue
+        kept += [text[position : found.end()], value["quote"] or "", HIDDEN]
+        position = value.end()
+    return "".join((*kept, text[position:]))
 
 
 def _walk(value: Any, hide: Any) -> Any:

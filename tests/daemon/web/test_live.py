@@ -4,6 +4,7 @@ from typing import Any
 
 from prismctl.daemon.web.live import StatusChanges, render_sse
 from prismctl.daemon.web.log_feed import MAX_LINES, LogBundle
+from prismctl.domain.shown_logs import LONGEST_LINE, MOST_CHARACTERS
 from prismctl.files.log_line import LogLine
 
 
@@ -90,6 +91,22 @@ def test_of_too_many_lines_the_newest_wait_and_the_others_are_counted() -> None:
     assert len(told["lines"]) == MAX_LINES
     assert told["skipped"] == 2 * MAX_LINES + 1
     assert told["lines"][-1][4] == "line 0"
+
+
+def test_pages_that_read_nothing_filled_the_memory_with_long_lines() -> None:
+    bundle = LogBundle()
+    (line,) = lines(1)
+    for _ in range(50):
+        bundle.add([line._replace(text="x" * 250_000)] * 10)
+
+    told = bundle.take()
+
+    assert told is not None
+    assert sum(len(each[4]) for each in told["lines"]) <= MOST_CHARACTERS
+    assert told["skipped"] == 500 - len(told["lines"])
+    assert told["lines"][-1][4].startswith("x" * LONGEST_LINE + "… 242000 ")
+    bundle.add([line])
+    assert bundle.take() == {"skipped": 0, "has_gap": False, "lines": [list(line)]}
 
 
 def test_a_gap_that_nobody_counted_is_told_with_the_next_lines() -> None:

@@ -11,6 +11,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
+from prismctl.domain.shown_logs import MOST_CHARACTERS, cut_line
 from prismctl.files.logs import LogFollower, find_logs
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ BUNDLE_SECONDS: Final = 0.1
 QUIET_SECONDS: Final = 0.25
 """While nothing is printed, files are looked at this often: there may be hundreds of them."""
 MAX_LINES: Final = 2000
-"""How many lines wait to be sent; of more, the newest are."""
+"""How many lines wait to be sent, of no more than `MOST_CHARACTERS`; of more, the newest are."""
 REST: Final = 2.0
 """How many times longer all pages together rest than they read."""
 MOST_BEHIND: Final = 20
@@ -36,14 +37,20 @@ class LogBundle:
     """Lines that wait to be sent: the newest of them, and how many more there were."""
 
     def __init__(self) -> None:
-        self._lines: deque[LogLine] = deque(maxlen=MAX_LINES)
+        self._lines: deque[LogLine] = deque()
+        self._characters = 0
         self._skipped = 0
         self._has_gap = False
 
     def add(self, lines: list[LogLine]) -> None:
         """Let them wait; where there are too many, the oldest are only counted."""
-        self._skipped += max(0, len(self._lines) + len(lines) - MAX_LINES)
-        self._lines.extend(lines)
+        for line in lines:
+            shown = line._replace(text=cut_line(line.text))
+            self._lines.append(shown)
+            self._characters += len(shown.text)
+            while len(self._lines) > MAX_LINES or self._characters > MOST_CHARACTERS:
+                self._characters -= len(self._lines.popleft().text)
+                self._skipped += 1
 
     def note_gap(self) -> None:
         """Lines were left out that nobody has counted."""
@@ -59,7 +66,7 @@ class LogBundle:
             "lines": [list(each) for each in self._lines],
         }
         self._lines.clear()
-        self._skipped, self._has_gap = 0, False
+        self._characters, self._skipped, self._has_gap = 0, 0, False
         return told
 
 

@@ -6,16 +6,14 @@ from collections import deque
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from prismctl.domain.shown_logs import MOST_CHARACTERS, cut_line
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 LINES_OF_ONE: Final = 2_000
 LINES_OF_ALL: Final = 5_000
-CHARACTERS_OF_ONE: Final = 1_000_000
-"""Of one service; of all together it is four times as much."""
 LEFT_OUT: Final = "… lines are left out here: they came faster than they can be shown"
-LONGEST: Final = 8_000
-"""Characters that are kept of a line; the whole one is in the file, a key away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +25,7 @@ class LogLine:
     service: str
     replica: int
     text: str
-    """As it came, in at most `LONGEST` characters; made harmless where it is shown."""
+    """As it came, as far as it is shown; made harmless where it is."""
 
     @property
     def source(self) -> str:
@@ -37,12 +35,11 @@ class LogLine:
 
 def decode_line(entry: Mapping[str, Any]) -> LogLine:
     """A line as the daemon gives it."""
-    text = str(entry.get("text") or "")
     return LogLine(
         str(entry.get("time") or ""),
         str(entry.get("service") or ""),
         int(entry.get("replica") or 0),
-        text if len(text) <= LONGEST else f"{text[:LONGEST]}…",
+        cut_line(str(entry.get("text") or "")),
     )
 
 
@@ -90,7 +87,7 @@ class Logbook:
 
     def __init__(self) -> None:
         self._of_service: dict[str, Ring] = {}
-        self._of_all = Ring(lines=LINES_OF_ALL, characters=4 * CHARACTERS_OF_ONE)
+        self._of_all = Ring(lines=LINES_OF_ALL, characters=4 * MOST_CHARACTERS)
 
     def add(self, lines: Sequence[LogLine], *, left_out: bool = False) -> None:
         """Take lines in; where others are missing before them, that is noted among them."""
@@ -99,7 +96,7 @@ class Logbook:
         for line in lines:
             ring = self._of_service.get(line.service)
             if ring is None:
-                ring = Ring(lines=LINES_OF_ONE, characters=CHARACTERS_OF_ONE)
+                ring = Ring(lines=LINES_OF_ONE, characters=MOST_CHARACTERS)
                 self._of_service[line.service] = ring
             ring.add(line)
             self._of_all.add(line)
