@@ -98,7 +98,10 @@ def test_a_redis_is_run_measured_brought_back_and_taken_away(
     wait_until(lambda: redis(shell)["memory_bytes"])
 
     os.kill(inner, signal.SIGKILL)
-    wait_until(lambda: redis(shell)["state"] == "healthy" and redis(shell)["restarts"] == 1)
+    wait_until(
+        lambda: (now := redis(shell))["state"] == "healthy" and now["restarts"] == 1,
+        lambda: f"{redis(shell)}",
+    )
     assert ask(address, "GET", "key") == b"$5\r\nvalue\r\n"
 
     shell.run("dev", "restart", "redis")
