@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 FAREWELL_SECONDS: Final = 1.0
 """How long pages have to hear that they are served elsewhere."""
+FIRST_RETRY_SECONDS: Final = 1.0
+LAST_RETRY_SECONDS: Final = 30.0
+"""How long after it could not be written down where the page is that is tried again: twice as long each time."""
 
 
 class Dashboard:
@@ -34,6 +37,7 @@ class Dashboard:
         self._handle: Callable[[Request], Awaitable[Answer | Content | Stream]] | None = None
         self._server: HttpServer | None = None
         self._leaving: set[asyncio.Task[None]] = set()
+        self._retry: asyncio.TimerHandle | None = None
         self.obstacle = ""
         """Why the page is not where it was wanted; empty where it is."""
         self._token = ""
@@ -165,6 +169,8 @@ class Dashboard:
     async def close(self, *, grace_seconds: float) -> None:
         """Let the present answers end, and cut those that do not."""
         server, self._server = self._server, None
+        if self._retry is not None:
+            self._retry.cancel()
         if server is not None:
             await server.close(grace_seconds=grace_seconds)
         for task in list(self._leaving):
@@ -192,10 +198,22 @@ class Dashboard:
 
     def _settle(self, place: DashboardPlace) -> None:
         self.place = place
+        self._write_place(FIRST_RETRY_SECONDS)
+
+    def _write_place(self, retry_seconds: float) -> None:
+        """Write down where the page is; where the disk is full, say so and try again until it is not."""
+        if self._retry is not None:
+            self._retry.cancel()
+            self._retry = None
+        notes: tuple[str, ...] = ()
         try:
-            save_place(self._stack.paths, place)
+            save_place(self._stack.paths, self.place)
         except PrismError as error:
-            self._stack.monitor.add_note(error.message)
+            notes = (error.message,)
+            self._retry = asyncio.get_running_loop().call_later(
+                retry_seconds, self._write_place, min(2 * retry_seconds, LAST_RETRY_SECONDS)
+            )
+        self._stack.monitor.show_notes(notes, "dashboard")
 
     @property
     def _cookie(self) -> str:
