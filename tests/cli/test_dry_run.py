@@ -79,6 +79,19 @@ def test_settings_are_those_that_config_shows(
     assert planned == {each.pop("key"): each for each in shown}
 
 
+def test_watching_is_part_of_the_plan_where_it_is_asked_for(
+    prismctl: Any, project: Path, tmp_path: Path
+) -> None:
+    del project
+    catalog = tmp_path / "work" / "services.yaml"
+    text = catalog.read_text(encoding="utf-8")
+    catalog.write_text(text.replace("    env:", "    watch: src\n    env:"), encoding="utf-8")
+    for flags, is_asked_for in (((), False), (("--watch",), True)):
+        plan = prismctl(*DRY_RUN, "--services", "services.yaml", *flags).document
+        assert plan["watch"] is is_asked_for
+        assert plan["services"][0]["watch"] == [str(catalog.parent / "src")]
+
+
 def test_secrets_are_in_none_of_it(prismctl: Any, project: Path) -> None:
     del project
     answer = prismctl(*DRY_RUN, "--services", "services.yaml")

@@ -408,6 +408,18 @@ def test_the_first_instance_is_what_its_template_makes_of_it() -> None:
         assert same == service
 
 
+def test_a_service_is_watched_where_its_catalog_says_and_in_what_is_built_for_it() -> None:
+    built = "/project/build/binaries/web"
+    facts = replace(FACTS, find_binary=lambda word: built if word == "web" else "")
+    web = own("web", command=(), watch=("~/src", "/project/conf"))
+    plan = resolve("web", own=(web,), facts=facts).plan
+    assert plan.service("web").watch == ("/home/ana/src", "/project/conf", built)
+    assert plan_from_json(json.loads(json.dumps(plan_to_json(plan)))) == plan
+    # It says nothing about what runs.
+    unwatched = replace(plan.service("web"), watch=())
+    assert unwatched.digest == plan.service("web").digest
+
+
 def test_ports_of_a_further_instance_are_free_stable_and_its_own() -> None:
     service = resolve().plan.service("memstore")
     first = find_replica_ports(service, 1, stack="default", is_free=lambda _number: True)

@@ -34,6 +34,8 @@ class StartOptions:
     has_auto_ports: bool = False
     persists: bool = False
     """Every service keeps its data."""
+    watches: bool = False
+    """Services are restarted when their files change."""
     on_failure: str = ""
     """Empty: nobody chose."""
     wait_seconds: float | None = None
@@ -84,6 +86,7 @@ def plan_request(
         runtime=options.runtime,
         auto_ports=True if options.has_auto_ports else None,
         persist=True if options.persists else None,
+        watch=options.watches,
         on_failure=options.on_failure,
         wait_seconds=options.wait_seconds,
         replaceable_ports=frozenset((each.service, each.port_name) for each in options.moved),
@@ -102,6 +105,7 @@ def list_flags(call: Invocation, options: StartOptions) -> list[str]:
     flags += [f"--runtime={options.runtime}"] if options.runtime else []
     flags += ["--auto-ports"] if options.has_auto_ports else []
     flags += ["--persist"] if options.persists else []
+    flags += ["--watch"] if options.watches else []
     flags += [f"--on-failure={options.on_failure}"] if options.on_failure else []
     if options.wait_seconds is not None:
         flags.append(f"--wait-timeout={options.wait_seconds:g}")

@@ -41,6 +41,7 @@ from prismctl.domain.plan import (
     plan_to_json,
 )
 from prismctl.domain.presets import RANDOM
+from prismctl.domain.reloading import is_followed_alike
 from prismctl.errors import PrismError
 from prismctl.files.profile_schema import ensure_profile_schema
 from prismctl.present.progress import begin_progress
@@ -152,11 +153,17 @@ def _change(
     if plan is None or options.is_choice:
         plan = plan_for(call, options, held_by=applied)
         warn_of_shortages(call, plan, running=applied)
+    elif options.watches:
+        plan = replace(plan, terms=replace(plan.terms, watch=True))
     if applied is None and _find_running(call) is None:
         # Only agents ran, for somebody who was choosing, and has left meanwhile.
         _begin(call, options, None, began_at=began_at, waits_from=waits_from)
         return
-    is_same = applied is not None and not compare_plans(applied, plan)
+    is_same = (
+        applied is not None
+        and not compare_plans(applied, plan)
+        and is_followed_alike(applied, plan)
+    )
     state = client.status()["state"]
     if is_same and state == "running" and not options.log_file:
         _say_already_running(call, client.status())

@@ -19,6 +19,7 @@ from prismctl.daemon.monitor import Monitor
 from prismctl.daemon.operations.data import settle_data
 from prismctl.daemon.operations.queue import WARM, OperationQueue
 from prismctl.daemon.operations.stop import stop
+from prismctl.daemon.reloading import Reloading
 from prismctl.daemon.start_recorder import StartRecorder
 from prismctl.daemon.state_file import (
     RememberedState,
@@ -103,6 +104,7 @@ class Stack:
         )
         self.starts = StartRecorder(paths, self.monitor, self.events, self.usage)
         self.dashboard = Dashboard(self)
+        self.reloading = Reloading(self)
         self._link: KeeperLink | None = None
         self._seat = EngineSeat(paths, self.monitor)
         self._keeper_is_there = asyncio.Event()
@@ -148,6 +150,7 @@ class Stack:
         """From now on what ends is no loss; a daemon that takes this one's place goes on stopping."""
         self.is_ending = True
         self._is_stopping = True
+        self.reloading.follow(None)
         self.write_down()
 
     def end(self) -> None:
@@ -160,6 +163,7 @@ class Stack:
     async def close(self) -> None:
         """Let go of everything; what runs goes on, and the keeper does not start this daemon again."""
         self.is_ending = True
+        self.reloading.close()
         self.write_down()
         await self.operations.close()
         await self.dashboard.close(grace_seconds=0.0)
@@ -435,6 +439,7 @@ class Stack:
             self.operations.start("stop", lambda: stop(self, kill=False))
             return
 
+        self.reloading.follow(plan)
         self.dashboard.recall()
         # At the same port as before, if somebody else does not have it by now: pages that are open find it again.
         await self.dashboard.serve(plan)

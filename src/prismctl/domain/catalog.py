@@ -263,8 +263,8 @@ SERVICE: Final = Fields(
         ),
         "watch": Key(
             ListOf(Text(), is_single_allowed=True),
-            "files and directories that it is made from; relative to the catalog. `catalog show` has them, "
-            "and nothing follows them yet",
+            "files and directories that it is made from; relative to the catalog. With `start --watch` it is "
+            "restarted when they change",
         ),
         "health_check": Key(HEALTH_CHECK, "how to find out whether it is ready"),
         "min_uptime": Key(

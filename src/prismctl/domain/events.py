@@ -32,6 +32,8 @@ class EventKind(StrEnum):
     SERVICE_FAILED = "service.failed"
     """It is not tried again."""
     SERVICE_COMPLETED = "service.completed"
+    SERVICE_RELOADING = "service.reloading"
+    """Files that it is made from have changed: it is about to be restarted."""
     SERVICE_STOPPING = "service.stopping"
     SERVICE_STOPPED = "service.stopped"
     STACK_READY = "stack.ready"

@@ -142,6 +142,8 @@ class ServicePlan:
     """Which server it is, where that is known and the program is the server's own."""
     files: dict[str, str] = field(default_factory=dict)
     """For native: texts that are written before each start, by absolute path."""
+    watch: tuple[str, ...] = ()
+    """Files and directories that it is made from, absolute; followed where `Terms.watch` says so."""
     template: ServiceTemplate | None = None
     """What `replicas.plan_replica` makes further instances from; ``None`` when all instances are alike."""
 
@@ -161,7 +163,7 @@ class ServicePlan:
         import json
 
         relevant = service_to_json(self)
-        for descriptive in ("source", "runtime_reason", "replicas"):
+        for descriptive in ("source", "runtime_reason", "replicas", "watch"):
             del relevant[descriptive]
         for port in relevant["ports"]:
             # Where a number comes from does not change what listens there.
@@ -189,6 +191,8 @@ class Terms:
     """What is preferred where a service offers both; empty: nobody said."""
     auto_ports: bool = False
     persist: bool = False
+    watch: bool = False
+    """Services are restarted when the files change that they are made from."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -349,7 +353,7 @@ def _service_from_json(data: dict[str, Any]) -> ServicePlan:
     fields["secrets"] = frozenset(fields["secrets"])
     fields["ports"] = tuple(map(port_from_json, fields["ports"]))
     fields["resources"] = Resources(**fields["resources"])
-    for name in ("command", "args", "depends_on", "volumes", "init"):
+    for name in ("command", "args", "depends_on", "volumes", "init", "watch"):
         fields[name] = tuple(fields.get(name, ()))
     fields["needs"] = {
         name: Need(Condition(need["condition"]), need["is_required"])

@@ -343,6 +343,7 @@ class _Planner(NamedTuple):
             has_host_network=has_host_network,
             init=settled.init,
             user=_choose_user(definition, runtime),
+            watch=_find_watched(definition, runtime, choice.program, self.options),
             template=texts.template(definition, settled.health_check, choice),
         )
 
@@ -395,6 +396,15 @@ def _choose_user(definition: ServiceDefinition, runtime: Runtime) -> str:
     if runtime is Runtime.NATIVE:
         return definition.user
     return definition.container_user if runtime is Runtime.CONTAINER else ""
+
+
+def _find_watched(
+    definition: ServiceDefinition, runtime: Runtime, program: str, options: PlanOptions
+) -> tuple[str, ...]:
+    """What it is made from: as the catalog says, and what is built for it under its name."""
+    built = (program,) if runtime is Runtime.BINARY else ()
+    written = tuple(_expand_home(each, options) for each in definition.watch)
+    return tuple(dict.fromkeys((*written, *built)))
 
 
 def _expand_home(path: str, options: PlanOptions) -> str:

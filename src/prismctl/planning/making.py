@@ -173,6 +173,7 @@ def _conclude(plan: StackPlan, decision: Decision, inquiry: Inquiry) -> StackPla
         runtime=chosen["runtime"],
         auto_ports=chosen["auto_ports"],
         persist=chosen["persist"],
+        watch=inquiry.request.watch,
     )
     return replace(
         plan,

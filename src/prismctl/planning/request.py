@@ -34,6 +34,8 @@ class PlanRequest:
     replaceable_ports: frozenset[tuple[str, str]] = frozenset()
     """By service and port name: these are replaced where they are taken, whatever ``auto_ports`` says."""
     persist: bool | None = None
+    watch: bool = False
+    """Services are restarted when their files change."""
     on_failure: str = ""
     wait_seconds: float | None = None
     """Both are a start's to keep to, and change nothing in a plan; they are settled with the rest."""
@@ -104,6 +106,7 @@ def ask_again(running: StackPlan, working_directory: Path) -> tuple[PlanRequest,
             runtime=terms.runtime,
             auto_ports=terms.auto_ports or None,
             persist=terms.persist or None,
+            watch=terms.watch,
             stack=running.stack,
             held_by=running,
             is_trial=True,
@@ -120,6 +123,7 @@ def ask_again(running: StackPlan, working_directory: Path) -> tuple[PlanRequest,
         runtime=asked.runtime,
         auto_ports=asked.auto_ports,
         persist=asked.persist,
+        watch=terms.watch,
         on_failure=asked.on_failure,
         wait_seconds=asked.wait_seconds,
         random_seed=asked.random_seed,

@@ -22,6 +22,7 @@ _VERBS: Final = {
     "service.unhealthy": ("unready", Tone.BUSY),
     "service.exited": ("exited", Tone.BUSY),
     "service.failed": ("failed", Tone.BAD),
+    "service.reloading": ("changed", Tone.BUSY),
     "service.stopped": ("stopped", Tone.MUTED),
     "log.lost": ("lost", Tone.BAD),
     "data.reset": ("emptied", Tone.MUTED),

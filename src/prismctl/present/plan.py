@@ -53,6 +53,7 @@ def render_plan(plan: StackPlan) -> dict[str, Any]:
         "engine_reason": plan.engine_reason,
         "origin": plan.origin,
         "project": plan.project,
+        "watch": plan.terms.watch,
         "services": [
             {
                 "name": service.name,
@@ -77,6 +78,7 @@ def render_plan(plan: StackPlan) -> dict[str, Any]:
                 ],
                 "replicas": service.replicas,
                 "persist": service.persist,
+                "watch": list(service.watch),
             }
             for service in plan.services
         ],

@@ -105,6 +105,7 @@ def _value_error(flag: str, text: str) -> ConfigError:
         ("prismctl dev start --preset=redis", "with Redis"),
         ("prismctl dev start --with-postgres --with nats", "a choice of your own"),
         ("prismctl dev start --services=./services.yaml", "from a catalog of your own"),
+        ("prismctl dev start --services=./services.yaml --watch", "restart what you edit"),
         ("prismctl dev start --preset=full --dry-run", "only show what would start"),
         ("prismctl dev start --stack two", "a second stack beside the first"),
     ],
@@ -181,6 +182,12 @@ def _value_error(flag: str, text: str) -> ConfigError:
     help="Keep the data of every service; without it, a start is a clean slate.",
 )
 @option(
+    "--watch",
+    is_flag=True,
+    section=_HOW,
+    help="Restart a service when files change that its `watch` in the catalog names, or what is built for it.",
+)
+@option(
     "--on-failure",
     type=click.Choice(["keep", "stop"]),
     default="keep",
@@ -228,6 +235,7 @@ def start(
     runtime: str | None,
     auto_ports: bool,
     persist: bool,
+    watch: bool,
     on_failure: str,
     wait_timeout: float,
     log_file: str | None,
@@ -252,6 +260,7 @@ def start(
         runtime=runtime or "",
         has_auto_ports=auto_ports,
         persists=persist,
+        watches=watch,
         on_failure=on_failure if _is_typed(ctx, "on_failure") else "",
         wait_seconds=wait_timeout if _is_typed(ctx, "wait_timeout") else None,
         log_file=str(Path(log_file).absolute()) if log_file else None,
