@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from prismctl.cli.stack import find_stack
 from prismctl.client.log_following import note_positions
+from prismctl.files.log_line import SKIPPED
 from prismctl.present.log_levels import LEVEL_WORDS, LevelFilter
 
 if TYPE_CHECKING:
@@ -145,6 +146,8 @@ def _make_filter(query: LogQuery) -> Callable[[dict[str, Any]], bool] | None:
     pattern = query.pattern
 
     def admit(entry: dict[str, Any]) -> bool:
+        if entry["stream"] == SKIPPED:
+            return True
         if levels is not None and not levels.admits(entry):
             return False
         return pattern is None or pattern.search(str(entry["text"])) is not None

@@ -11,6 +11,7 @@ import contextlib
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from prismctl.files.log_cursor import LOG_SUFFIX
+from prismctl.keeper.logs import GONE_SUFFIX, note_removal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -33,8 +34,16 @@ async def keep_room(directory: Path, find_services: Callable[[], Collection[str]
     while True:
         if services := find_services():
             for path in choose_superfluous(list_parts(directory), services, MAX_STACK_BYTES):
-                path.unlink(missing_ok=True)
+                await asyncio.to_thread(_remove, path)
         await asyncio.sleep(LOOK_SECONDS)
+
+
+def _remove(path: Path) -> None:
+    if _number_of(path):
+        note_removal(str(path.with_suffix("")), str(path))
+    else:
+        path.with_name(f"{path.name}{GONE_SUFFIX}").unlink(missing_ok=True)
+    path.unlink(missing_ok=True)
 
 
 def list_parts(directory: Path) -> list[LogPart]:

@@ -13,7 +13,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from prismctl.domain.redaction import NOTHING_HIDDEN
-from prismctl.files.log_line import LogLine
+from prismctl.files.log_line import SKIPPED, LogLine, describe_skip
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,6 +27,9 @@ MAX_TEXT_BYTES: Final = 1024 * 1024
 MAX_FILES: Final = 32
 """How many rotated files are looked for."""
 LOG_SUFFIX: Final = ".log"
+GONE_SUFFIX: Final = ".gone"
+"""Of the file that says how much was in those that were removed; the keeper writes it."""
+_GONE_ENTRY: Final = re.compile(rb"(\S+) ([0-9a-f]+) (\d+) (\d+)")
 
 _WHOLE_LINES: Final = re.compile(r"^(.{30}) (stdout|stderr) F (.*)$", re.MULTILINE)
 _ENTRY: Final = re.compile(rb"([\dT:.Z-]{30}) (stdout|stderr) ([FP]) ")
@@ -67,6 +70,8 @@ class LogCursor:
         self._known: tuple[str, int, str] | None = None
         """While lines are read once more: the file and the offset up to which all have been had, and the file before
         it in which the reading began."""
+        self._skip: LogLine | None = None
+        """What was gone before it could be read; told before the next line."""
 
     def seek_tail(self, count: int) -> None:
         """Go to where the last ``count`` lines begin."""
@@ -104,11 +109,16 @@ class LogCursor:
                     if earlier_file:
                         self._known = (file, int(offset), earlier_file)
                     return
+        if self._open_oldest():
+            self._note_skip(file, offset=int(offset) - _FIRST)
 
     def read(self) -> tuple[list[LogLine], bool]:
         """The lines of the next block, and whether there may be more at once."""
         if self._descriptor == -1 and not self._open_oldest():
             return [], False
+        if self._skip is not None:
+            skip, self._skip = self._skip, None
+            return [skip], True
         chunk = os.read(self._descriptor, BLOCK_BYTES)
         if not chunk:
             return [], self._advance()
@@ -238,6 +248,37 @@ class LogCursor:
         self._rest = b""
         return True
 
+    def _note_skip(self, file: str, *, offset: int | None = None) -> None:
+        """Find out how much was written between a file that is gone and the one that is open now.
+
+        ``offset`` is how far that file was read; all of it, when none is given.
+        """
+        gone = _read_gone(self._path)
+        at = next((at for at, each in enumerate(gone) if each[0] == file), None)
+        if at is None:
+            # Not moved out by what came after it: somebody emptied the directory, and nothing is missing.
+            return
+        missing_bytes, missing_lines, is_exact = 0, 0, True
+        if offset is not None and offset < gone[at][1]:
+            missing_bytes, is_exact = gone[at][1] - offset, False
+        for name, size, lines in gone[at + 1 :]:
+            if name == self._file:
+                break
+            missing_bytes += size
+            missing_lines += lines
+        self._parts.clear()
+        if not missing_bytes:
+            return
+        head = os.pread(self._descriptor, _STAMP_BYTES - 1, 0)
+        self._skip = LogLine(
+            head.decode(errors="replace"),
+            self._service,
+            self._replica,
+            SKIPPED,
+            describe_skip(missing_bytes, missing_lines if is_exact else None),
+            f"{self._file}-{_FIRST}",
+        )
+
     def _open_oldest(self) -> bool:
         names = self._names_from_newest()
         return bool(names) and self._open(names[-1], 0)
@@ -255,11 +296,35 @@ class LogCursor:
         if newer:
             # Now that it has another name, nothing is added to it any more; before, something may have been.
             is_read = os.fstat(self._descriptor).st_size <= here
-            return self._open(newer[-1], 0) if is_read else True
+            if not is_read:
+                return True
+            # While it has a name, the next newer one is what was written after it.
+            mine_is_gone, file = newer is names, self._file
+            is_open = self._open(newer[-1], 0)
+            if is_open and mine_is_gone:
+                self._note_skip(file)
+            return is_open
         if mine.st_size < here:
             os.lseek(self._descriptor, 0, os.SEEK_SET)
             self._file, self._offset, self._rest = "", _FIRST, b""
         return False
+
+
+def _read_gone(path: str) -> list[tuple[str, int, int]]:
+    """The files of a log that were removed, oldest first: by what each was known, its bytes, its lines."""
+    try:
+        with open(f"{path}{GONE_SUFFIX}", "rb") as file:  # noqa: PTH123 - names are text here
+            entries = file.read().splitlines()
+    except OSError:
+        return []
+    gone = []
+    for entry in entries:
+        match = _GONE_ENTRY.fullmatch(entry)
+        if match is not None:
+            stamp, inode, size, lines = match.groups()
+            known_by = f"{stamp.translate(None, b'-T:.Z').decode():0<23}.{inode.decode()}"
+            gone.append((known_by, int(size), int(lines)))
+    return gone
 
 
 def _decode_text(text: bytes) -> str:

@@ -5,12 +5,13 @@ Standard library only and cheap to make: a hundred thousand of them pass in a se
 
 from __future__ import annotations
 
+import re
 import time
 from json.encoder import encode_basestring_ascii
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 
 class LogLine(NamedTuple):
@@ -22,12 +23,36 @@ class LogLine(NamedTuple):
     """The service, or the agent."""
     replica: int
     stream: str
-    """``stdout`` or ``stderr``."""
+    """``stdout`` or ``stderr``; ``skipped`` where the text says how much is missing."""
     text: str
     """Without its end; bytes that are not UTF-8 appear as U+FFFD."""
     sequence: str
     """Its place in the output of its instance: no two lines share one, later lines have greater ones (as text), and
     it is the same whoever reads and however often the daemon was killed meanwhile."""
+
+
+SKIPPED: Final = "skipped"
+"""In place of a stream: not a line that somebody printed, but how much is missing before the next one."""
+_SKIP: Final = re.compile(r"skipped (?:(\d+) lines \((\d+) bytes\)|(\d+) bytes)")
+
+
+def describe_skip(missing_bytes: int, missing_lines: int | None) -> str:
+    """What was gone before it could be read, in words; ``None``: nobody can say how many lines it was."""
+    amount = f"{missing_bytes} bytes"
+    if missing_lines is not None:
+        amount = f"{missing_lines} lines ({amount})"
+    return f"skipped {amount}: they were gone before they could be read"
+
+
+def read_skip(line: Mapping[str, Any]) -> dict[str, int | None] | None:
+    """``{"lines", "bytes"}`` of a line that says how much is missing; ``None`` for one that somebody printed."""
+    if line["stream"] != SKIPPED:
+        return None
+    match = _SKIP.match(str(line["text"]))
+    if match is None:
+        return {"lines": None, "bytes": None}
+    lines, size, size_alone = match.groups()
+    return {"lines": int(lines) if lines else None, "bytes": int(size or size_alone)}
 
 
 def line_to_json(line: LogLine) -> dict[str, Any]:

@@ -3,22 +3,30 @@
 A line of a log file is ``2026-01-02T03:04:05.678901234Z stdout F text``: the time it was read (UTC,
 nanoseconds), the stream, ``F`` for a full line or ``P`` for a part of one that goes on in the next entry of
 the same stream, and the bytes as they came. That is the format of container runtimes, so that their tools
-read it too. The names are ``PATH`` (the current file), ``PATH.1`` (the one before it), ``PATH.2`` and so on.
+read it too. The names are ``PATH`` (the current file), ``PATH.1`` (the one before it), ``PATH.2`` and so on. How much
+was in those that are gone stands in ``PATH.gone``, an entry each: ``STAMP INODE BYTES LINES``, the first line's time and
+the inode naming the file; who had not read it can tell by it how much was missed.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import re
 import stat
 import time
-from typing import Final
+from typing import BinaryIO, Final
 
 MAX_TEXT_BYTES: Final = 256 * 1024
 """Longer lines are written in parts of this size."""
 READ_BYTES: Final = 256 * 1024
 """The most that is taken from one pipe before others have their turn."""
 
+GONE_SUFFIX: Final = ".gone"
+_MAX_GONE_BYTES: Final = 64 * 1024
+"""Entries of about a thousand files; the older half goes when there are more."""
+_STAMP_BYTES: Final = 30
+_PART: Final = re.compile(rb"^.{30} (?:stdout|stderr) P ", re.MULTILINE)
 _NANOSECONDS: Final = 1_000_000_000
 _NOT_WRITTEN: Final = -1
 
@@ -198,12 +206,67 @@ class LogFile:
     def _rotate(self) -> None:
         self.close()
         if self.max_files == 1:
+            note_removal(self.path, self.path)
             os.unlink(self.path)
             return
+        note_removal(self.path, f"{self.path}.{self.max_files - 1}")
         for number in range(self.max_files - 1, 0, -1):
             older = self.path if number == 1 else f"{self.path}.{number - 1}"
             with contextlib.suppress(FileNotFoundError):
                 os.rename(older, f"{self.path}.{number}")
+
+
+def note_removal(log: str, name: str) -> None:
+    """Write down how much is in a file of a log that is about to be removed; without it, nobody can say what is missing.
+
+    Args:
+        log: the path of the current file.
+        name: of the file that goes.
+    """
+    try:
+        with open(name, "rb") as file:
+            stamp = file.read(_STAMP_BYTES)
+            inode = os.fstat(file.fileno()).st_ino
+            file.seek(0)
+            lines, size = _measure(file)
+    except OSError:
+        # There is none.
+        return
+    entry = b"%s %x %d %d\n" % (stamp.replace(b" ", b"-") or b"-", inode, size, lines)
+    with (
+        contextlib.suppress(OSError),
+        open(f"{log}{GONE_SUFFIX}", "ab", opener=_open_private) as gone,
+    ):
+        gone.write(entry)
+        if gone.tell() > _MAX_GONE_BYTES:
+            _halve(f"{log}{GONE_SUFFIX}")
+
+
+def _measure(file: BinaryIO) -> tuple[int, int]:
+    """How many lines and bytes there are."""
+    lines = size = 0
+    rest = b""
+    while chunk := file.read(1 << 20):
+        size += len(chunk)
+        data = rest + chunk
+        end = data.rfind(b"\n") + 1
+        whole, rest = data[:end], data[end:]
+        lines += whole.count(b"\n")
+        if b" P " in whole:
+            lines -= len(_PART.findall(whole))
+    return lines, size
+
+
+def _halve(name: str) -> None:
+    with open(name, "rb") as file:
+        entries = file.read().splitlines(keepends=True)
+    with open(f"{name}.new", "wb", opener=_open_private) as file:
+        file.writelines(entries[len(entries) // 2 :])
+    os.replace(f"{name}.new", name)
+
+
+def _open_private(name: str, flags: int) -> int:
+    return os.open(name, flags | os.O_CLOEXEC, 0o600)
 
 
 class Pump:

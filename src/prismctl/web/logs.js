@@ -219,7 +219,8 @@ export class LogView {
   }
 
   #admits(line) {
-    if (line.skipped) return true;
+    // How much is missing is told whatever somebody looks for.
+    if (line.skipped || line.stream === "skipped") return true;
     if (this.#least !== null && !this.#isBadEnough(line)) return false;
     return this.#matches(line.text) || this.#matches(line.service);
   }

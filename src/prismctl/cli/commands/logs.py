@@ -9,6 +9,8 @@ import click
 from prismctl.cli.command import Command, option
 from prismctl.cli.completion import complete_running
 from prismctl.cli.numbers import LINES
+from prismctl.files.log_line import SKIPPED, read_skip
+from prismctl.present.text import Span, Tone, clean, line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -110,7 +112,10 @@ def _render(
         from prismctl.present.structured_logs import describe
 
         for bundle in bundles:
-            documents = ({**entry, **describe(str(entry["text"]))} for entry in bundle)
+            documents = (
+                {**entry, **describe(str(entry["text"])), **_describe_skip(entry)}
+                for entry in bundle
+            )
             yield "".join(f"{json.dumps(each, ensure_ascii=False)}\n" for each in documents)
         return
     from prismctl.present.loglines import LogPrinter
@@ -123,7 +128,28 @@ def _render(
         is_exact=is_raw and not call.is_on_terminal,
     )
     for bundle in bundles:
-        yield "".join(f"{printer.render(entry)}\n" for entry in bundle)
+        # As good as never is anything missing, and a look at each line costs time.
+        if all(entry["stream"] != SKIPPED for entry in bundle):
+            yield "".join(f"{printer.render(entry)}\n" for entry in bundle)
+            continue
+        for entry in bundle:
+            if entry["stream"] != SKIPPED:
+                yield f"{printer.render(entry)}\n"
+                continue
+            # Not among the lines, where it would look like one that was printed.
+            call.flush()
+            call.show([line(Span(f"{_source_of(entry)}: {entry['text']}", Tone.BUSY))])
+
+
+def _source_of(entry: dict[str, Any]) -> str:
+    replica = int(entry.get("replica") or 0)
+    return f"{clean(str(entry['service']))}#{replica}" if replica else clean(str(entry["service"]))
+
+
+def _describe_skip(entry: dict[str, Any]) -> dict[str, Any]:
+    """What a line adds that says how much is missing."""
+    skip = read_skip(entry)
+    return {} if skip is None else {"skipped": skip, "level": "warn"}
 
 
 def _refuse_following(option_name: str) -> ConfigError:

@@ -1,0 +1,156 @@
+"""Lines that are gone before a slow reader comes to them: how many they are is told, and sequences prove it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from prismctl.files.log_line import SKIPPED, line_to_json, read_skip, render_stamp
+from prismctl.files.logs import LogFollower, find_logs, read_logs
+from prismctl.keeper.logs import LogFile
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from prismctl.files.log_line import LogLine
+
+PER_FILE = 10
+FILES = 4
+
+
+class Writer:
+    """Writes numbered lines of one length through the keeper's own file, ten of which fill one."""
+
+    def __init__(self, directory: Path) -> None:
+        self.written = 0
+        entry = self._entry(0)
+        self.entry_bytes = len(entry)
+        self.file = LogFile(
+            str(directory / "web#0.log"), max_bytes=PER_FILE * len(entry), max_files=FILES
+        )
+
+    def write(self, count: int) -> None:
+        for _ in range(count):
+            self.file.write(self._entry(self.written))
+            self.written += 1
+
+    def _entry(self, number: int) -> bytes:
+        return f"{render_stamp(1000 + number)} stdout F line {number:06d}\n".encode()
+
+
+def numbers(lines: list[LogLine]) -> list[int]:
+    return [int(line.text.removeprefix("line ")) for line in lines if line.stream != SKIPPED]
+
+
+def read_all(follower: LogFollower) -> list[LogLine]:
+    lines: list[LogLine] = []
+    while more := follower.read_new():
+        lines += more
+    return lines
+
+
+@pytest.mark.parametrize("count", [0, 5, PER_FILE * (FILES - 1), PER_FILE * FILES, 77, 500])
+def test_what_a_slow_follower_misses_is_counted_exactly(tmp_path: Path, count: int) -> None:
+    writer = Writer(tmp_path)
+    writer.write(3)
+    with LogFollower(find_logs(tmp_path)) as follower:
+        had = read_all(follower)
+        writer.write(count)
+        had += read_all(follower)
+
+    skips = [skip for line in had if (skip := read_skip(line_to_json(line)))]
+    missing = sorted(set(range(writer.written)) - set(numbers(had)))
+    assert sum(skip["lines"] or 0 for skip in skips) == len(missing)
+    assert sum(skip["bytes"] or 0 for skip in skips) == len(missing) * writer.entry_bytes
+    assert bool(skips) == bool(missing)
+    sequences = [line.sequence for line in had]
+    assert sequences == sorted(set(sequences))
+
+
+def test_the_gap_is_told_where_it_is(tmp_path: Path) -> None:
+    writer = Writer(tmp_path)
+    writer.write(3)
+    with LogFollower(find_logs(tmp_path)) as follower:
+        read_all(follower)
+        writer.write(100)
+        later = read_all(follower)
+
+    at = next(at for at, line in enumerate(later) if line.stream == SKIPPED)
+    # The file that was open is read to its end; what is left begins with a whole file.
+    assert numbers(later[:at]) == list(range(3, PER_FILE))
+    assert numbers(later[at:]) == list(range(70, 103))
+    assert later[at].text.startswith(f"skipped 60 lines ({60 * writer.entry_bytes} bytes): ")
+    assert later[at].time == later[at + 1].time
+
+
+def test_who_comes_back_behind_a_whole_file_that_is_gone_is_told_lines_and_bytes(
+    tmp_path: Path,
+) -> None:
+    writer = Writer(tmp_path)
+    writer.write(PER_FILE)
+    *_, last = read_logs(tmp_path)
+    writer.write(100)
+
+    first, *rest = read_logs(tmp_path, after={"web#0": last.sequence})
+
+    assert read_skip(line_to_json(first)) == {"lines": 60, "bytes": 60 * writer.entry_bytes}
+    assert numbers(rest) == list(range(70, 110))
+
+
+def test_who_comes_back_in_the_middle_of_a_file_that_is_gone_is_told_the_bytes(
+    tmp_path: Path,
+) -> None:
+    writer = Writer(tmp_path)
+    writer.write(4)
+    *_, last = read_logs(tmp_path)
+    writer.write(106)
+
+    first, *rest = read_logs(tmp_path, after={"web#0": last.sequence})
+
+    assert read_skip(line_to_json(first)) == {"lines": None, "bytes": 66 * writer.entry_bytes}
+    assert numbers(rest) == list(range(70, 110))
+
+
+def test_going_on_after_the_gap_repeats_neither_it_nor_a_line(tmp_path: Path) -> None:
+    writer = Writer(tmp_path)
+    writer.write(PER_FILE)
+    *_, last = read_logs(tmp_path)
+    writer.write(100)
+    gap, *rest = read_logs(tmp_path, after={"web#0": last.sequence})
+
+    assert list(read_logs(tmp_path, after={"web#0": gap.sequence})) == rest
+
+
+def test_logs_that_somebody_emptied_are_no_gap(tmp_path: Path) -> None:
+    writer = Writer(tmp_path)
+    writer.write(3)
+    with LogFollower(find_logs(tmp_path)) as follower:
+        read_all(follower)
+        for path in tmp_path.iterdir():
+            path.unlink()
+        again = Writer(tmp_path)
+        again.write(2)
+        assert [line.stream for line in read_all(follower)] == ["stdout", "stdout"]
+
+
+def test_parts_of_a_long_line_are_one_line_of_those_that_are_missing(tmp_path: Path) -> None:
+    part = f"{render_stamp(1)} stdout P {'x' * 100}\n".encode()
+    end = f"{render_stamp(1)} stdout F {'x' * 100}\n".encode()
+    file = LogFile(str(tmp_path / "web#0.log"), max_bytes=len(part) * 3, max_files=2)
+    for _ in range(4):
+        file.write(part + part + end)
+
+    entries = (tmp_path / "web#0.log.gone").read_text().splitlines()
+
+    assert [entry.split()[3] for entry in entries] == ["1", "1"]
+
+
+def test_the_count_of_what_is_gone_stays_small(tmp_path: Path) -> None:
+    entry = f"{render_stamp(1)} stdout F x\n".encode()
+    file = LogFile(str(tmp_path / "web#0.log"), max_bytes=len(entry), max_files=2)
+    for _ in range(2500):
+        file.write(entry)
+
+    assert (tmp_path / "web#0.log.gone").stat().st_size <= 64 * 1024
+    assert (tmp_path / "web#0.log.gone").stat().st_mode & 0o777 == 0o600
