@@ -282,6 +282,39 @@ def test_a_stack_is_starting_until_all_is_settled_for_the_first_time() -> None:
     assert fold(view, has_settled=True).state is StackState.RUNNING
 
 
+def test_a_first_start_of_which_a_part_takes_too_long_does_not_stay_starting_for_ever() -> None:
+    boom, after, slow = ServiceName("boom"), ServiceName("after"), ServiceName("slow")
+    web = ServiceName("web")
+    stack = plan(
+        service(ADMIN),
+        service(boom),
+        service(after, depends_on=(boom,)),
+        service(slow),
+        service(web, depends_on=(slow,)),
+    )
+    view = world(
+        seen(ADMIN),
+        answer(ADMIN, is_ok=True),
+        seen(boom, Phase.FAILED, exit_code=3),
+        seen(slow),
+        answer(slow, is_ok=False, message="HTTP 404"),
+    )
+    assert fold(view, stack).state is StackState.STARTING
+    late = fold(view, stack, now=NOW + 230)
+    assert late.service(slow).state is ServiceState.UNHEALTHY
+    assert late.service(after).state is ServiceState.FAILED
+    assert late.service(web).state is ServiceState.WAITING
+    assert late.state is StackState.DEGRADED
+
+
+def test_a_stack_is_starting_while_something_is_on_its_way_beside_what_takes_too_long() -> None:
+    slow = ServiceName("slow")
+    view = world(
+        seen(slow, started_at=NOW - 230), answer(slow, is_ok=False, message="HTTP 404"), seen(ADMIN)
+    )
+    assert fold(view, plan(service(ADMIN), service(slow))).state is StackState.STARTING
+
+
 def test_a_stack_that_lost_something_is_degraded() -> None:
     view = world(seen(ADMIN), answer(ADMIN, is_ok=True), seen(LAUNCHER, Phase.BACKOFF, exit_code=1))
     lost = fold(view, has_settled=True, healthy_after_seconds={LAUNCHER: 1.0})

@@ -74,6 +74,23 @@ async def test_a_silent_client_does_not_keep_the_server_from_closing() -> None:
     writer.close()
 
 
+def test_a_service_that_ends_while_somebody_asks_prints_no_traceback() -> None:
+    complaints: list[str] = []
+
+    async def serve_and_end() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: complaints.append(context["message"]))
+        server = PageServer({})
+        await server.open("127.0.0.1", 0, flag="--port")
+        _, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        await talk(server.port, b"GET / HTTP/1.1\r\n\r\n")
+        await server.close()
+        writer.transport.abort()
+
+    asyncio.run(serve_and_end())
+    assert complaints == []
+
+
 def test_a_taken_port_names_itself_and_the_flag() -> None:
     with listening_socket("127.0.0.1", 0, flag="--port") as taken:
         port = taken.getsockname()[1]

@@ -47,6 +47,7 @@ class PageServer:
         self._pages = dict(pages)
         self._server: asyncio.Server | None = None
         self._clients: set[asyncio.StreamWriter] = set()
+        self._conversations: set[asyncio.Task[None]] = set()
         self.port = 0
         """The port it listens on, once open."""
 
@@ -54,14 +55,22 @@ class PageServer:
         """Listen; ``flag`` is what set the port, for the error when it is taken."""
         listener = listening_socket(host, port, flag=flag)
         self.port = bound_port(listener)
-        self._server = await asyncio.start_server(self._converse, sock=listener, limit=LARGEST_HEAD)
+        self._server = await asyncio.start_server(self._welcome, sock=listener, limit=LARGEST_HEAD)
 
     async def close(self) -> None:
-        """Stop listening and drop whoever is still connected."""
+        """Stop listening and drop whoever is still connected; nothing of it is left to the end of the loop."""
         if self._server:
             self._server.close()
         for writer in self._clients:
             writer.transport.abort()
+        if self._conversations:
+            await asyncio.wait(self._conversations)
+
+    def _welcome(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # Of a coroutine of its own, asyncio would print a traceback when it is cancelled.
+        task = asyncio.get_running_loop().create_task(self._converse(reader, writer))
+        self._conversations.add(task)
+        task.add_done_callback(self._conversations.discard)
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if len(self._clients) >= MOST_CLIENTS:

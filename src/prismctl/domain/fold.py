@@ -143,8 +143,7 @@ def fold_components(world: WorldView) -> dict[str, str]:
 def _fold_stack(services: tuple[ServiceSnapshot, ...], history: StackHistory) -> StackState:
     if history.is_stopping:
         return StackState.STOPPING
-    is_all_settled = all(service.is_settled for service in services)
-    if not history.has_settled and not is_all_settled:
+    if not history.has_settled and _is_on_its_way(services):
         return StackState.STARTING
     if all(service.is_good for service in services):
         return StackState.RUNNING
@@ -157,6 +156,21 @@ def _fold_stack(services: tuple[ServiceSnapshot, ...], history: StackHistory) ->
         for service in services
     )
     return StackState.DEGRADED if is_lost else StackState.RUNNING
+
+
+def _is_on_its_way(services: tuple[ServiceSnapshot, ...]) -> bool:
+    """Whether something may still be up in good time: what took too long already, and what waits for that, may not."""
+    overdue: set[ServiceName] = set()
+    for service in services:
+        if service.is_settled:
+            continue
+        is_held_up = service.state is ServiceState.WAITING and not overdue.isdisjoint(
+            service.depends_on
+        )
+        if service.state is not ServiceState.UNHEALTHY and not is_held_up:
+            return True
+        overdue.add(service.name)
+    return False
 
 
 def _fold_service(service: ServicePlan, moment: _Moment) -> ServiceSnapshot:

@@ -50,6 +50,11 @@ class AgentLayout:
         return self.directory / "registration.json"
 
     @property
+    def asked_restarts(self) -> Path:
+        """Which restarts somebody asked for: Nomad counts them like those after a crash."""
+        return self.directory / "asked-restarts.json"
+
+    @property
     def consul_configuration(self) -> Path:
         """What Consul is started with (0600)."""
         return self.directory / "consul.json"

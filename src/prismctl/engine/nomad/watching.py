@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -60,7 +61,7 @@ class InstanceWatch:
         self._is_ending = False
         self._restarting: dict[InstanceKey, ProcessId] = {}
         """Runs that end because somebody asked for others."""
-        self.asked_restarts = AskedRestarts()
+        self.asked_restarts = AskedRestarts(agents.layout.asked_restarts)
         """Those that are not the services' own doing."""
         self.placements = Placements()
         """What Nomad says."""
@@ -97,7 +98,7 @@ class InstanceWatch:
         """
         nomad = self._agents.nomad
         await self.placements.refresh(nomad)
-        self.asked_restarts.take(self.placements.allocations)
+        self.asked_restarts.take(self.placements.allocations, time.time())
         self.logs.carry(self.placements.allocations, self._roster.find)
         applied = self._roster.applied
         await self.placements.refresh_refusals(nomad, applied.groups if applied else ())
