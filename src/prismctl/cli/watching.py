@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from prismctl.cli.stack import find_stack, open_stack, option_of
 from prismctl.client import StackClient, start_daemon
+from prismctl.domain.trouble import is_ill
 from prismctl.errors import DeadlineError, PartialError, PrismError, UnavailableError
 from prismctl.files.settings import load_settings
 from prismctl.present.text import Span, Tone, line
 from prismctl.tui.dashboard.actions import make_keymap
 from prismctl.tui.dashboard.frame import compose_frame
 from prismctl.tui.dashboard.logbook import Logbook
-from prismctl.tui.dashboard.state import DashboardState, is_ill, take_status
+from prismctl.tui.dashboard.state import DashboardState, take_status
 from prismctl.tui.dashboard.theme_names import check_theme
 from prismctl.tui.first_frame import Cell, FirstFrame
 

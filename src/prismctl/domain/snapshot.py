@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
 from prismctl.domain.rates import NO_TRAFFIC
+from prismctl.domain.trouble import find_to_blame, is_ill
 from prismctl.domain.waiting import find_waiting, render_waiting
 
 if TYPE_CHECKING:
@@ -237,8 +238,19 @@ def render_status(snapshot: StackSnapshot, now: float) -> dict[str, Any]:
         "components": dict(snapshot.components),
         "notes": list(snapshot.notes),
         "waiting": render_waiting(find_waiting(snapshot)),
-        "services": [_render_service(service, now) for service in snapshot.services],
+        "services": _mark_trouble(
+            [_render_service(service, now) for service in snapshot.services]
+        ),
     }
+
+
+def _mark_trouble(services: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The services with who is not well and who is to blame, so that no front end has to find that out in its own way."""
+    to_blame = find_to_blame(services)
+    return [
+        {**service, "ill": is_ill(service), "to_blame": service["name"] in to_blame}
+        for service in services
+    ]
 
 
 def _render_service(service: ServiceSnapshot, now: float) -> dict[str, Any]:

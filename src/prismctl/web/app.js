@@ -204,11 +204,9 @@ function draw() {
   if (parts.has("graph") && state.tab === "graph") graph.draw(services, state.selected);
 }
 
-// Those that failed by themselves, not because of what they need; those that went wrong just now; and the one asked for.
+// Those that the daemon says are to blame, and the one asked for.
 function findCulprits(services) {
-  const failed = new Set(services.filter((service) => service.state === "failed").map((service) => service.name));
-  const isToBlame = ({ name, depends_on: needs }) => failed.has(name) && !needs.some((need) => failed.has(need));
-  return services.filter((service) => isToBlame(service) || service.alarm || service.name === state.cardOf);
+  return services.filter((service) => service.to_blame || service.name === state.cardOf);
 }
 
 // Of the service and of all that need it.
@@ -238,7 +236,7 @@ function drawHeader(services) {
   setText("stack-name", stack.stack);
   setText("stack-state", word);
   document.querySelector("header").dataset.tone = toneOf(word);
-  const bad = services.filter((service) => service.alarm || ["failed", "unhealthy"].includes(service.state)).length;
+  const bad = services.filter((service) => service.ill).length;
   document.title = `${symbolOf(word)} ${stack.stack} · ${bad ? `${bad} not well` : word}`;
   const up = stack.started_at && word !== "stopped" ? now() - Date.parse(stack.started_at) / 1000 : null;
   const used = renderBytes(stack.memory_bytes);
@@ -251,19 +249,15 @@ function drawHeader(services) {
   at("open-nomad").hidden = !stack.endpoints.nomad_ui;
   at("open-consul").hidden = !stack.endpoints.consul_ui;
   for (const id of ["stop-stack", "restart-all", "open-nomad", "open-consul"]) at(id).disabled = !isLive;
-  at("waiting").hidden = !stack.waiting || word === "stopped";
-  setText("waiting", stack.waiting ? describeWaiting(stack.waiting) : "");
+  at("standing").hidden = !stack.standing.text || word === "stopped";
+  at("standing").dataset.tone = stack.standing.tone;
+  setText("standing", stack.standing.text);
   const notes = stack.notes.join("\n");
   if (at("notes").dataset.notes !== notes) {
     at("notes").dataset.notes = notes;
     at("notes").hidden = !notes;
     at("notes").replaceChildren(...stack.notes.map((note) => element("li", {}, note)));
   }
-}
-
-function describeWaiting({ on, reason, chain }) {
-  const behind = chain.filter((name) => name !== on);
-  return `Everything waits for ${on}${reason ? `: ${reason}` : ""}${behind.length ? ` · then ${behind.join(", ")}` : ""}`;
 }
 
 const facts = new Map();
@@ -342,7 +336,7 @@ function focusSearch() {
 function selectNextUnwell() {
   const start = state.names.indexOf(selectedService()?.name ?? "") + 1;
   const inOrder = [...state.names.slice(start), ...state.names.slice(0, start)];
-  const isUnwell = ({ state: word, alarm }) => alarm || !["healthy", "completed", "stopped"].includes(word);
+  const isUnwell = ({ state: word, ill }) => ill || !["healthy", "completed", "stopped"].includes(word);
   const next = inOrder.find((name) => isUnwell(state.services.get(name)));
   if (next === undefined) return;
   select(next);

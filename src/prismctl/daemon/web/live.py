@@ -63,6 +63,16 @@ class StatusChanges:
         return told
 
 
+def _render_document(snapshot: StackSnapshot, now: float) -> dict[str, Any]:
+    """The status document with how the stack stands in words: those of the terminal's dashboard."""
+    # Words are needed only where somebody looks.
+    from prismctl.present.standing import describe_standing
+
+    document = render_status(snapshot, now)
+    words, tone = describe_standing(document)
+    return {**document, "standing": {"text": words, "tone": tone.value}}
+
+
 def _lasting(document: dict[str, Any] | None) -> dict[str, Any]:
     """Without what only tells how late it is."""
     if document is None:
@@ -133,7 +143,7 @@ class Live:
         snapshot, self._snapshot = self._snapshot, None
         if snapshot is not None:
             now = time.time()
-            told = changes.render(render_status(snapshot, now), now)
+            told = changes.render(_render_document(snapshot, now), now)
             if told is not None:
                 collected.append({"event": "status", "data": told})
         if self._events:

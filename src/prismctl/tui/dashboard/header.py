@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from prismctl.domain.snapshot import GOOD_STATES
-from prismctl.present.reason import note_of
+from prismctl.present.standing import describe_standing
 from prismctl.present.start_report import report_headline, slower_words
 from prismctl.present.text import (
     Line,
@@ -17,8 +16,8 @@ from prismctl.present.text import (
     spread,
 )
 from prismctl.present.units import render_bytes, render_duration
-from prismctl.present.wording import component_title, engine_title, symbol_of, tone_of
-from prismctl.tui.dashboard.state import Link, is_ill
+from prismctl.present.wording import engine_title, symbol_of, tone_of
+from prismctl.tui.dashboard.state import Link
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -108,45 +107,6 @@ def _describe_start(report: Mapping[str, Any], status: Mapping[str, Any]) -> str
 
 def why_waiting(status: Mapping[str, Any]) -> tuple[str, Tone]:
     """What is wrong; else what everything waits for; else what there is to know."""
-    services = list(status.get("services") or ())
-    failed = [service for service in services if service["state"] == "failed"]
-    if failed:
-        return _describe_ill(failed), Tone.BAD
-    lost = [
-        f"{component_title(str(name))} is {state}"
-        for name, state in (status.get("components") or {}).items()
-        if state in {"lost", "failed", "unhealthy"}
-    ]
-    if lost:
-        return ", ".join(lost), Tone.BAD
-    shaken = [service for service in services if service.get("alarm")]
-    if shaken:
-        return _describe_ill(shaken), Tone.BAD
-    waiting = status.get("waiting")
-    if waiting:
-        return _describe_waiting(waiting), Tone.BUSY
-    ill = [service for service in services if is_ill(service)]
-    if ill:
-        return _describe_ill(ill), Tone.BUSY
+    words, tone = describe_standing(status)
     notes = [clean(str(note)) for note in status.get("notes") or ()]
-    return (notes[0], Tone.MUTED) if notes else ("", Tone.MUTED)
-
-
-def _describe_ill(services: list[Mapping[str, Any]]) -> str:
-    first, *others = services
-    more = f", and {len(others)} more" if others else ""
-    why = note_of(first)
-    verb = "failed" if first["state"] == "failed" else f"is {first['state']}"
-    words = f"{clean(str(first['name']))} {verb}{more}"
-    joint = "; " if first["state"] in GOOD_STATES else ": "
-    return f"{words}{joint}{why}" if why else words
-
-
-def _describe_waiting(waiting: Mapping[str, Any]) -> str:
-    is_agent = waiting.get("type") == "agent"
-    title = component_title(str(waiting["on"])) if is_agent else clean(str(waiting["on"]))
-    chain = [clean(str(each)) for each in waiting.get("chain") or () if each != waiting["on"]]
-    verb = "everything waits for" if is_agent or chain else "waits for"
-    why = f": {clean(str(waiting['reason']))}" if waiting.get("reason") else ""
-    behind = f"  (behind it: {', '.join(chain)})" if chain else ""
-    return f"{verb} {title}{why}{behind}"
+    return (notes[0], Tone.MUTED) if notes and not words else (words, tone)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from prismctl.domain.trouble import is_ill
 from prismctl.present.text import Tone
 from prismctl.tui.dashboard.actions import ACTIONS, normal_key
 from prismctl.tui.dashboard.questions import ASKING, FILTER, PALETTE, edit, filter_by
@@ -17,7 +18,6 @@ from prismctl.tui.dashboard.state import (
     Reach,
     Scroll,
     find_service,
-    is_ill,
     move,
     next_ill,
     say,

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
+from prismctl.domain.trouble import is_ill
 from prismctl.present.text import Tone
 from prismctl.tui.dashboard.actions import Keymap, make_keymap
 
@@ -21,8 +22,6 @@ HISTORY_SECONDS: Final = 0.9
 CALM_SECONDS: Final = 3.0
 """After a key, the cursor stays where somebody put it for so long, whatever fails."""
 MESSAGE_SECONDS: Final = 8.0
-
-ILL: Final = frozenset({"failed", "unhealthy"})
 
 
 class Link(StrEnum):
@@ -198,13 +197,6 @@ class DashboardState:
 def find_service(state: DashboardState, name: str) -> Mapping[str, Any] | None:
     """The service of that name."""
     return next((each for each in state.services if each["name"] == name), None)
-
-
-def is_ill(service: Mapping[str, Any]) -> bool:
-    """Whether something went wrong with a service that has not been put right."""
-    if service["state"] in ILL or service.get("alarm"):
-        return True
-    return service["state"] in {"starting", "waiting"} and bool(service.get("last_error"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
