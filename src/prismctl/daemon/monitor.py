@@ -24,6 +24,7 @@ from prismctl.daemon.obstacles import find_obstacle
 from prismctl.daemon.outages import Outages
 from prismctl.daemon.questions import find_question
 from prismctl.daemon.usage import InnerProcess
+from prismctl.domain.comeback import Comeback
 from prismctl.domain.containers import PODMAN
 from prismctl.domain.events import EventKind
 from prismctl.domain.fold import StackHistory, fold_components, fold_snapshot
@@ -88,6 +89,8 @@ class Monitor:
         self._passing_notes: dict[str, tuple[str, ...]] = {}
         """By who keeps them true."""
         self._disk_note = ""
+        self._lost_at: dict[str, float] = {}
+        """Components that are not back yet."""
         self._world = WorldView()
         self._probes: ProbeScheduler | None = None
         self._metering: Metering | None = None
@@ -188,6 +191,7 @@ class Monitor:
         self._history = StackHistory(memory_limit_bytes=self._history.memory_limit_bytes)
         self._world = WorldView()
         self._outages.forget()
+        self._lost_at.clear()
         self._touch()
 
     def forget_world(self) -> None:
@@ -215,6 +219,21 @@ class Monitor:
         if notes != self._passing_notes.get(source, ()):
             self._passing_notes[source] = notes
             self._touch()
+
+    def lose_component(self, name: str) -> None:
+        """Take note of when something was lost that runs the services."""
+        self._lost_at.setdefault(name, time.time())
+
+    def take_comeback(self, name: str) -> None:
+        """It is back, and everything that it ran was started anew: to be known as long as this start lasts."""
+        now = time.time()
+        known = self._history.comebacks
+        lost_at = self._lost_at.pop(name, now)
+        times = known[name].times + 1 if name in known else 1
+        comeback = Comeback(lost_at=lost_at, seconds=now - lost_at, times=times)
+        self._history = replace(self._history, comebacks={**known, name: comeback})
+        self._on_progress()
+        self._touch()
 
     def show_dashboard(self, url: str) -> None:
         """The page is served there; empty: nowhere."""
@@ -380,6 +399,13 @@ class Monitor:
         self._world.components[after.name] = after
         if after.state is ComponentState.STOPPED:
             del self._world.components[after.name]
+            self._lost_at.pop(after.name, None)
+        if after.state is ComponentState.LOST:
+            self.lose_component(after.name)
+        elif after.state is ComponentState.READY:
+            if after.is_anew and self._plan is not None:
+                self.take_comeback(after.name)
+            self._lost_at.pop(after.name, None)
         self._tell(narrate_component(before, after))
 
     def _observe_instance(self, after: InstanceObservation) -> None:

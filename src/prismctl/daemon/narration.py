@@ -91,9 +91,12 @@ def narrate_instance(
 def narrate_component(
     before: ComponentObservation | None, after: ComponentObservation
 ) -> list[Telling]:
-    """An agent that changed its state."""
+    """An agent that changed its state, or of which there is something else to say in the same one."""
     kind = _KIND_OF_COMPONENT.get(after.state)
-    if kind is None or (before is not None and before.state is after.state):
+    is_told = before is not None and (
+        before.state is after.state and after.message in {"", before.message}
+    )
+    if kind is None or is_told:
         return []
     details: dict[str, Any] = {}
     if after.pid is not None:

@@ -534,6 +534,7 @@ class Stack:
                 return
             self.reserve_ports()
             self._keeper_is_there.clear()
+            self.monitor.lose_component("keeper")
             self.events.append(
                 EventKind.COMPONENT_LOST,
                 service="keeper",
@@ -561,6 +562,7 @@ class Stack:
             if plan is not None:
                 engine = await self._fill_seat(plan.engine)
                 await engine.apply(self._without_withheld(plan))
+                self.monitor.take_comeback("keeper")
             elif engine_name is not None:
                 await self._fill_seat(engine_name)
             self._keeper_is_there.set()

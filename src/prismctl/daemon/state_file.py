@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from prismctl.domain.comeback import Comeback
 from prismctl.domain.fold import StackHistory
 from prismctl.domain.plan import StackPlan, plan_from_json
 from prismctl.domain.service import ServiceName
@@ -61,6 +62,7 @@ def save_state(paths: StackPaths, state: RememberedState) -> None:
         "healthy_after_seconds": dict(history.healthy_after_seconds),
         "last_errors": dict(history.last_errors),
         "setbacks": {name: [each.at, each.instance] for name, each in history.setbacks.items()},
+        "comebacks": {name: asdict(each) for name, each in history.comebacks.items()},
         "log_file": state.log_file,
         "is_stopping": state.is_stopping,
     }
@@ -83,6 +85,9 @@ def load_state(paths: StackPaths) -> RememberedState:
             setbacks={
                 ServiceName(name): Setback(at=at, instance=instance)
                 for name, (at, instance) in document.get("setbacks", {}).items()
+            },
+            comebacks={
+                name: Comeback(**each) for name, each in document.get("comebacks", {}).items()
             },
         )
         return RememberedState(

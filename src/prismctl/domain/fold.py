@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from prismctl.domain.comeback import describe_comeback
 from prismctl.domain.needs import Condition
 from prismctl.domain.observation import (
     ComponentState,
@@ -30,6 +31,7 @@ from prismctl.domain.snapshot import (
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from prismctl.domain.comeback import Comeback
     from prismctl.domain.needs import Need
     from prismctl.domain.observation import InstanceObservation, WorldView
     from prismctl.domain.plan import ServicePlan, StackPlan
@@ -56,6 +58,8 @@ class StackHistory:
     """How the latest run that went wrong ended, or the last probe error."""
     setbacks: Mapping[ServiceName, Setback] = field(default_factory=dict)
     """When the latest run ended that did so by itself."""
+    comebacks: Mapping[str, Comeback] = field(default_factory=dict)
+    """When everything was started anew because what ran it was lost, by component."""
     memory_limit_bytes: int = 0
     endpoints: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -124,8 +128,12 @@ def fold_snapshot(
         memory_limit_bytes=history.memory_limit_bytes,
         endpoints=dict(history.endpoints),
         components=fold_components(world),
-        notes=history.notes,
+        notes=(*_describe_comebacks(history, now), *history.notes),
     )
+
+
+def _describe_comebacks(history: StackHistory, now: float) -> list[str]:
+    return [describe_comeback(name, each, now) for name, each in sorted(history.comebacks.items())]
 
 
 def fold_components(world: WorldView) -> dict[str, str]:

@@ -103,6 +103,8 @@ class ComponentObservation:
     message: str = ""
     seconds: float | None = None
     """How long it took to get ready."""
+    is_anew: bool = False
+    """It is back after it was lost, and started everything anew that it had run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

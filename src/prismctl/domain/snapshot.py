@@ -30,7 +30,7 @@ class StackState(StrEnum):
     STARTING = "starting"
     RUNNING = "running"
     DEGRADED = "degraded"
-    """It was up, and a part of it is not."""
+    """A part of it is not up: it was, or should be by now."""
     FAILED = "failed"
     STOPPING = "stopping"
 
@@ -238,9 +238,7 @@ def render_status(snapshot: StackSnapshot, now: float) -> dict[str, Any]:
         "components": dict(snapshot.components),
         "notes": list(snapshot.notes),
         "waiting": render_waiting(find_waiting(snapshot)),
-        "services": _mark_trouble(
-            [_render_service(service, now) for service in snapshot.services]
-        ),
+        "services": _mark_trouble([_render_service(service, now) for service in snapshot.services]),
     }
 
 

@@ -35,7 +35,11 @@ def find_waiting(snapshot: StackSnapshot) -> Waiting | None:
     """
     pending = [each for each in snapshot.services if each.state.is_on_its_way]
     agent = next(
-        (name for name, state in snapshot.components.items() if state == ComponentState.STARTING),
+        (
+            name
+            for name, state in snapshot.components.items()
+            if state in {ComponentState.STARTING, ComponentState.LOST}
+        ),
         "",
     )
     if not pending:

@@ -6,7 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from prismctl.domain.observation import ComponentState, Phase
+from prismctl.domain.observation import (
+    ComponentObservation,
+    ComponentState,
+    InstanceObservation,
+    Phase,
+)
 from prismctl.engine.nomad.processes import find_process
 
 if TYPE_CHECKING:
@@ -66,9 +71,37 @@ async def test_a_killed_nomad_comes_back_with_the_stack_and_without_orphans(worl
     await wait_for_new_processes(world, before)
     assert not any(find_process(pid) for pid in before.values())
     assert engine.environment() == address
-    kinds = [(kind, name) for kind, name, _ in world.recorder.notes]
-    assert ("component.lost", "nomad") in kinds
-    assert ("component.ready", "nomad") in kinds
+    told = [
+        seen.state
+        for seen in world.recorder.history
+        if isinstance(seen, ComponentObservation) and seen.name == "nomad"
+    ]
+    assert told[-3:] == [ComponentState.LOST, ComponentState.STARTING, ComponentState.READY]
+    assert world.recorder.components["nomad"].is_anew
+    assert not [note for note in world.recorder.notes if note[0] == "component.lost"]
+
+
+async def test_nomad_is_not_called_ready_while_services_wait_for_it_to_be_brought_back(
+    world: World,
+) -> None:
+    await start(world)
+    nomad = agent_pid(world, "nomad")
+    os.kill(nomad, signal.SIGKILL)
+    await wait_for_agent(world, "nomad", nomad)
+    await world.recorder.wait_for_phase("pattern-launcher#0", Phase.RUNNING)
+    history = world.recorder.history
+    is_ready = max(
+        place
+        for place, seen in enumerate(history)
+        if isinstance(seen, ComponentObservation) and seen.state is ComponentState.READY
+    )
+    waiting = [
+        place
+        for place, seen in enumerate(history)
+        if isinstance(seen, InstanceObservation) and "being brought back" in seen.message
+    ]
+    assert waiting
+    assert max(waiting) < is_ready
 
 
 async def test_a_killed_consul_comes_back_and_no_service_notices(world: World) -> None:
@@ -77,9 +110,7 @@ async def test_a_killed_consul_comes_back_and_no_service_notices(world: World) -
     consul = agent_pid(world, "consul")
     os.kill(consul, signal.SIGKILL)
     await wait_for_agent(world, "consul", consul)
-    await world.recorder.wait_for(
-        lambda: any(kind == "component.ready" for kind, _, _ in world.recorder.notes), "the news"
-    )
+    assert not world.recorder.components["consul"].is_anew
     names: set[str] = set()
     while not {"prism-admin", "pattern-launcher"} <= names:
         names = await registered_services(engine)

@@ -184,14 +184,15 @@ class Agents:
         await self.close()
         self._connected = Connection.make(ports, ensure_credentials(self.layout.credentials))
 
-    async def _start(self, key: str) -> None:
+    async def _start(self, key: str, *, is_told: bool = True) -> None:
         start = {CONSUL_KEY: self._bring_up.start_consul, NOMAD_KEY: self._bring_up.start_nomad}[
             key
         ]
         self._observe(key, ComponentState.STARTING)
         began_at = time.monotonic()
         self._processes[key] = await start(self._connection)
-        self._observe(key, ComponentState.READY, seconds=time.monotonic() - began_at)
+        if is_told:
+            self._observe(key, ComponentState.READY, seconds=time.monotonic() - began_at)
 
     async def wait_until_lost(self) -> set[str]:
         """Return as soon as an agent is gone, with the names of all that are."""
@@ -212,26 +213,39 @@ class Agents:
             if self._processes.pop(key, None) is None:
                 continue
             self._observe(key, ComponentState.LOST, message=f"{TITLES[key]} ended unexpectedly")
-            self._reporter.note(EventKind.COMPONENT_LOST, key, f"{TITLES[key]} ended unexpectedly")
 
     def report_lost(self, keys: set[str], message: str) -> None:
         """Say why agents that are gone stay gone."""
         for key in keys:
             self._observe(key, ComponentState.LOST, message=message)
 
+    def report_back(self, keys: set[str], seconds: float) -> None:
+        """Say that agents are back and know again what there is: before that, nothing can be had of them."""
+        for key in keys:
+            # Services end with Nomad; of Consul's end none of them notices.
+            is_anew = key == NOMAD_KEY
+            message = "brought back; everything that ran was started anew" if is_anew else ""
+            self._observe(
+                key,
+                ComponentState.READY,
+                message=message or "brought back",
+                seconds=seconds,
+                is_anew=is_anew,
+            )
+
     async def bring_back(self) -> None:
-        """Start the agents that are gone, on the ports they had; Nomad starts with nothing.
+        """Start the agents that are gone, on the ports they had; Nomad starts with nothing, and `report_back` tells.
 
         Raises:
             PrismError: one did not come up.
         """
         if CONSUL_KEY not in self._processes:
             await self._bring_up.end(CONSUL_KEY)
-            await self._start(CONSUL_KEY)
+            await self._start(CONSUL_KEY, is_told=False)
         if NOMAD_KEY not in self._processes:
             await self._bring_up.end(NOMAD_KEY)
             await self._sweep()
-            await self._start(NOMAD_KEY)
+            await self._start(NOMAD_KEY, is_told=False)
 
     async def _sweep(self) -> None:
         """Remove what a Nomad that is gone left behind, and say so.
@@ -294,7 +308,13 @@ class Agents:
         self._reservations.keep_only(None)
 
     def _observe(
-        self, key: str, state: ComponentState, *, message: str = "", seconds: float | None = None
+        self,
+        key: str,
+        state: ComponentState,
+        *,
+        message: str = "",
+        seconds: float | None = None,
+        is_anew: bool = False,
     ) -> None:
         process = self._processes.get(key)
         self._reporter.observe(
@@ -304,5 +324,6 @@ class Agents:
                 pid=process.pid if process else None,
                 message=message,
                 seconds=seconds,
+                is_anew=is_anew,
             )
         )

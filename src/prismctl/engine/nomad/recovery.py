@@ -7,7 +7,6 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from prismctl.domain.events import EventKind
-from prismctl.engine.nomad.configuration import TITLES
 from prismctl.engine.nomad.tasks import Tasks
 from prismctl.errors import PrismError
 
@@ -87,12 +86,7 @@ class Recovery:
                 EventKind.COMPONENT_LOST, _names(lost), f"not back yet: {error.message}"
             )
             return False
-        seconds = time.monotonic() - began_at
-        self._reporter.note(
-            EventKind.COMPONENT_READY,
-            _names(lost),
-            f"brought back {' and '.join(TITLES[key] for key in sorted(lost))} in {seconds:.1f} s",
-        )
+        self._agents.report_back(lost, time.monotonic() - began_at)
         return True
 
     def _give_up(self, lost: set[str]) -> None:
@@ -101,7 +95,6 @@ class Recovery:
             "`prismctl dev restart` tries again"
         )
         self._agents.report_lost(lost, message)
-        self._reporter.note(EventKind.COMPONENT_LOST, _names(lost), message)
 
 
 def _names(keys: set[str]) -> str:
