@@ -12,10 +12,12 @@ from prismctl.cli.stack import find_stack
 from prismctl.cli.start_options import plan_request
 from prismctl.cli.starting import plan_for, read_applied_plan
 from prismctl.domain.capacity import needs_of_plan, render_capacity
+from prismctl.domain.disturbance import find_disturbances, render_disturbances
 from prismctl.domain.estimate import render_estimate
 from prismctl.domain.presets import RANDOM
 from prismctl.explaining import Explanation
 from prismctl.planning import decide
+from prismctl.present.disturbance import disturbance_lines, plain_disturbance_lines
 from prismctl.present.estimate import startup_lines, startup_words
 from prismctl.present.events import action_line
 from prismctl.present.plan import plain_plan_lines, plan_lines, render_plan
@@ -56,15 +58,19 @@ def show_plan(call: Invocation, options: StartOptions) -> None:
     settings = [setting for name in plan.names for setting in explanation.explain_differences(name)]
     missing = len(plan.missing_images)
     startup = startup_words(estimate, missing_images=missing) if estimate is not None else ""
+    disturbances = find_disturbances(running, plan)
     if call.is_on_terminal:
         call.write_lines([*plan_lines(plan, width=call.width), ()])
+        if disturbances:
+            call.write_lines([*disturbance_lines(disturbances, width=call.width), ()])
         if settings:
             call.write_lines([*difference_lines(settings, width=call.width), ()])
         if startup:
             call.write_lines([*startup_lines(startup, width=call.width), ()])
         call.report([line("nothing was started (--dry-run)")])
     else:
-        call.write_lines([*plain_plan_lines(plan), *plain_difference_lines(settings)])
+        call.write_lines([*plain_plan_lines(plan), *plain_disturbance_lines(disturbances)])
+        call.write_lines(plain_difference_lines(settings))
         if startup:
             call.write_lines([action_line("startup", startup)])
 
@@ -85,6 +91,7 @@ def _render(
         "settings": render_settings_by_key(explanation.explain_all(names_defaults=True)),
         "capacity": render_capacity(needs, look_for_room(call)),
         "estimate": render_estimate(estimate) if estimate is not None else None,
+        "disturbs": render_disturbances(find_disturbances(running, plan)),
     }
     if options.preset == RANDOM:
         document["seed"] = options.random_seed

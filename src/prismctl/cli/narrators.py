@@ -11,7 +11,10 @@ from prismctl.present.events import action_line, event_line, fields
 from prismctl.present.text import Tone, clean
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from prismctl.cli.invocation import Invocation
+    from prismctl.domain.disturbance import Disturbance
     from prismctl.domain.plan import StackPlan
     from prismctl.present.progress import Progress
 
@@ -19,8 +22,8 @@ if TYPE_CHECKING:
 class Narrator(AbstractContextManager["Narrator", None], Protocol):
     """Who tells what happens; used as a context around the operation, and leaves the screen as it should stay."""
 
-    def tell_plan(self, plan: StackPlan) -> None:
-        """What is going to happen, before it does."""
+    def tell_plan(self, plan: StackPlan, disturbances: Sequence[Disturbance] = ()) -> None:
+        """What is going to happen, to what runs already as well, before it does."""
 
     def tell_event(self, event: dict[str, Any], progress: Progress) -> None:
         """One thing that happened, and how far everything is."""
@@ -39,7 +42,7 @@ class _StillNarrator(StillLines):
 class SilentNarrator(_StillNarrator):
     """``-q``: only errors are told, and those are not the narrator's."""
 
-    def tell_plan(self, plan: StackPlan) -> None:
+    def tell_plan(self, plan: StackPlan, disturbances: Sequence[Disturbance] = ()) -> None:
         """Nothing."""
 
     def tell_event(self, event: dict[str, Any], progress: Progress) -> None:
@@ -52,11 +55,15 @@ class JsonNarrator(_StillNarrator):
     def __init__(self, call: Invocation) -> None:
         self._call = call
 
-    def tell_plan(self, plan: StackPlan) -> None:
-        """The plan document."""
+    def tell_plan(self, plan: StackPlan, disturbances: Sequence[Disturbance] = ()) -> None:
+        """The plan document, and what it disturbs where it disturbs something."""
+        from prismctl.domain.disturbance import render_disturbances
         from prismctl.present.plan import render_plan
 
-        self._call.write_json({"plan": render_plan(plan)})
+        document: dict[str, Any] = {"plan": render_plan(plan)}
+        if disturbances:
+            document["disturbs"] = render_disturbances(disturbances)
+        self._call.write_json(document)
 
     def tell_event(self, event: dict[str, Any], progress: Progress) -> None:
         """The event as it came."""
@@ -70,11 +77,12 @@ class PlainNarrator(_StillNarrator):
     def __init__(self, call: Invocation) -> None:
         self._call = call
 
-    def tell_plan(self, plan: StackPlan) -> None:
+    def tell_plan(self, plan: StackPlan, disturbances: Sequence[Disturbance] = ()) -> None:
         """A line for the whole, then one a service saying why it is there."""
+        from prismctl.present.disturbance import plain_disturbance_lines
         from prismctl.present.plan import plain_plan_lines
 
-        self._call.write_lines(plain_plan_lines(plan))
+        self._call.write_lines([*plain_plan_lines(plan), *plain_disturbance_lines(disturbances)])
 
     def tell_event(self, event: dict[str, Any], progress: Progress) -> None:
         """The event's line, where it is worth one."""
@@ -92,11 +100,15 @@ class LiveNarrator(LiveLines):
         super().__init__(call)
         self._began_at = began_at
 
-    def tell_plan(self, plan: StackPlan) -> None:
+    def tell_plan(self, plan: StackPlan, disturbances: Sequence[Disturbance] = ()) -> None:
         """The plan; it stays."""
+        from prismctl.present.disturbance import disturbance_lines
         from prismctl.present.plan import plan_lines
 
-        self._call.write_lines([*plan_lines(plan, width=self._call.width), ()])
+        lines = [*plan_lines(plan, width=self._call.width), ()]
+        if disturbances:
+            lines += [*disturbance_lines(disturbances, width=self._call.width), ()]
+        self._call.write_lines(lines)
 
     def tell_event(self, event: dict[str, Any], progress: Progress) -> None:
         """Redraw."""

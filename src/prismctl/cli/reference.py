@@ -22,7 +22,7 @@ stdout is data, stderr is everything else. With `-o json` an answer is JSON, and
 ([exit codes](exit-codes.md)). `dev status` is JSON whenever stdout is not a terminal
 ([the document](status-document.md)). Nothing moves and nothing asks where a stream is not a terminal or `CI` is set.
 
-`dev start`, `dev restart` with `-o json` write one object a line: `{"plan": …}` (start only), `{"event": …}` as things happen, and at
+`dev start`, `dev restart` with `-o json` write one object a line: `{"plan": …}` (start only; with `"disturbs"` where it [changes what runs](../how-to/change-a-running-stack.md)), `{"event": …}` as things happen, and at
 last `{"result": {"outcome", "failed", "skipped", "status"}}`, followed by `{"error": …}` when it did not end well.
 """
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from prismctl.cli.disturbing import confirm_disturbances
 from prismctl.cli.endings import conclude
 from prismctl.cli.engine_guess import guess_engine
 from prismctl.cli.estimating import find_usual
@@ -33,6 +34,7 @@ from prismctl.cli.stopping import (
 )
 from prismctl.client import StackClient, start_daemon
 from prismctl.client.condition import has_plan
+from prismctl.domain.disturbance import find_disturbances
 from prismctl.domain.plan import (
     EngineName,
     FailurePolicy,
@@ -147,7 +149,7 @@ def _change(
     began_at: float,
     waits_from: float,
 ) -> None:
-    """Apply the plan to a stack that runs; an interrupt only lets go of it."""
+    """Apply the plan to a stack that runs, once it is clear that it shall; an interrupt only lets go of it."""
     applied = read_applied_plan(client)
     plan = applied
     if plan is None or options.is_choice:
@@ -164,15 +166,23 @@ def _change(
         and not compare_plans(applied, plan)
         and is_followed_alike(applied, plan)
     )
-    state = client.status()["state"]
+    status = client.status()
+    state = status["state"]
     if is_same and state == "running" and not options.log_file:
-        _say_already_running(call, client.status())
+        _say_already_running(call, status)
         return
+    disturbances = find_disturbances(applied, plan)
+    asked_at = time.monotonic()
+    if confirm_disturbances(call, disturbances, status["services"]):
+        disturbances = ()
+        asked_seconds = time.monotonic() - asked_at
+        began_at += asked_seconds
+        waits_from += asked_seconds
     is_first = applied is None or (is_same and state == "starting")
     settings = settle_start(call, plan_request(call, options))
     try:
         with choose_narrator(call, began_at=began_at) as narrator:
-            narrator.tell_plan(plan)
+            narrator.tell_plan(plan, disturbances)
             outcome = follow(
                 _request(call, client, plan, options, settings=settings, began_at=began_at),
                 narrator=narrator,

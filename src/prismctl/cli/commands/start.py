@@ -96,8 +96,9 @@ def _value_error(flag: str, text: str) -> ConfigError:
     cls=StartCommand,
     outlives_readers=True,
     help="Start a stack and wait until it is ready. The plan is shown with the reason for each service, "
-    "then applied exactly as shown. A stack that already runs is changed to the plan; "
-    "the same plan again changes nothing. Where a port is taken, a terminal is asked what to do. On a terminal, "
+    "then applied exactly as shown. A stack that already runs is changed to the plan: what that "
+    "removes, restarts, moves or scales is said first, and a terminal is asked before something that is well ends. "
+    "The same plan again changes nothing. Where a port is taken, a terminal is asked what to do. On a terminal, "
     "the dashboard opens when it is up.",
     short_help="Start a stack and wait until it is ready.",
     examples=[

@@ -10,6 +10,7 @@ from prismctl.daemon.clean_slate import discard_data, discard_logs
 from prismctl.daemon.operations.result import render_result
 from prismctl.daemon.operations.stop import take_down
 from prismctl.daemon.operations.succession import put_in_place
+from prismctl.domain.disturbance import describe_disturbances, find_disturbances
 from prismctl.domain.plan import FailurePolicy, plan_from_json
 from prismctl.files.service_data import ServiceData
 
@@ -61,7 +62,7 @@ async def _change(
 ) -> dict[str, list[str]]:
     """Everything up to the plan being in its engine's hands; whose data was put aside, and whose was kept."""
     await stack.clear_leftovers()
-    before = stack.monitor.plan
+    before = running = stack.monitor.plan
     if before is not None and before.engine is not plan.engine:
         await stack.leave_engine()
         before = None
@@ -72,7 +73,10 @@ async def _change(
         data["fresh"], data["kept"] = discard_data(stack.paths, plan)
         details = dict(data)
     stack.copy_logs_to(log_file)
-    await put_in_place(stack, before, plan, began_at=began_at, details=details)
+    # Whoever looks at the events or a dashboard later did not see what the start said.
+    disturbed = describe_disturbances(find_disturbances(running, plan))
+    message = f"{plan.origin}; {disturbed}" if disturbed else ""
+    await put_in_place(stack, before, plan, began_at=began_at, details=details, message=message)
     if before is None:
         ServiceData(stack.paths.data).forget_kept()
     stack.write_down()
