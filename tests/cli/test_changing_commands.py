@@ -161,6 +161,30 @@ def test_some_that_failed_are_7_with_a_card_each(
     assert "failed   nats exited with code 1" in answer.out
 
 
+def test_a_held_port_is_said_once_however_often_the_service_is_tried_again(
+    prismctl: Any, daemon: Any, make_status: Any, make_service: Any
+) -> None:
+    held = "port 6379 is in use by python3 (PID 7)"
+    tries = [
+        each
+        for number in range(7)
+        for each in (
+            event("service.exited", "redis", held),
+            event("service.unhealthy", "redis", f"{held}, next try in {number / 2:.1f} s"),
+        )
+    ]
+    status = make_status(make_service("redis"))
+    up = event("service.healthy", "redis")
+    again = event("service.unhealthy", "redis", held)
+    daemon.operation = [*tries, up, again, up, result("ready", status)]
+    daemon.status = status
+    answer = prismctl("dev", "start", "--engine", "local")
+    assert answer.out.count(held) == 2
+    assert "exited   redis port 6379" in answer.out
+    verbose = prismctl("dev", "start", "--engine", "local", "-v")
+    assert verbose.out.count(held) == 15
+
+
 def test_a_failed_start_is_1(
     prismctl: Any, daemon: Any, make_status: Any, make_service: Any
 ) -> None:

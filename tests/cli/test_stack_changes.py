@@ -387,6 +387,26 @@ def test_a_stranger_is_no_service_of_the_stack(
     assert "unknown service `x-y`" in answer.err
 
 
+@pytest.mark.parametrize("word", ["redis", "redsi", "radis"])
+def test_a_misspelt_service_that_does_not_run_here_is_told_from_one_that_nobody_knows(
+    prismctl: Prismctl, daemon: DaemonState, running: StackPlan, word: str
+) -> None:
+    del daemon, running
+    answer = prismctl("dev", "remove", word)
+    assert answer.code == 2
+    assert "redis is not in stack `default`" in answer.err or (
+        "redis is the nearest, and is not in stack `default`" in answer.err
+    )
+
+
+def test_a_misspelt_service_that_runs_is_what_was_meant(
+    prismctl: Prismctl, daemon: DaemonState, running: StackPlan
+) -> None:
+    del daemon, running
+    answer = prismctl("dev", "remove", "memstroe")
+    assert "did you mean `memstore`?" in answer.err
+
+
 @pytest.mark.parametrize(
     "command", [("scale", "memstore", "2"), ("remove", "memstore")], ids=lambda each: each[0]
 )

@@ -44,6 +44,7 @@ def conclude(
     wanted: Sequence[str] = (),
     way_out: str = "",
     usual: Callable[[dict[str, Any]], Estimate | None] | None = None,
+    lead: str = "",
 ) -> None:
     """Say how an operation ended.
 
@@ -59,6 +60,7 @@ def conclude(
         wanted: the services it was about; empty: all.
         way_out: the hint where some of them failed; empty: that of a start.
         usual: what was to be expected, by the result; ``None`` where nobody has measured that.
+        lead: what took much of the time before there was anything to wait for.
 
     Raises:
         PrismError: it did not end well.
@@ -69,7 +71,7 @@ def conclude(
         if stop is not None:
             stop()
         raise deadline_error(
-            call, status, seconds=seconds, wanted=wanted, is_stopped=stop is not None
+            call, status, seconds=seconds, wanted=wanted, is_stopped=stop is not None, lead=lead
         )
     if call.is_json:
         call.write_json({"result": result})
@@ -194,6 +196,7 @@ def deadline_error(
     seconds: float,
     wanted: Sequence[str] = (),
     is_stopped: bool = False,
+    lead: str = "",
 ) -> PrismError:
     """Time is up: a failure when something failed, else the culprits by name, each with its last probe error.
 
@@ -203,6 +206,7 @@ def deadline_error(
         seconds: how long that was.
         wanted: the services it was about; empty: all.
         is_stopped: the stack was taken down because of it.
+        lead: what took much of that time before there was anything to wait for.
     """
     services = [
         service
@@ -214,6 +218,7 @@ def deadline_error(
     failed = [name for name in lost if name not in skipped]
     option = option_of(call.stack)
     was = "; everything was stopped again" if is_stopped else ""
+    gone = f"; {lead}" if lead else ""
     shown = {**status, "state": "stopped"} if is_stopped else status
     if failed:
         show_cards(call, shown, failed)
@@ -231,14 +236,14 @@ def deadline_error(
         ]
         what = ", ".join(agents) or "the stack"
         return DeadlineError(
-            f"{what} was not ready within {seconds:g} s{was}",
+            f"{what} was not ready within {seconds:g} s{gone}{was}",
             hint=f"`prismctl dev events{option}` shows what happened",
         )
     names = [culprit["name"] for culprit in culprits]
     show_cards(call, shown, names[:1])
     verb = "were" if len(names) > 1 else "was"
     return DeadlineError(
-        f"{', '.join(names)} {verb} not ready within {seconds:g} s: {explain_all(culprits)}{was}",
+        f"{', '.join(names)} {verb} not ready within {seconds:g} s: {explain_all(culprits)}{gone}{was}",
         hint="`--wait-timeout SECONDS` waits longer, `--on-failure keep` leaves what runs"
         if is_stopped
         else f"`prismctl dev wait{option}` waits on, `prismctl dev stop{option}` stops it",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from prismctl.cli.stack import option_of
-from prismctl.domain.problems import Problems
+from prismctl.domain.problems import Problems, nearest_name, shorten
 from prismctl.domain.service import SHORT_NAMES, full_name
 
 if TYPE_CHECKING:
@@ -33,8 +33,14 @@ def resolve_words(
         name = full_name(word, known)
         if name in known:
             names[name] = None
-        elif stack and _is_in_catalog(name):
+            continue
+        absent = _find_in_catalog(name, [*known, *shorts]) if stack else ""
+        if absent == name:
             problems.add(f"{name} is not in stack `{stack}`")
+        elif absent:
+            problems.add(
+                f"unknown service `{shorten(word)}`; {absent} is the nearest, and is not in stack `{stack}`"
+            )
         else:
             problems.add_unknown("service", word, [*known, *shorts])
     problems.raise_if_any(
@@ -43,7 +49,12 @@ def resolve_words(
     return list(names)
 
 
-def _is_in_catalog(name: str) -> bool:
+def _find_in_catalog(name: str, present: Collection[str]) -> str:
+    """What of the catalog was meant that is not there; empty: nothing, or something that is there was meant rather."""
     from prismctl.cli.completion import catalog_words
 
-    return name in catalog_words()
+    catalog = catalog_words()
+    if name in catalog:
+        return name
+    meant = nearest_name(name, [*present, *catalog])
+    return "" if meant in present else meant

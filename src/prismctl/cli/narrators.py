@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Protocol
 
 from prismctl.cli.live import LiveLines, StillLines
-from prismctl.present.events import action_line, event_line, fields
+from prismctl.present.events import Repetitions, action_line, event_line, fields
 from prismctl.present.text import Tone, clean
 
 if TYPE_CHECKING:
@@ -76,6 +76,7 @@ class PlainNarrator(_StillNarrator):
 
     def __init__(self, call: Invocation) -> None:
         self._call = call
+        self._repetitions = Repetitions()
 
     def tell_plan(self, plan: StackPlan, disturbances: Sequence[Disturbance] = ()) -> None:
         """A line for the whole, then one a service saying why it is there."""
@@ -85,7 +86,9 @@ class PlainNarrator(_StillNarrator):
         self._call.write_lines([*plain_plan_lines(plan), *plain_disturbance_lines(disturbances)])
 
     def tell_event(self, event: dict[str, Any], progress: Progress) -> None:
-        """The event's line, where it is worth one."""
+        """The event's line, where it is worth one; with ``-v``, every event's."""
+        if self._repetitions.is_one(event) and not self._call.is_verbose:
+            return
         step = progress.steps.get(str(event.get("service")))
         seconds = step.seconds if step is not None else None
         told = event_line(event, seconds=seconds, is_verbose=self._call.is_verbose)

@@ -17,6 +17,7 @@ from prismctl.cli.engine_guess import guess_engine
 from prismctl.cli.estimating import find_usual
 from prismctl.cli.following import follow, with_earlier_events
 from prismctl.cli.interrupts import Terminated, held_interrupts, interruption_error
+from prismctl.cli.lead_time import LeadTime
 from prismctl.cli.narrators import choose_narrator
 from prismctl.cli.preflight import check_before_start, warn_of_shortages
 from prismctl.cli.process_clock import process_began_at
@@ -69,20 +70,33 @@ AGENTS: Final = {
 
 
 def plan_for(
-    call: Invocation, options: StartOptions, *, held_by: StackPlan | None, is_trial: bool = False
+    call: Invocation,
+    options: StartOptions,
+    *,
+    held_by: StackPlan | None,
+    is_trial: bool = False,
+    hear: Callable[[str], None] = lambda _: None,
 ) -> StackPlan:
-    """What was typed, decided; the ports of the stack that runs are not in its way."""
+    """What was typed, decided; the ports of the stack that runs are not in its way.
+
+    ``hear`` is told what takes seconds.
+    """
     from prismctl.planning import make_plan
 
     if options.preset == RANDOM:
         call.report([line(f"`--preset=random --seed={options.random_seed}` draws the same again")])
     request = plan_request(call, options, held_by=held_by, is_trial=is_trial)
+
+    def tell(words: str) -> None:
+        hear(words)
+        call.report([line(words)])
+
     return make_plan(
         request,
         home=call.home,
         environment=os.environ,
         working_directory=Path.cwd(),
-        tell=lambda words: call.report([line(words)]),
+        tell=tell,
     )
 
 
@@ -271,17 +285,20 @@ def _plan_and_apply(
 ) -> None:
     """A daemon that has nothing to look after in the end is not left behind."""
     client = StackClient(call.paths)
+    lead = LeadTime(waits_from)
     try:
-        plan = plan_for(call, options, held_by=None)
+        plan = plan_for(call, options, held_by=None, hear=lead.hear)
         settings = settle_start(call, plan_request(call, options))
         warn_of_shortages(call, plan)
         check()
+        lead.mark("the plan")
         with choose_narrator(call, began_at=began_at) as narrator:
             narrator.tell_plan(plan)
             daemon.wait()
             if not daemon.is_ours and _find_running(call) is None:
                 # It was up already for somebody who was choosing, and has left meanwhile.
                 start_daemon(call.paths, plan.engine.value).wait()
+            lead.mark("bringing up the daemon")
             check()
             messages = _request(call, client, plan, options, settings=settings, began_at=began_at)
             outcome = follow(
@@ -299,6 +316,7 @@ def _plan_and_apply(
             seconds=settings.wait_seconds,
             stop=_stop_of(call, settings, client),
             usual=lambda result: find_usual(call.home, client, plan, result, began_at=began_at),
+            lead=lead.describe(settings.wait_seconds),
         )
     except PrismError:
         daemon.wait()

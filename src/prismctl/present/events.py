@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import Any, Final
 
@@ -11,6 +12,9 @@ from prismctl.present.units import render_seconds
 _VERB_WIDTH: Final = 8
 
 _ACCEPTED: Final = "plan.accepted"
+_HEALTHY: Final = "service.healthy"
+_SETBACKS: Final = frozenset({"service.exited", "service.unhealthy"})
+_NEXT_TRY: Final = re.compile(r", next try in [0-9.]+ s$")
 _VERBS: Final = {
     "component.ready": ("ready", Tone.GOOD),
     "component.lost": ("lost", Tone.BAD),
@@ -55,6 +59,27 @@ def event_line(
     if message and (tone is not Tone.GOOD or is_verbose):
         words.append(message)
     return action_line(verb, " ".join(word for word in words if word), tone)
+
+
+class Repetitions:
+    """What was said of services that are tried again and again: the same obstacle is told once, until they have been up."""
+
+    def __init__(self) -> None:
+        self._told: dict[str, set[str]] = {}
+
+    def is_one(self, event: dict[str, Any]) -> bool:
+        """Whether an event says of its service what another one said already; takes note of it."""
+        kind, service = str(event["kind"]), str(event.get("service") or "")
+        if kind == _HEALTHY:
+            self._told.pop(service, None)
+        if kind not in _SETBACKS:
+            return False
+        message = _NEXT_TRY.sub("", str(event.get("message") or ""))
+        told = self._told.setdefault(service, set())
+        if message in told:
+            return True
+        told.add(message)
+        return False
 
 
 def _data_line(event: dict[str, Any]) -> Line | None:
