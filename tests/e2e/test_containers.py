@@ -163,6 +163,21 @@ def test_containers_come_and_go_beside_those_that_run(
     assert service(shell, "redis-box")["pid"] == before
 
 
+def test_a_container_that_does_not_hear_signals_could_not_be_scaled_to_nothing(
+    shell: Shell, engine: str, tools_image: str, containers: Callable[[], list[str]]
+) -> None:
+    # The first process of a container ignores what it has no handler for.
+    deaf = script(tools_image, "exec sleep 1000", stop_grace="0.5s")
+    start(shell, engine, deaf)
+
+    shell.run("dev", "restart", "script-box")
+    assert service(shell, "script-box")["state"] == "healthy"
+    shell.run("dev", "scale", "script-box", "0")
+    assert containers() == []
+    shell.run("dev", "scale", "script-box", "1")
+    assert len(containers()) == 1
+
+
 @pytest.mark.usefixtures("containers")
 def test_a_udp_port_of_a_container_is_mapped_as_one(
     shell: Shell, engine: str, shop: ImageShop, wait_until: Callable[..., None]

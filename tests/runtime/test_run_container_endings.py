@@ -39,7 +39,7 @@ def end(lab: StackLab, tmp_path: Path, *, code: int, architecture: str) -> tuple
     done = subprocess.run(
         (
             *(sys.executable, run_container.__file__, "podman", str(client), "box"),
-            *(*places, "0", "image"),
+            *(*places, "3", "0", "image"),
         ),
         env={name: text for name, text in os.environ.items() if name != "CONTAINER_HOST"},
         capture_output=True,

@@ -50,6 +50,7 @@ class Desk:
                 str(self.podman),
                 "box",
                 *places,
+                "3",
                 "0",
                 "image",
             ),

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 PODMAN: Final = "podman"
 DOCKER: Final = "docker"
 KEEPER_LABEL: Final = "prism.keeper"
+CONTAINER_REMOVAL_SECONDS: Final = 5.0
+"""How long an engine waits beyond the grace for whoever keeps a container to kill it and take it away; mostly 0.2 s."""
 """Whose container it is: a sweep removes by it."""
 
 _DEFAULT_REGISTRY: Final = "docker.io"

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
-from prismctl.domain.containers import ContainerTool
+from prismctl.domain.containers import CONTAINER_REMOVAL_SECONDS, ContainerTool
 from prismctl.domain.host_port import HostPort, PortProtocol
 from prismctl.domain.needs import PLAIN_NEED, Condition, Need
 from prismctl.domain.service import (
@@ -151,6 +151,16 @@ class ServicePlan:
     def group(self) -> str:
         """Its Nomad group."""
         return GROUP_NAMES.get(self.name, self.name)
+
+    @property
+    def end_seconds(self) -> float:
+        """How long it may take from being asked to end until it is gone.
+
+        Whoever keeps a container kills it after the grace, and takes it away.
+        """
+        if self.runtime is Runtime.CONTAINER:
+            return self.stop_grace_seconds + CONTAINER_REMOVAL_SECONDS
+        return self.stop_grace_seconds
 
     def need_of(self, name: ServiceName) -> Need:
         """What is needed of a service that this one depends on."""

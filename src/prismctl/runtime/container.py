@@ -72,7 +72,8 @@ def render_container(
     program = (sys.executable, "-I", "-S", str(Path(run_container.__file__)))
     name = container_name(service, replica, paths)
     head = (*program, tool.kind, tool.program, name, str(paths.containers), str(data))
-    command = (*head, str(len(options)), *options, service.program, *service.args)
+    grace = f"{service.stop_grace_seconds:g}"
+    command = (*head, grace, str(len(options)), *options, service.program, *service.args)
     place = render_data_check(service, str(data))
     if service.driver != POSTGRES.driver:
         return (*place, *command)

@@ -1,11 +1,12 @@
-"""Keeps one container: ``run_container.py KIND PROGRAM NAME RECORDS DATA COUNT OPTION… IMAGE ARGUMENT…``.
+"""Keeps one container: ``run_container.py KIND PROGRAM NAME RECORDS DATA GRACE COUNT OPTION… IMAGE ARGUMENT…``.
 
 Run by path with the bare interpreter, so it imports nothing of ours. It runs the client of Podman or Docker in the
 foreground, passes signals on exactly once, writes down which process is the container's, and takes the container away
 when the client has ended, however that came. Killed itself, it leaves the container to whoever sweeps by label.
 
 The first signal that asks it to end reaches the container as the one that its image names for that: PostgreSQL takes
-SIGTERM to mean "once all clients have left". A container that somebody has paused is let go on for it.
+SIGTERM to mean "once all clients have left". A container that somebody has paused is let go on for it. One that has not
+ended GRACE seconds later is killed: the first process of a container does not hear signals that it did not ask for.
 
 Variables for the container come in this process's own environment, each name with `VARIABLE_PREFIX` before it: what
 the client itself reads (HOME, PATH) may be something else inside. They reach the client in a file that only its user
@@ -52,6 +53,8 @@ EMULATORS = Path("/proc/sys/fs/binfmt_misc")
 """What the kernel hands programs of other machines to."""
 ASK_SECONDS = 5.0
 """A client that does not say so soon what it knows of a container is not waited for."""
+LEAST_GRACE_SECONDS = 0.01
+"""A timer of nothing would be none."""
 ASKS_TO_END = (signal.SIGINT, signal.SIGTERM)
 PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 
@@ -148,6 +151,11 @@ class Client:
         self.remove()
         return ("--name", self.name)
 
+    def kill(self) -> None:
+        """End it at once."""
+        with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+            self._call("kill", "--signal", "KILL", self.name, bound_seconds=ASK_SECONDS)
+
     def remove(self) -> None:
         """Take the container away, running or not, with the volumes that only it has."""
         at_once = ("--time", "0", "--ignore") if self.kind == "podman" else ()
@@ -165,6 +173,47 @@ class Client:
             timeout=bound_seconds,
             check=False,
         )
+
+
+class Signals:
+    """What this process is sent, on its way to the container."""
+
+    def __init__(self, client: Client, grace_seconds: float) -> None:
+        self.heard: list[int] = []
+        self._client = client
+        self._grace_seconds = max(grace_seconds, LEAST_GRACE_SECONDS)
+        self._child: subprocess.Popen[bytes] | None = None
+
+    def listen(self) -> None:
+        """Hear signals from now on; those that come too early are kept."""
+        signal.signal(signal.SIGALRM, self._lose_patience)
+        for each in PASSED_ON:
+            signal.signal(each, self._pass_on)
+
+    def pass_to(self, child: subprocess.Popen[bytes]) -> None:
+        """The client is there: it gets what was heard so far, and whatever comes."""
+        self._child = child
+        for signum in self.heard:
+            child.send_signal(signum)
+
+    def rest(self) -> None:
+        """The client has ended: there is nobody to be impatient with."""
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+    def _pass_on(self, signum: int, _frame: object) -> None:
+        self.heard.append(signum)
+        if self._child is None:
+            return
+        if signum in ASKS_TO_END:
+            if not signal.getitimer(signal.ITIMER_REAL)[0]:
+                signal.setitimer(signal.ITIMER_REAL, self._grace_seconds)
+            wanted = self._client.let_go_on()
+            signum = wanted if self.heard == [signum] else signum
+        with contextlib.suppress(ProcessLookupError):
+            self._child.send_signal(signum)
+
+    def _lose_patience(self, _signum: int, _frame: object) -> None:
+        self._client.kill()
 
 
 def parse_signal(text: str) -> int:
@@ -283,27 +332,14 @@ def note_end(records: Records, ending: str) -> None:
 
 def main(words: list[str]) -> int:
     """Run the container to its end; the exit code is the container's."""
-    kind, program, name, directory, data, count, *rest = words
+    kind, program, name, directory, data, grace, count, *rest = words
     options, (image, *arguments) = rest[: int(count)], rest[int(count) :]
     records = Records(Path(directory), name)
     own, given = split_environment(dict(os.environ))
     client = Client(kind, program, name, own)
-    child: subprocess.Popen[bytes] | None = None
-    asked: list[int] = []
-
-    def pass_on(signum: int, _frame: object) -> None:
-        asked.append(signum)
-        if child is None:
-            return
-        if signum in ASKS_TO_END:
-            wanted = client.let_go_on()
-            signum = wanted if asked == [signum] else signum
-        with contextlib.suppress(ProcessLookupError):
-            child.send_signal(signum)
-
+    signals = Signals(client, float(grace))
     os.umask(0o077)
-    for each in PASSED_ON:
-        signal.signal(each, pass_on)
+    signals.listen()
     try:
         Path(directory).mkdir(mode=0o700, parents=True, exist_ok=True)
         records.take_turn()
@@ -314,19 +350,19 @@ def main(words: list[str]) -> int:
         options += [*client.take_name(), "--cidfile", str(records.container), *extra]
         if client.notes_process:
             options += ["--pidfile", str(records.process)]
-        if asked:
-            return 128 + asked[0]
+        if signals.heard:
+            return 128 + signals.heard[0]
         child = Client(kind, program, name, environment).run(
             [*options, "--", image, *arguments], records.work
         )
-        for signum in asked:
-            child.send_signal(signum)
+        signals.pass_to(child)
         if not client.notes_process:
             note_process(client, records, child)
         code = child.wait()
+        signals.rest()
         code = code if code >= 0 else 128 - code
         limit = options[options.index("--memory") + 1] if "--memory" in options else ""
-        note_end(records, "" if asked else explain_end(client, records, code, limit, image))
+        note_end(records, "" if signals.heard else explain_end(client, records, code, limit, image))
     except OSError as error:
         where = f" {error.filename}" if error.filename else ""
         sys.stderr.write(f"Error: cannot run {program}{where}: {error.strerror}\n")

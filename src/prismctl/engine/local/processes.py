@@ -70,7 +70,9 @@ def render_process(
         restart=_choose_policy(service),
         stop=(
             StopStep(signal=signal.SIGINT, grace_seconds=grace, whole_tree=whole_tree),
-            StopStep(signal=signal.SIGTERM, grace_seconds=grace, whole_tree=whole_tree),
+            StopStep(
+                signal=signal.SIGTERM, grace_seconds=service.end_seconds, whole_tree=whole_tree
+            ),
         ),
         one_shot=service.one_shot,
     )

@@ -226,7 +226,7 @@ def _render_task(service: ServicePlan, key: InstanceKey, shim: ShimPlace) -> dic
         },
         "LogConfig": {"MaxFiles": LOG_FILES, "MaxFileSizeMB": LOG_FILE_MB},
         "KillSignal": kill_signal(service),
-        "KillTimeout": int(min(service.stop_grace_seconds, MAX_KILL_SECONDS) * _SECOND),
+        "KillTimeout": int(min(service.end_seconds, MAX_KILL_SECONDS) * _SECOND),
     }
 
 

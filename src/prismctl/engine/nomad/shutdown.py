@@ -28,7 +28,7 @@ async def end_services(applied: AppliedPlan, jobs: JobSubmission, watch: Instanc
     waves = resolve_stop_waves(applied.plan.services)
     stopped: list[InstanceKey] = []
     for number, wave in enumerate(waves):
-        grace = max(applied.plan.service(name).stop_grace_seconds for name in wave)
+        grace = max(applied.plan.service(name).end_seconds for name in wave)
         if number + 1 == len(waves) and grace <= FAST_END_SECONDS:
             return
         stopped += [key for key in instance_keys(applied.plan) if key.service in wave]
