@@ -74,6 +74,24 @@ def test_without_colour_nothing_but_text_is_printed(text: str, service: str) -> 
     assert printer.render(entry(text, service)).replace(" ", "a").isprintable()
 
 
+@pytest.mark.parametrize(
+    ("printed", "readable"),
+    [
+        ("2026-01-02T03:04:05.678Z [INFO] agent: ready", "[INFO] agent: ready"),
+        ("2026-01-02 03:04:05.000 UTC [71] LOG:  ready", "[71] LOG:  ready"),
+        ("[2026-01-02 03:04:05,678] INFO ready (kafka)", "INFO ready (kafka)"),
+        ("[71] 2026/01/02 03:04:05.678901 [INF] ready", "[71] [INF] ready"),
+        ("71:M 02 Jan 2026 03:04:05.678 * ready", "71:M * ready"),
+        ("2026-01-02 was a Friday", "2026-01-02 was a Friday"),
+        ("at 2026-01-02T03:04:05Z it began", "at 2026-01-02T03:04:05Z it began"),
+    ],
+)
+def test_a_terminal_shows_one_time_before_a_line_and_not_two(printed: str, readable: str) -> None:
+    assert shown(printed) == readable
+    raw = LogPrinter(["redis"], has_prefix=False, has_colour=False)
+    assert raw.render(entry(printed)).endswith(printed)
+
+
 def shown(text: str, *, has_colour: bool = False, **options: Any) -> str:
     """The text of a line as a terminal shows it, without the time in front."""
     printer = LogPrinter(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from prismctl.present.log_levels import Level, level_of
@@ -12,7 +13,7 @@ from prismctl.present.units import render_clock
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Level", "LogPrinter", "colour_of", "last_state", "level_of"]
+__all__ = ["Level", "LogPrinter", "colour_of", "last_state", "level_of", "without_own_time"]
 
 MAX_SHOWN_CHARACTERS: Final = 10_000
 """More of one line would fill several screens; where it is cut, it says how long it is."""
@@ -20,6 +21,12 @@ MAX_SHOWN_CHARACTERS: Final = 10_000
 _PALETTE: Final = (36, 33, 32, 35, 34, 96, 93, 92, 95, 94)
 """SGR foreground colours that can be told apart on dark and light grounds; red is left for failures."""
 _LEVEL_COLOURS: Final = {Level.WARN: 33, Level.ERROR: 31, Level.FATAL: 31}
+_STAMP: Final = re.compile(
+    r"(?P<before>\[\d+\] |\d+:[A-Z] )?"
+    r"(?:(?P<bracket>\[)?\d{4}[-/]\d\d[-/]\d\d[T ]|\d\d [A-Z][a-z]{2} \d{4} )"
+    r"\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z| ?[+-]\d\d:?\d\d| UTC)?(?(bracket)\])\s+"
+)
+"""A time at the beginning of a line, or after the PID as NATS (``[71] ``) and Redis (``71:M ``) write it."""
 _SECOND: Final = 19
 """So much of a time of a log line says the second."""
 
@@ -31,7 +38,7 @@ class LogPrinter:
         names: of the services whose lines are expected.
         has_prefix: whether lines say whose they are.
         has_colour: whether the output shows colours.
-        is_readable: whether JSON is made readable and very long lines are cut, as on a terminal.
+        is_readable: whether JSON is made readable, a line has no second time and very long lines are cut, as on a terminal.
         is_exact: control characters are left in, for an output that is no terminal.
     """
 
@@ -87,6 +94,7 @@ class LogPrinter:
             return clean(text, keep_colours=self._has_colour)
         if text.startswith("{") and (readable := self._render_structured(text)):
             return readable
+        text = without_own_time(text)
         note = ""
         if len(text) > MAX_SHOWN_CHARACTERS:
             note = self._muted(f" … ({len(text):,} characters, all of them with --raw)")
@@ -111,6 +119,18 @@ class LogPrinter:
 
     def _muted(self, text: str) -> str:
         return f"\x1b[2m{text}\x1b[0m" if self._has_colour and text else text
+
+
+def without_own_time(text: str) -> str:
+    """A line without the time that its service put before it: one stands beside it already.
+
+    >>> without_own_time("[71] 2026/01/02 03:04:05.678901 [INF] ready")
+    '[71] [INF] ready'
+    """
+    found = _STAMP.match(text)
+    if found is None:
+        return text
+    return f"{found['before'] or ''}{text[found.end() :]}"
 
 
 def last_state(text: str) -> str:

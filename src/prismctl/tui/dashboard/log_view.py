@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
 from prismctl.present.log_levels import Level, level_of
-from prismctl.present.loglines import colour_of, last_state
+from prismctl.present.loglines import colour_of, last_state, without_own_time
 from prismctl.present.structured_logs import parse_structured, render_fields
 from prismctl.present.text import (
     Line,
@@ -105,12 +104,6 @@ def log_line(entry: LogLine, width: int, *, sources: int = 0) -> Line:
     return clip_line(tuple(span for span in spans if span.text), width)
 
 
-_STAMP: Final = re.compile(
-    r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z| ?[+-]\d\d:?\d\d| UTC)?\s+"
-)
-"""A time at the beginning of a line; the dashboard has one beside each."""
-
-
 def readable_text(text: str) -> str:
     """A line as somebody reads it: JSON as its message and fields, a progress bar in its last state, no second time."""
     if "\r" in text:
@@ -119,7 +112,7 @@ def readable_text(text: str) -> str:
         level = level_of(text)
         words = (level.name if level is not None else "", parsed.message, render_fields(parsed))
         return " ".join(each for each in words if each)
-    return _STAMP.sub("", text, count=1) if _STAMP.match(text) else text
+    return without_own_time(text)
 
 
 def text_of_log(entry: LogLine, *, has_source: bool) -> str:
