@@ -159,11 +159,44 @@ def test_keys_restart_scale_and_stop_with_the_other_processes_left_alone(
     screen.press("3", "Enter")
     screen.expect("healthy 3/3", "worker has 3 now")
     screen.press("x")
-    screen.expect("stop worker?")
+    screen.expect("take worker out of the stack?")
     screen.press("y")
-    screen.expect("stopped worker")
+    screen.expect("took worker out of the stack")
     after = running.lab.pids()
     assert after == {name: before[name] for name in ("web", "alone")}
+
+
+@pytest.mark.parametrize("key", ["k", "a"])
+def test_a_asks_what_to_do_about_a_port_that_somebody_has(
+    desk: Desk, terminal: Callable[..., Terminal], key: str
+) -> None:
+    number = take_port()
+    catalog = f"""
+core: false
+services:
+  - {{name: web, default: true, command: [sh, -c, "echo web is here; exec sleep 1000"]}}
+  - name: server
+    ports: {{http: {number}}}
+    command: ['{sys.executable}', -S, -m, http.server, --bind, 127.0.0.1, '${{self.port}}']
+"""
+    assert desk.pipe(*desk.start(catalog)).returncode == 0
+    screen = terminal()
+    watch(screen)
+    with holding(number) as holder:
+        screen.press("a")
+        screen.expect("▸ server")
+        screen.press("Enter")
+        screen.expect(
+            f"port {number} (server) is in use by PID {holder.pid}",
+            f"k end PID {holder.pid}",
+            "a give server another port",
+            "q stop here",
+        )
+        screen.press(key)
+        screen.expect("added server", "● server")
+        assert (holder.poll() is None) is (key == "a")
+    (port,) = desk.lab.service_status("server")["ports"]
+    assert (port["port"] == number) is (key == "k")
 
 
 @pytest.mark.usefixtures("running")
@@ -202,7 +235,7 @@ def test_x_asks_what_goes_with_it_and_no_leaves_all(
     watch(screen)
     before = running.lab.pids()
     screen.press("x")
-    screen.expect("stop web, and what needs it: worker?")
+    screen.expect("take web, and what needs it: worker, out of the stack?")
     screen.press("n")
     screen.expect_gone("and what needs it")
     assert running.lab.pids() == before
@@ -232,9 +265,9 @@ services:
     screen.expect("● store", "alone is here", "q leave")
     os.kill(desk.lab.pids()["store"], signal.SIGKILL)
     # Nobody has pressed a key: what to do about it is shown by itself.
-    screen.expect("▸ ◐ store", "it was killed by SIGKILL", "tries it again", seconds=2)
-    shown = screen.expect("● store", "● shop", "running")
-    (row,) = [each for each in shown.splitlines() if "● store" in each]
+    screen.expect("▸ ◐ store", "was killed by SIGKILL", "tries it again", seconds=2)
+    shown = screen.expect("▸ ● store", "● shop", "running", "earlier: was killed by SIGKILL")
+    (row,) = [each for each in shown.splitlines() if "▸ ● store" in each]
     assert "earlier: was killed by SIGKILL" in row
 
 
@@ -456,7 +489,7 @@ def test_lines_do_what_is_typed(running: Desk) -> None:
     child.sendline("restart worker")
     child.expect("restarted worker in")
     child.sendline("stop web")
-    child.expect("and what needs it: worker\\? type yes")
+    child.expect("and what needs it: worker, out of the stack\\? type yes")
     child.sendline("no")
     child.expect("nothing was done")
     child.sendline("quit")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from prismctl.present.banner import ready_banner, stopped_lines
 from prismctl.present.events import event_line, fields
-from prismctl.present.failure import failure_card
+from prismctl.present.failure import failure_card, find_missing
 from prismctl.present.text import line_width, plain
 
 STATUS: dict[str, Any] = {
@@ -75,7 +75,7 @@ def test_a_failure_card_fits(name: str, said: list[str], waiting: list[str], wid
         width=width,
     )
     assert all(line_width(row) <= width for row in card)
-    assert len(card) <= 30
+    assert len(card) <= 50
 
 
 def test_what_was_stopped_is_counted() -> None:
@@ -136,7 +136,8 @@ def test_a_long_reason_is_wrapped_and_whole(width: int) -> None:
 def test_the_line_that_tells_the_trouble_is_shown_though_much_was_printed_after_it() -> None:
     trace = [f"    at org.example.Thing.method{number}" for number in range(30)]
     card = card_of(
-        "exited with code 1", "starting", "reading", "ERROR the disk of doom", *trace, "bye"
+        *("exited with code 1", "starting", "reading", "ERROR the disk of doom", *trace, "bye"),
+        most_lines=8,
     )
     assert "  ✗ ERROR the disk of doom" in card
     assert "reading" in card
@@ -183,6 +184,71 @@ def test_what_another_try_may_mend_is_tried_again() -> None:
     card = card_of("port 25686 is in use by PID 12, python3 grab.py", "bind: address in use")
     assert "prismctl dev restart db" in card
     assert "data reset" not in card
+
+
+@pytest.mark.parametrize("state", ["unhealthy", "starting"])
+def test_what_a_check_says_is_told_once_however_long_it_has_said_so(state: str) -> None:
+    service = {
+        "name": "slow",
+        "state": state,
+        "reason": "HTTP 404 from 127.0.0.1:80/health, 41.6 s",
+        "last_error": "HTTP 404 from 127.0.0.1:80/health, 30.2 s",
+    }
+    text = words(failure_card(service, said=[], dependants=[], width=100))
+    assert text.count("HTTP 404") == 1
+
+
+def test_what_another_check_said_before_is_a_sentence() -> None:
+    service = {
+        "name": "slow",
+        "state": "unhealthy",
+        "reason": "HTTP 404 from 127.0.0.1:80/health, 41.6 s",
+        "last_error": "connection refused at 127.0.0.1:80",
+    }
+    text = words(failure_card(service, said=[], dependants=[], width=100))
+    assert "\n  before that: connection refused at 127.0.0.1:80\n" in text
+    killed = {**service, "last_error": "was killed by SIGKILL", "restarts": 2}
+    text = words(failure_card(killed, said=[], dependants=[], width=100))
+    assert "\n  it was killed by SIGKILL; restarted 2 times\n" in text
+
+
+SERVICES: list[dict[str, Any]] = [
+    {"name": "disk", "state": "failed", "depends_on": []},
+    {"name": "db", "state": "waiting", "depends_on": ["disk"]},
+    {"name": "cache", "state": "healthy", "depends_on": []},
+    {"name": "api", "state": "waiting", "depends_on": ["db", "cache"], "reason": "waits for db"},
+]
+
+
+def test_one_that_never_ran_is_not_tried_again_but_what_it_lacks() -> None:
+    missing = find_missing(SERVICES, "api")
+    assert missing == [("disk", "failed")]
+    card = failure_card(SERVICES[3], said=[], dependants=[], missing=missing, width=100, stack="v")
+    text = words(card)
+    assert "nothing: it has not run" in text
+    assert "what it needs   ✗ disk failed" in text
+    assert "prismctl dev logs disk --stack v" in text
+    assert "prismctl dev restart disk --stack v" in text
+    assert "restart api" not in text
+
+
+def test_nothing_is_missing_that_is_up_and_a_circle_has_an_end() -> None:
+    assert find_missing(SERVICES, "cache") == []
+    assert find_missing(SERVICES, "disk") == []
+    circle = [
+        {"name": "one", "state": "waiting", "depends_on": ["two"]},
+        {"name": "two", "state": "waiting", "depends_on": ["one"]},
+    ]
+    assert find_missing(circle, "one") == [("two", "waiting")]
+
+
+def test_the_last_twenty_lines_are_shown_with_the_first_error_marked() -> None:
+    said = [f"step {number}" for number in range(30)]
+    said[15] = "ERROR no disk"
+    said[20] = "ERROR giving up"
+    shown = card_of("exited with code 1", *said).splitlines()
+    assert sum("step" in row or "ERROR" in row for row in shown) == 20
+    assert [row.split("✗ ")[-1] for row in shown[1:] if "✗" in row] == ["ERROR no disk"]
 
 
 def test_the_card_of_a_stopping_service_does_not_tell_of_an_earlier_failure() -> None:

@@ -117,6 +117,21 @@ WAITING = service(
 )
 BROKEN = status(ADMIN, LAUNCHER, FAILED, WAITING, state="degraded")
 
+HELD_UP = status(
+    service("slow", "unhealthy", reason="HTTP 404 from 127.0.0.1:80/health, 41.6 s"),
+    service("db", "failed", reason="exited 6 times with code 3; not tried again"),
+    service(
+        "api",
+        "failed",
+        reason="db can never be ready",
+        last_error="db can never be ready",
+        depends_on=["db"],
+        instances=[{"index": 0, "started_at": None}],
+    ),
+    state="degraded",
+)
+"""One of them has never run, because another failed."""
+
 STARTING = status(
     service("prism-admin", "starting", reason="connection refused", ports=port(8981)),
     service(
@@ -141,6 +156,7 @@ def log(text: str, name: str = "prism-admin", second: int = 0, replica: int = 0)
 def book(*lines: LogLine) -> Logbook:
     made = Logbook()
     made.add(lines)
+    made.is_read = True
     return made
 
 

@@ -10,13 +10,14 @@ import pytest
 from textual.events import MouseScrollDown, MouseScrollUp, Paste
 
 from prismctl.errors import PrismError, RejectedError
+from prismctl.present.question import Choice
 from prismctl.present.text import Tone, line
 from prismctl.tui.dashboard.app import DashboardApp, Ending
-from prismctl.tui.dashboard.doing import Doing, Foreground, Question
+from prismctl.tui.dashboard.doing import Doing, Foreground, KeyQuestion, Question, ToOpen
 from prismctl.tui.dashboard.feeds import WAITING_LINES, Loss
 from prismctl.tui.dashboard.frame import changed_lines
 from prismctl.tui.dashboard.logbook import LINES_OF_ONE
-from prismctl.tui.dashboard.state import DashboardState, Link, Pane
+from prismctl.tui.dashboard.state import DashboardState, Do, Link, Pane, forget_message
 from prismctl.tui.dashboard.theme_names import THEME_NAMES
 from prismctl.tui.dashboard.themes import THEMES, choose_theme, draw_line
 from tests.tui.stacks import ADMIN, BROKEN, REDIS, RUNNING, SAID, log, service, status
@@ -34,6 +35,8 @@ class Hands:
     done: list[tuple[object, ...]] = field(default_factory=list)
     refusal: PrismError | None = None
     holder: Question | None = None
+    in_the_way: KeyQuestion | None = None
+    address: ToOpen | None = None
     may_end: threading.Event = field(default_factory=threading.Event)
     waits: bool = False
 
@@ -45,6 +48,12 @@ class Hands:
         self.done.append(words)
         return f"did {' '.join(map(str, words))}"
 
+    def add(self, name: str, answer: str) -> str | KeyQuestion:
+        asked, self.in_the_way = self.in_the_way, None
+        if asked is not None and self.waits:
+            assert self.may_end.wait(20)
+        return asked or self.do("add", name, *answer)
+
     def doing(self) -> Doing:
         def act(name: str) -> Callable[..., str]:
             return lambda *words: self.do(name, *words)
@@ -52,11 +61,13 @@ class Hands:
         return Doing(
             restart=act("restart"),
             scale=act("scale"),
-            ask_to_stop=lambda name: Question(f"stop {name}, and what needs it: web?"),
+            ask_to_stop=lambda name: Question(
+                f"take {name}, and what needs it: web, out of the stack?"
+            ),
             stop_service=act("stop"),
             list_addable=lambda: {"kafka": "event streams", "postgres": "tables"},
-            add=act("add"),
-            open_ui=act("open"),
+            add=self.add,
+            open_ui=lambda name: self.address or self.do("open", name),
             ask_to_end_holder=lambda _: self.holder,
             end_holder=act("end"),
             stop_stack=act("stop-stack"),
@@ -82,6 +93,7 @@ def make_app(
     if document is not None:
         app.mailbox.put_status(document)
         app.mailbox.put_lines(SAID)
+        app.mailbox.put_end_of_history()
     return app
 
 
@@ -175,7 +187,7 @@ async def test_x_tells_what_it_comes_to_and_asks() -> None:
         await settle(pilot)
         await pilot.press("x")
         await settle(pilot)
-        assert "stop prism-admin, and what needs it: web?" in text_of(app)
+        assert "take prism-admin, and what needs it: web, out of the stack?" in text_of(app)
         await pilot.press("n", "x")
         await settle(pilot)
         await pilot.press("y")
@@ -194,6 +206,150 @@ async def test_a_offers_what_is_not_there() -> None:
         await pilot.press(*"post", "enter")
         await settle(pilot)
     assert hands.done == [("add", "postgres")]
+
+
+TAKEN = KeyQuestion(
+    "port 9092 (kafka) is in use by PID 7, python3 -m http.server --bind 127.0.0.1 9092, user ana, since 09:14",
+    (
+        Choice("k", "end PID 7"),
+        Choice("a", "give kafka another port"),
+        Choice("q", "stop here"),
+    ),
+)
+
+
+async def add_what_is_blocked(pilot: Pilot[Ending]) -> None:
+    await settle(pilot)
+    await pilot.press("a")
+    await settle(pilot)
+    await pilot.press(*"kaf", "enter")
+    await settle(pilot)
+
+
+@pytest.mark.parametrize("key", ["k", "a"])
+async def test_a_service_whose_port_is_taken_is_added_once_somebody_says_what_to_do(
+    key: str,
+) -> None:
+    hands = Hands(in_the_way=TAKEN)
+    app = make_app(hands=hands)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await add_what_is_blocked(pilot)
+        shown = " ".join(text_of(app).split())
+        assert TAKEN.words in shown
+        assert "k end PID 7 a give kafka another port q stop here" in shown
+        await pilot.press("x", "r", key)
+        await settle(pilot)
+        assert f"did add kafka {key}" in text_of(app)
+    assert hands.done == [("add", "kafka", key)]
+
+
+@pytest.mark.parametrize("key", ["q", "escape", "enter"])
+async def test_a_service_whose_port_is_taken_can_be_let_be(key: str) -> None:
+    hands = Hands(in_the_way=TAKEN)
+    app = make_app(hands=hands)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await add_what_is_blocked(pilot)
+        await pilot.press(key)
+        await settle(pilot)
+        assert app.is_running
+        assert "PID 7" not in text_of(app)
+    assert not hands.done
+
+
+async def test_what_to_do_about_a_taken_port_is_not_asked_any_more_once_it_was_added_elsewhere() -> (
+    None
+):
+    app = make_app(hands=Hands(in_the_way=TAKEN))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await add_what_is_blocked(pilot)
+        app.mailbox.put_status(status(*RUNNING["services"], service("kafka")))
+        await settle(pilot)
+        assert "PID 7" not in text_of(app)
+        assert "kafka was added from elsewhere" in text_of(app)
+
+
+async def test_that_something_could_not_be_added_is_no_news_once_it_was_added_elsewhere() -> None:
+    hands = Hands(refusal=PrismError("port 9092 (kafka) is in use by PID 7"))
+    app = make_app(hands=hands)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await add_what_is_blocked(pilot)
+        app.mailbox.put_status(RUNNING)
+        await settle(pilot)
+        assert "in use by PID 7" in text_of(app)
+        app.mailbox.put_status(status(*RUNNING["services"], service("kafka")))
+        await settle(pilot)
+        assert "in use by PID 7" not in text_of(app)
+
+
+async def test_what_comes_up_while_something_else_is_asked_is_not_lost() -> None:
+    hands = Hands(in_the_way=TAKEN, waits=True)
+    app = make_app(hands=hands)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        app._do(Do("add", argument="kafka"))
+        await pilot.press("s")
+        hands.may_end.set()
+        await settle(pilot)
+        assert "how many of prism-admin?" in text_of(app)
+        await pilot.press("escape")
+        assert "port 9092 (kafka) is in use by PID 7" in text_of(app)
+
+
+async def test_a_refusal_that_is_longer_than_the_screen_is_wide_can_be_read_to_its_end() -> None:
+    hint = "`prismctl dev scale prism-admin 0 --stack default` lets go of what it holds for good"
+    refusal = RejectedError("prism-admin keeps data that two would write to", hint=hint)
+    app = make_app(hands=Hands(refusal=refusal))
+    async with app.run_test(size=(60, 24)) as pilot:
+        await settle(pilot)
+        rows = app.canvas.frame.services
+        await pilot.press("r")
+        await settle(pilot)
+        assert f"{refusal.message}; {hint}" in " ".join(text_of(app).split())
+        assert "? help" in text_of(app)
+        assert app.canvas.frame.services == rows, "the table moved"
+
+
+async def test_an_address_that_nothing_here_can_open_stays_until_esc() -> None:
+    url = "http://127.0.0.1:4646/ui/?ott=1c8a0f1e-0000-4000-8000-000000000000"
+    app = make_app(hands=Hands(address=ToOpen(url)))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await pilot.press("n")
+        await settle(pilot)
+        assert "open this in a browser" in text_of(app)
+        assert f"\n {url}\n" in text_of(app)
+        await pilot.press("down", "d", "l")
+        app.state = forget_message(app.state, app._clock() + 1000)
+        await settle(pilot)
+        assert url in text_of(app)
+        await pilot.press("escape")
+        assert url not in text_of(app)
+
+
+async def test_logs_that_have_not_been_read_yet_are_not_taken_for_none() -> None:
+    app = make_app(None)
+    app.mailbox.put_status(RUNNING)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        assert "nothing yet" not in text_of(app)
+        assert "reading what was printed" in text_of(app)
+        await pilot.press("y")
+        assert "there is nothing to copy" in text_of(app)
+        app.mailbox.put_end_of_history()
+        await settle(pilot)
+        assert "it has printed nothing yet" in text_of(app)
+
+
+@pytest.mark.parametrize("key", ["f", "r", "a", "l", "d", "w", "slash", "down"])
+async def test_a_key_before_anything_is_known_gets_an_answer(key: str) -> None:
+    hands = Hands()
+    app = make_app(None, hands=hands)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await pilot.press(key)
+        await settle(pilot)
+        assert "the daemon has not answered yet" in text_of(app)
+    assert not hands.done
 
 
 async def test_k_names_who_has_the_port_and_ends_it_after_a_yes() -> None:

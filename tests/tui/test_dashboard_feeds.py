@@ -39,6 +39,7 @@ class Reader:
         self.documents: list[dict[str, Any]] = []
         self.losses: list[Loss] = []
         self.lines: list[LogLine] = []
+        self.has_read_logs = False
 
     def read_until(self, is_so: Callable[[], bool]) -> None:
         """Take what comes until something is so."""
@@ -47,6 +48,7 @@ class Reader:
             self.documents += [delivery.status] if delivery.status is not None else []
             self.losses += [delivery.loss] if delivery.loss is not None else []
             self.lines += delivery.lines
+            self.has_read_logs = self.has_read_logs or delivery.has_read_logs
             if is_so():
                 return
             assert self._woken.wait(BOUND_SECONDS), (self.losses[-3:], self.lines[-3:])
@@ -72,6 +74,24 @@ def test_states_and_lines_come_as_they_are(lab: Any, reader: Reader) -> None:
     # The states are shown before the plan is asked for.
     wait_until(lambda: reader.feeds.plan is not None)
     assert [each["name"] for each in (reader.feeds.plan or {})["services"]] == ["web"]
+
+
+def test_what_was_printed_before_comes_before_it_is_said_to_be_all(
+    lab: Any, reader: Reader
+) -> None:
+    said = "; ".join(f"echo line {number}" for number in range(1, 31))
+    lab.start_with(lab.shell("web", f"{said}; exec sleep 1000"))
+    wait_until(lambda: len(list(lab.client.logs())) == 30)
+    reader.feeds.open()
+    reader.read_until(lambda: reader.has_read_logs)
+    assert reader.numbers() == list(range(1, 31))
+
+
+def test_that_nothing_was_printed_is_known_too(lab: Any, reader: Reader) -> None:
+    lab.start_with(lab.service("web"))
+    reader.feeds.open()
+    reader.read_until(lambda: reader.has_read_logs)
+    assert not reader.lines
 
 
 def test_following_goes_on_without_loss_or_repetition_when_the_daemon_is_killed(

@@ -6,8 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from prismctl.present.question import Choice
 from prismctl.present.text import plain
 from prismctl.tui.dashboard import state as states
+from prismctl.tui.dashboard.doing import KeyQuestion
 from prismctl.tui.dashboard.feeds import Loss
 from prismctl.tui.dashboard.plain import PlainDashboard, change_lines
 from prismctl.tui.dashboard.rows import fit_table, row_line, title_line
@@ -91,8 +93,22 @@ def test_what_is_typed_is_done() -> None:
 @pytest.mark.parametrize(("answer", "done"), [("yes", [("stop", "redis")]), ("no", []), ("", [])])
 def test_what_cannot_be_taken_back_is_asked_about(answer: str, done: list[object]) -> None:
     written, hands = typed("stop redis", answer)
-    assert written[0] == "stop redis, and what needs it: web? type yes"
+    assert written[0] == "take redis, and what needs it: web, out of the stack? type yes"
     assert hands.done == done
+
+
+@pytest.mark.parametrize(("answer", "done"), [("k", [("add", "kafka", "k")]), ("q", []), ("", [])])
+def test_what_to_do_about_a_taken_port_is_asked(answer: str, done: list[object]) -> None:
+    question = KeyQuestion(
+        "port 9092 (kafka) is in use by PID 7", (Choice("k", "end PID 7"), Choice("q", "stop here"))
+    )
+    written, hands = typed("add kafka", answer, hands=Hands(in_the_way=question))
+    assert written[:3] == [question.words, "type k: end PID 7", "type q: stop here"]
+    assert hands.done == done
+
+
+def test_logs_that_were_not_read_yet_are_not_taken_for_none() -> None:
+    assert "not read yet" in typed("logs redis-2")[0][0]
 
 
 def test_logs_are_read_out_without_anything_around_them() -> None:

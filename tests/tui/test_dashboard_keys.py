@@ -15,7 +15,7 @@ from prismctl.tui.dashboard.feeds import Loss
 from prismctl.tui.dashboard.keys import _SHOWING, press
 from prismctl.tui.dashboard.questions import ASKING, confirm, offer, type_in
 from prismctl.tui.dashboard.state import DashboardState, Do, Focus, Pane, Reach
-from tests.tui.stacks import BROKEN, RUNNING
+from tests.tui.stacks import BROKEN, HELD_UP, RUNNING
 
 REACH = Reach()
 
@@ -102,6 +102,31 @@ def test_l_goes_between_what_to_try_and_logs_of_one_that_failed() -> None:
     assert not logs.shows_card
     assert logs.pane is Pane.LOGS
     assert pressed(logs, "l")[0].shows_card
+
+
+def test_f_says_that_all_is_well_and_that_there_is_no_other() -> None:
+    well, _ = pressed(begin(), "f")
+    assert well.message is not None
+    assert well.message.words.startswith("all is well")
+    alone, _ = pressed(begin(BROKEN), "f")
+    assert alone.selected == "postgres"
+    assert alone.message is not None
+    assert "only postgres" in alone.message.words
+
+
+def test_f_goes_from_one_that_never_ran_to_what_it_lacks_and_visits_those_to_blame() -> None:
+    state = states.select(begin(HELD_UP), "api")
+    visited = []
+    for _ in range(3):
+        state, _ = pressed(state, "f")
+        visited.append(state.selected)
+    assert visited == ["db", "slow", "db"]
+
+
+def test_w_shows_what_one_that_waits_is_lacking() -> None:
+    waiting = states.select(begin(BROKEN), "keyvalue-runner")
+    assert not waiting.shows_card
+    assert pressed(waiting, "w")[0].shows_card
 
 
 def test_a_filter_holds_while_it_is_typed_and_esc_takes_it_away() -> None:

@@ -11,16 +11,18 @@ from hypothesis import strategies as st
 
 from prismctl.present.text import Tone, line_width, plain
 from prismctl.tui.dashboard import state as states
+from prismctl.tui.dashboard.actions import make_keymap
 from prismctl.tui.dashboard.feeds import Loss
 from prismctl.tui.dashboard.frame import compose_frame, texts_to_copy
 from prismctl.tui.dashboard.keys import press
 from prismctl.tui.dashboard.log_view import readable_text
 from prismctl.tui.dashboard.questions import confirm, offer
-from prismctl.tui.dashboard.rows import render_latency, render_rate, sparkline
+from prismctl.tui.dashboard.rows import render_rate, sparkline
 from prismctl.tui.dashboard.state import DashboardState, Focus, Pane, Reach
 from tests.tui.stacks import (
     ADMIN,
     BROKEN,
+    HELD_UP,
     KILLED,
     OVER_IT,
     REDIS,
@@ -75,7 +77,9 @@ SCREENS: dict[str, DashboardState] = {
     "stale": states.lose(begin(), Loss("the daemon does not answer: it hung up", ""), 12.0),
     "stopped": states.lose(begin(), Loss("it was stopped", "", is_stopped=True), 12.0),
     "nothing fits": keyed(begin(), "/", "z", "z"),
-    "a question": confirm(begin(), "stop-service", "stop redis, and what needs it: web?", "redis"),
+    "a question": confirm(
+        begin(), "stop-service", "take redis, and what needs it: web, out of the stack?", "redis"
+    ),
     "a choice": offer(begin(), "add", "add", {"kafka": "event streams", "postgres": "tables"}),
     "a number": keyed(begin(), "s", "3"),
     "bad news": states.say(begin(), "redis did not come back: exited with code 1", 20.0, Tone.BAD),
@@ -132,6 +136,66 @@ def test_one_that_is_back_before_anybody_looked_is_red_and_says_what_it_said_bef
     assert "what needs it   ● web healthy" in shown
     assert "out of ideas" in shown
     assert "starting anew" not in shown
+
+
+def test_that_the_disk_is_full_does_not_vanish_behind_a_service_that_failed() -> None:
+    notes = ["the disk is full", "the keeper (PID 7) is suspended; `kill -CONT 7` lets it go on"]
+    text = text_of(frame_of(begin({**BROKEN, "notes": notes}), (80, 24)))
+    assert "postgres failed: exited 6 times" in text
+    for note in notes:
+        assert note in " ".join(text.split())
+
+
+@pytest.mark.parametrize("width", [70, 80, 110])
+def test_why_it_was_restarted_is_seen_on_a_narrow_screen_too(width: int) -> None:
+    state = states.select(begin(), "redis")
+    assert "earlier: killed by SIGKILL" in text_of(frame_of(state, (width, 24)))
+    assert "earlier" not in text_of(frame_of(begin(), (80, 24))).partition("logs: ")[2]
+
+
+def test_the_keys_that_matter_most_are_the_ones_that_are_shown() -> None:
+    for width, keys in ((40, "r"), (80, "rslaxk"), (110, "rslaxknc/")):
+        foot = text_of(frame_of(begin(), (width, 24))).splitlines()[-1].split()
+        assert set(keys) <= set(foot), width
+        assert {"?", "q"} <= set(foot)
+
+
+def test_of_many_lines_as_many_as_there_is_room_for_are_on_the_card_and_what_to_try_is_seen() -> (
+    None
+):
+    said = [log(f"step {number}", "postgres", number) for number in range(40)]
+    for height, lines in ((24, 8), (40, 20)):
+        frame = compose_frame(begin(BROKEN), book(*said), width=100, height=height, now=0.0)
+        shown = text_of(frame)
+        assert shown.count("step ") >= lines, height
+        assert "step 39" in shown
+        assert (height < 40) or "prismctl dev restart postgres" in shown
+
+
+def test_the_card_of_one_that_never_ran_sends_to_what_it_lacks() -> None:
+    text = text_of(frame_of(states.select(begin(HELD_UP), "api"), (100, 24)))
+    assert "f goes to db" in text
+    assert "r tries it again" not in text
+    assert "prismctl dev restart db" in text
+    assert "prismctl dev restart api" not in text
+
+
+def test_a_pane_without_a_line_of_room_does_not_say_that_nothing_was_printed() -> None:
+    text = text_of(frame_of(begin(), (80, 9)))
+    assert "nothing yet" not in text
+    assert "? help" in text
+
+
+def test_a_latency_of_a_fraction_of_a_millisecond_is_not_nought() -> None:
+    fast = status({**REDIS, "latency_p95_seconds": 0.00002})
+    assert "0.02 ms" in text_of(frame_of(begin(fast), (120, 24)))
+
+
+def test_the_palette_shows_the_key_of_each_action_also_where_settings_gave_another() -> None:
+    state = keyed(begin(keymap=make_keymap({"restart": "R"})), ":")
+    rows = text_of(frame_of(state, (80, 40))).splitlines()
+    row = next(each for each in rows if "its data stays" in each)
+    assert " R " in row
 
 
 def test_a_card_stays_under_the_eyes_of_who_reads_it_when_it_is_no_news_any_more() -> None:
@@ -196,7 +260,6 @@ def test_what_could_not_be_measured_is_a_dash_and_nought_is_nought() -> None:
     idle = {**ADMIN, "requests_per_second": 0.0}
     assert render_rate(idle) == "0 req/s"
     assert render_rate({**ADMIN, "requests_per_second": None}) == "–"  # noqa: RUF001 - the dash for "no value"
-    assert render_latency({**ADMIN, "latency_p95_seconds": None}) == "–"  # noqa: RUF001 - the same
 
 
 @pytest.mark.parametrize(

@@ -17,12 +17,13 @@ from prismctl.errors import MissingToolError, PrismError
 from prismctl.present.reason import explain_all
 from prismctl.present.text import clean
 from prismctl.present.units import list_of, render_duration
-from prismctl.tui.dashboard.doing import Doing, Foreground, Question
+from prismctl.tui.dashboard.doing import Doing, Foreground, KeyQuestion, Question, ToOpen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from prismctl.changing import Removing
+    from prismctl.cli.dashboard_adding import AddingByHand
     from prismctl.cli.invocation import Invocation
     from prismctl.cli.port_questions import HeldPorts
     from prismctl.domain.addressing import PortConflict
@@ -53,6 +54,8 @@ class _Hands:
     """Does what keys ask for; each call may come from another thread."""
 
     call: Invocation
+    _adding: AddingByHand | None = None
+    """Made when something is added: what plans takes its time to load."""
     _held: dict[str, HeldPorts] = field(default_factory=dict)
     """Who was found to have ports of a service, as it was shown."""
 
@@ -77,7 +80,8 @@ class _Hands:
     def ask_to_stop(self, service: str) -> Question:
         removing = self._plan_removal(service)
         also = ", ".join(removing.dependents)
-        return Question(f"stop {service}{f', and what needs it: {also}' if also else ''}?")
+        which = f"{service}, and what needs it: {also}," if also else service
+        return Question(f"take {which} out of the stack?")
 
     def stop_service(self, service: str) -> str:
         removing = self._plan_removal(service)
@@ -86,7 +90,7 @@ class _Hands:
             removing.carry_out(self._client, cascade=True), f"{names} went, and not all is well"
         )
         kept = "; its data stays" if removing.with_data else ""
-        return f"stopped {names}{kept}"
+        return f"took {names} out of the stack{kept}"
 
     def _plan_removal(self, service: str) -> Removing:
         from prismctl.changing import plan_removing
@@ -104,18 +108,13 @@ class _Hands:
         )
         return {str(name): purpose for name, purpose in found.items()}
 
-    def add(self, service: str) -> str:
-        from prismctl.changing import plan_adding
-        from prismctl.planning import PlanRequest
+    def add(self, service: str, answer: str) -> str | KeyQuestion:
+        from prismctl.cli.dashboard_adding import AddingByHand
 
-        request = PlanRequest(with_services=(service,), stack=self.call.stack, reserves_ports=True)
-        adding = plan_adding(
-            self._read_plan(),
-            request,
-            home=self.call.home,
-            environment=os.environ,
-            working_directory=Path.cwd(),
-        )
+        self._adding = self._adding or AddingByHand(self.call)
+        adding = self._adding.plan(self._client, service, answer)
+        if isinstance(adding, KeyQuestion):
+            return adding
         if not adding.changes:
             return f"{service} is there already"
         names = list_of([*adding.addition.names])
@@ -191,13 +190,13 @@ class _Hands:
         stop_stack(self.call, kill=False)
         return f"stopped {self.call.stack}"
 
-    def open_ui(self, name: str) -> str:
+    def open_ui(self, name: str) -> str | ToOpen:
         import webbrowser
 
         url = self._client.login(name)
         if _has_screen() and webbrowser.open(url):
             return f"opened {url}"
-        return f"{url}"
+        return ToOpen(url)
 
     def run_beside(self, service: str, command: str) -> Foreground:
         variables = self._client.environment()

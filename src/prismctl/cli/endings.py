@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import time
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -12,8 +13,8 @@ from prismctl.cli.stack import option_of
 from prismctl.domain.snapshot import is_as_asked
 from prismctl.errors import DeadlineError, PartialError, PrismError
 from prismctl.present.data import start_lines
-from prismctl.present.excerpt import READ_LINES
-from prismctl.present.failure import failure_card, find_dependants
+from prismctl.present.excerpt import MOST_LINES, READ_LINES
+from prismctl.present.failure import failure_card, find_dependants, find_missing
 from prismctl.present.partial import describe_partial, find_given_up
 from prismctl.present.progress import waiting_for
 from prismctl.present.reason import explain_all
@@ -278,12 +279,22 @@ def show_cards(call: Invocation, status: dict[str, Any], names: Sequence[str]) -
             service,
             said=last_words(call, name),
             dependants=find_dependants(list(services.values()), name),
+            missing=find_missing(list(services.values()), name),
             width=call.width if call.width >= UNBOUNDED else min(call.width, _WIDEST_CARD),
             stack=call.stack,
             is_running=status.get("state") != "stopped",
             has_previous=name in aside,
+            most_lines=_lines_of_card(call),
         )
         call.show([*card, ()])
+
+
+def _lines_of_card(call: Invocation) -> int:
+    """How much of what a service said is shown: on a terminal, the beginning of the card stays in view."""
+    if call.width >= UNBOUNDED:
+        return MOST_LINES
+    around = 15
+    return min(MOST_LINES, shutil.get_terminal_size().lines - around)
 
 
 def last_words(call: Invocation, service: str) -> list[dict[str, Any]]:

@@ -41,11 +41,12 @@ if TYPE_CHECKING:
     from prismctl.domain.port_owner import StackOwner
     from prismctl.planning import PortTakenError
 
-_END: Final = "k"
-_MOVE: Final = "a"
-_LOOK: Final = "r"
-_LEAVE: Final = "q"
-_STOP: Final = "s"
+END: Final = "k"
+MOVE: Final = "a"
+LOOK: Final = "r"
+LEAVE: Final = "q"
+STOP: Final = "s"
+"""The keys of the answers."""
 
 
 class _Obstacle(NamedTuple):
@@ -106,13 +107,13 @@ def settle_conflicts(
             if len(holdings) > 1 and not taken_of(held.ports):
                 continue
             key = _settle(call, held, is_alone=len(holdings) == 1)
-            if key == _LEAVE:
+            if key == LEAVE:
                 call.show([line(untouched), (), _hint_line(error.hint)])
                 raise click.exceptions.Exit(ExitCode.FAILED)
-            if key == _MOVE:
+            if key == MOVE:
                 moved += held.conflicts
-            if key == _STOP and held.owner is not None:
-                _stop_owner(call, held.owner)
+            if key == STOP and held.owner is not None:
+                stop_owner(call, held.owner)
     except (KeyboardInterrupt, Terminated) as interrupt:
         raise interruption_error(interrupt, f"interrupted; {untouched}") from interrupt
     return tuple(moved)
@@ -151,9 +152,9 @@ def _settle(call: Invocation, held: HeldPorts, *, is_alone: bool) -> str:
             call.show(above)
         choices = choices_for(held, can_end=obstacle is None, is_stubborn=is_stubborn)
         key = ask_for_key(
-            call, choices, declining=_LEAVE, stands_after=lambda key: _look_again(call, held, key)
+            call, choices, declining=LEAVE, stands_after=lambda key: _look_again(call, held, key)
         )
-        if key != _END or holder is None:
+        if key != END or holder is None:
             return key
         ending = end_holder(held.ports, holder, kills=is_stubborn)
         who = held.processes
@@ -183,7 +184,7 @@ def _settle(call: Invocation, held: HeldPorts, *, is_alone: bool) -> str:
 
 def _look_again(call: Invocation, held: HeldPorts, key: str) -> bool:
     """Look, where that is the answer; whether all is as it was shown, and nothing has to be planned anew."""
-    if key != _LOOK or not all(_is_unchanged(conflict) for conflict in held.conflicts):
+    if key != LOOK or not all(_is_unchanged(conflict) for conflict in held.conflicts):
         return False
     verb = "is" if len(held.ports) == 1 else "are"
     call.show([line(f"{_ports(held.ports)} {verb} still taken"), ()])
@@ -208,13 +209,13 @@ def choices_for(held: HeldPorts, *, can_end: bool, is_stubborn: bool) -> list[Ch
     move = f"give {held.conflicts[0].service} another port"
     if len(held.conflicts) > 1:
         move = "take other ports instead"
-    choices = [Choice(_MOVE, move), Choice(_LEAVE, "stop here")]
+    choices = [Choice(MOVE, move), Choice(LEAVE, "stop here")]
     if _can_stop(held.owner):
-        return [Choice(_STOP, f"stop {_stack_words(held.owner)}"), *choices]
+        return [Choice(STOP, f"stop {_stack_words(held.owner)}"), *choices]
     if not can_end or held.holder is None:
-        return [Choice(_LOOK, "look again"), *choices]
+        return [Choice(LOOK, "look again"), *choices]
     verb = "kill" if is_stubborn else "end"
-    return [Choice(_END, f"{verb} {held.processes}"), *choices]
+    return [Choice(END, f"{verb} {held.processes}"), *choices]
 
 
 def find_obstacle(held: HeldPorts) -> _Obstacle | None:
@@ -255,7 +256,7 @@ def _can_stop(owner: StackOwner | None) -> bool:
     return owner is not None and not owner.is_other_home
 
 
-def _stop_owner(call: Invocation, owner: StackOwner) -> None:
+def stop_owner(call: Invocation, owner: StackOwner) -> None:
     """Stop another stack of this home; one that has stopped by itself since is as good.
 
     Raises:

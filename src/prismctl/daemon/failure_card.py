@@ -26,7 +26,7 @@ def render_card(stack: Stack, name: str) -> dict[str, Any]:
     """
     # Words are needed only when something failed.
     from prismctl.present.excerpt import READ_LINES
-    from prismctl.present.failure import failure_card, find_dependants
+    from prismctl.present.failure import failure_card, find_dependants, find_missing
 
     document = render_status(stack.monitor.refresh(), time.time())
     services = {service["name"]: service for service in document["services"]}
@@ -38,6 +38,7 @@ def render_card(stack: Stack, name: str) -> dict[str, Any]:
         service,
         said=[line_to_json(line) for line in said],
         dependants=find_dependants(document["services"], name),
+        missing=find_missing(document["services"], name),
         width=_WIDTH,
         stack=document["stack"],
         is_running=document["state"] != "stopped",

@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
 READ_LINES: Final = 80
 """How many of its last lines are looked through."""
-_SHOWN_LINES: Final = 8
+MOST_LINES: Final = 20
+"""How many lines are shown where there is room for them."""
+FEWEST_LINES: Final = 8
+"""How many are worth showing where there is hardly any."""
 _BEFORE: Final = 1
 _LAST: Final = 2
 """How many lines of its end are shown where it went wrong earlier."""
@@ -35,15 +38,16 @@ class Excerpt(NamedTuple):
     """Of the first line that tells what went wrong; ``None``: none looks like it."""
 
 
-def choose_excerpt(texts: Sequence[str]) -> Excerpt:
-    """What to show of the last lines of a service that failed."""
+def choose_excerpt(texts: Sequence[str], most_lines: int = MOST_LINES) -> Excerpt:
+    """What to show of the last lines of a service that failed; at least `FEWEST_LINES`, if it said so much."""
+    most_lines = max(FEWEST_LINES, most_lines)
     error = _find_error(texts)
     total = len(texts)
-    first_shown = max(0, total - _SHOWN_LINES)
+    first_shown = max(0, total - most_lines)
     if error is None or error >= first_shown + _BEFORE or not first_shown:
         return Excerpt(tuple(range(first_shown, total)), error)
     begin = max(0, error - _BEFORE)
-    around = range(begin, begin + _SHOWN_LINES - _LAST)
+    around = range(begin, begin + most_lines - _LAST)
     return Excerpt((*around, *range(max(around.stop, total - _LAST), total)), error)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from prismctl.domain.service import Runtime
 from prismctl.domain.setback import is_of_ended_run
 from prismctl.domain.snapshot import GOOD_STATES
-from prismctl.present.excerpt import READ_LINES, choose_excerpt
+from prismctl.present.excerpt import MOST_LINES, READ_LINES, choose_excerpt
 from prismctl.present.progress import waiting_for
 from prismctl.present.reason import note_of
 from prismctl.present.text import (
@@ -65,14 +65,24 @@ def failure_card(
     said: Sequence[dict[str, Any]],
     dependants: Sequence[tuple[str, str]],
     width: int,
+    missing: Sequence[tuple[str, str]] = (),
     stack: str = "default",
     is_running: bool = True,
     has_previous: bool = False,
+    most_lines: int = MOST_LINES,
 ) -> list[Line]:
     """The card for one service of a status document, with its last log lines as the socket gives them.
 
-    ``dependants`` are what needs it, with the state of each; ``is_running`` is whether the rest of the stack does, so that one service can be tried again; ``has_previous``,
-    whether there is data of it that was put aside.
+    Args:
+        service: of the document.
+        said: its last lines.
+        dependants: what needs it, with the state of each.
+        width: of the lines at most.
+        missing: what it needs and is not up, with the state of each: see `find_missing`.
+        stack: by name.
+        is_running: whether the rest of the stack does, so that one service can be tried again.
+        has_previous: whether there is data of it that was put aside.
+        most_lines: how much is shown of what it said.
     """
     name = clean(str(service["name"]))
     state = str(service["state"])
@@ -89,23 +99,27 @@ def failure_card(
     is_elsewhere = service.get("runtime") == Runtime.EXTERNAL
     if not is_elsewhere:
         said = [entry for entry in said if is_of_ended_run(service, entry)][-READ_LINES:]
-        words = _said(said, why, room) or [line(Span("nothing", Tone.MUTED))]
+        nothing = "nothing" if has_run(service) else "nothing: it has not run"
+        words = _said(said, why, room, most_lines) or [line(Span(nothing, Tone.MUTED))]
         lines += _block("what it said", words)
+    if missing:
+        lines += _block("what it needs", _states_of(missing, room))
     if dependants:
-        lines += _block("what needs it", _dependants(dependants, room))
-    suffix = "" if stack == "default" else f" --stack {clean(stack)}"
-    advice = [(f"prismctl dev logs {name}{suffix}", "all it printed")]
-    if is_elsewhere:
+        lines += _block("what needs it", _states_of(dependants, room))
+    told = [why, *(str(entry.get("text") or "") for entry in said)]
+    if missing and not has_run(service) and not is_elsewhere:
+        advice = _advise_on(missing, name, is_running=is_running)
+    elif is_elsewhere:
         # Nothing of it is here: neither what it prints nor anything that could be tried again.
-        advice = [(f"prismctl dev wait {name}{suffix}", "goes on as soon as it answers")]
-    elif is_about_data([why, *(str(entry.get("text") or "") for entry in said)]):
-        advice.append((f"prismctl dev data reset {name}{suffix}", "empties it"))
-        if has_previous:
-            command = f"prismctl dev data restore --previous {name}{suffix}"
-            advice.append((command, "what was put aside"))
-    elif is_running:
-        advice.append((f"prismctl dev restart {name}{suffix}", "tries it again"))
-    lines += _block("what to try", _advice(advice, room))
+        advice = [(f"wait {name}", "goes on as soon as it answers")]
+    elif is_about_data(told):
+        advice = _advise_on_data(name, has_previous=has_previous)
+    else:
+        advice = [(f"logs {name}", "all it printed")]
+        advice += [(f"restart {name}", "tries it again")] if is_running else []
+    suffix = "" if stack == "default" else f" --stack {clean(stack)}"
+    commands = [(f"prismctl dev {command}{suffix}", words) for command, words in advice]
+    lines += _block("what to try", _advice(commands, room))
     return lines
 
 
@@ -116,6 +130,58 @@ def find_dependants(services: Sequence[Mapping[str, Any]], name: str) -> list[tu
     return [(other, states[other]) for other in waiting_for(dependencies, name)]
 
 
+def has_run(service: Mapping[str, Any]) -> bool:
+    """Whether there was ever a process of a service of a status document, as far as that tells."""
+    if service["state"] == "waiting":
+        return False
+    instances = service.get("instances")
+    return not instances or any(each.get("started_at") for each in instances)
+
+
+def _advise_on(
+    missing: Sequence[tuple[str, str]], name: str, *, is_running: bool
+) -> list[tuple[str, str]]:
+    """For one that has never run: to try it again comes to nothing before the others are there, and is not needed then."""
+    advice = []
+    for each, _ in missing:
+        culprit = clean(each)
+        advice.append((f"logs {culprit}", f"why {culprit} is not up"))
+        if is_running:
+            advice.append((f"restart {culprit}", f"tries it again; {name} follows by itself"))
+    return advice
+
+
+def _advise_on_data(name: str, *, has_previous: bool) -> list[tuple[str, str]]:
+    """For one that cannot go on with the data it has."""
+    advice = [(f"logs {name}", "all it printed"), (f"data reset {name}", "empties it")]
+    if has_previous:
+        advice.append((f"data restore --previous {name}", "what was put aside"))
+    return advice
+
+
+def find_missing(services: Sequence[Mapping[str, Any]], name: str) -> list[tuple[str, str]]:
+    """What is to blame that a service of a status document does not have all that it needs, with the state of each.
+
+    Of all of that, directly or through others, it is what is not up though it has all that it needs itself.
+    """
+    by_name = {str(each["name"]): each for each in services}
+    found: dict[str, str] = {}
+    seen: set[str] = set()
+
+    def look(one: str) -> bool:
+        """Whether something is missing at or below it."""
+        seen.add(one)
+        needed = [str(each) for each in by_name[one].get("depends_on") or () if each in by_name]
+        lacks = [each for each in needed if each in found or (each not in seen and look(each))]
+        if one != name and not lacks and str(by_name[one]["state"]) not in GOOD_STATES:
+            found[one] = str(by_name[one]["state"])
+        return bool(lacks) or one in found
+
+    if name in by_name:
+        look(name)
+    return list(found.items())
+
+
 def is_about_data(texts: Iterable[str]) -> bool:
     """Whether a service cannot run because of the data it has, so that another try would end the same."""
     return any(_ABOUT_DATA.search(text) for text in texts)
@@ -124,16 +190,29 @@ def is_about_data(texts: Iterable[str]) -> bool:
 def _earlier(service: Mapping[str, Any], why: str, width: int) -> list[Line]:
     """How its latest run ended, where the headline says only what became of it."""
     last = clean(str(service.get("last_error") or ""))
-    if not last or service["state"] in _TOLD_IN_FULL or last in why:
+    if not last or service["state"] in _TOLD_IN_FULL:
+        return []
+    if _without_times(last) in _without_times(why):
         return []
     count = int(service.get("restarts") or 0)
     again = f"; restarted {f'{count} times' if count > 1 else 'once'}" if count else ""
-    return [clip_line(line(f"{_INDENT}it {last}{again}"), width)]
+    # How a run ended is said of the service; what a check found is a sentence of its own.
+    words = f"it {last}" if _ENDING.match(last) else f"before that: {last}"
+    return [clip_line(line(f"{_INDENT}{words}{again}"), width)]
 
 
-def _dependants(dependants: Sequence[tuple[str, str]], room: int) -> list[Line]:
+_ENDING: Final = re.compile(r"(?:exited|ended|was killed|could not be started)\b")
+_TIME: Final = re.compile(r"\d+(?:\.\d+)? ?(?:ms|s|m|h|d)\b")
+
+
+def _without_times(words: str) -> str:
+    """What a check says again a little later is the same, though it took another time."""
+    return _TIME.sub("", words)
+
+
+def _states_of(services: Sequence[tuple[str, str]], room: int) -> list[Line]:
     """As many as one row has room for, those first that are not well."""
-    sick_first = sorted(dependants, key=lambda each: each[1] in GOOD_STATES)
+    sick_first = sorted(services, key=lambda each: each[1] in GOOD_STATES)
     spans: list[Span] = []
     for name, state in sick_first:
         spans += [
@@ -155,10 +234,10 @@ def _headline(verdict: str, tone: Tone, why: str, width: int, *, joint: str) -> 
     return [line(Span(verdict, tone), rest), *(line(Span(_INDENT), row) for row in others)]
 
 
-def _said(said: Sequence[dict[str, Any]], why: str, room: int) -> list[Line]:
+def _said(said: Sequence[dict[str, Any]], why: str, room: int, most_lines: int) -> list[Line]:
     """Where it went wrong, marked, and the end of it; a line that tells of the trouble is shown as a whole."""
     texts = [clean(str(entry.get("text") or "")) for entry in said]
-    excerpt = choose_excerpt(texts)
+    excerpt = choose_excerpt(texts, most_lines)
     rows: list[Line] = []
     before: int | None = None
     for index in excerpt.indexes:

@@ -65,8 +65,8 @@ ACTIONS: Final = (
     Action(
         id="stop-service",
         keys=("x",),
-        title="stop",
-        words="take it out of the stack, and what needs it",
+        title="take out",
+        words="stop it: take it out of the stack, with what needs it",
         section=Section.SERVICE,
         changes=True,
         needs_service=True,
@@ -127,7 +127,7 @@ ACTIONS: Final = (
         id="consul",
         keys=("c",),
         title="Consul",
-        words="open Consul's UI, logged in",
+        words="open Consul's UI",
         section=Section.STACK,
     ),
     Action(

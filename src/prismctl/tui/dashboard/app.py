@@ -182,6 +182,7 @@ class DashboardApp(App[Ending]):
         state = self.state
         if delivery.lines:
             self.logbook.add(delivery.lines, left_out=delivery.left_out)
+        self.logbook.is_read = self.logbook.is_read or delivery.has_read_logs
         if delivery.history is not None:
             state = states.take_history(state, delivery.history)
         if delivery.status is not None:
@@ -330,6 +331,9 @@ class DashboardApp(App[Ending]):
 
     def _copy(self) -> None:
         texts = texts_to_copy(self.state, self.logbook, self.canvas.frame)
+        if not any(texts):
+            self._say("there is nothing to copy")
+            return
         self.copy_to_clipboard("\n".join(texts))
         what = "the line" if len(texts) == 1 else f"{len(texts)} lines"
         self._say(f"copied {what}, if this terminal lets programs do that")
@@ -364,15 +368,21 @@ class DashboardApp(App[Ending]):
     def on_dashboard_app_done(self, message: Done) -> None:
         """Say what came of it."""
         self._no_longer(message.errand.busy)
-        self._say(message.words, message.tone)
+        about = message.errand.about if isinstance(message.errand, Work) else ""
+        self._become(
+            states.say(self.state, message.words, self._clock(), message.tone, about=about)
+        )
         if isinstance(message.errand, Work) and message.errand.is_last and message.is_good:
             self.exit(Ending.STOPPED)
 
     def on_dashboard_app_asked(self, message: Asked) -> None:
-        """Ask, if nothing else is asked meanwhile."""
+        """Ask; where something else is asked meanwhile, say what would have been."""
         self._no_longer(message.errand.busy)
-        if self.state.prompt is None:
-            self._become(message.ask(self.state, self._clock()))
+        before = self.state.prompt
+        asked = message.ask(self.state, self._clock())
+        if before is not None and asked.prompt is not before and asked.prompt is not None:
+            asked = states.say(asked, asked.prompt.question, self._clock(), Tone.BAD)
+        self._become(replace(asked, prompt=before or asked.prompt))
 
     # What gets the terminal.
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from prismctl.present.question import Choice
+
 
 @dataclass(frozen=True, slots=True)
 class Foreground:
@@ -30,6 +32,21 @@ class Question:
     """Why it cannot be done from here, and what to type instead; then nothing is asked."""
 
 
+@dataclass(frozen=True, slots=True)
+class KeyQuestion:
+    """What is to be decided before something goes on, by one of some keys."""
+
+    words: str
+    answers: tuple[Choice, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ToOpen:
+    """An address that somebody has to open themselves: nothing here could show it."""
+
+    url: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doing:
     """Each runs in a thread, may take its time, and says in words what came of it; all raise `PrismError`."""
@@ -42,8 +59,9 @@ class Doing:
     """Takes a service out, with what needs it: as `ask_to_stop` has told."""
     list_addable: Callable[[], Mapping[str, str]]
     """Services that could be added, with their descriptions."""
-    add: Callable[[str], str]
-    open_ui: Callable[[str], str]
+    add: Callable[[str, str], str | KeyQuestion]
+    """Adds a service; or asks first, and is called again with the key that was the answer, which is empty before."""
+    open_ui: Callable[[str], str | ToOpen]
     ask_to_end_holder: Callable[[str], Question | None]
     """Who has a port of a service; ``None``: nobody else."""
     end_holder: Callable[[str], str]

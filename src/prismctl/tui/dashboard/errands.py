@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from prismctl.present.text import Tone
 from prismctl.present.wording import component_title
-from prismctl.tui.dashboard.questions import confirm, offer
+from prismctl.tui.dashboard.questions import ask_for_key, confirm, offer
 from prismctl.tui.dashboard.state import DashboardState, say
 
 if TYPE_CHECKING:
@@ -21,13 +21,15 @@ Ask = Callable[[DashboardState, float], DashboardState]
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """Something that is done in a thread, and said in words then."""
+    """Something that is done in a thread, and said in words then; unless it leads to a question first."""
 
     busy: str
     """What is being done, in words."""
-    run: Callable[[], str]
+    run: Callable[[], str | Ask]
     is_last: bool = False
     """After it there is nothing left to show."""
+    about: str = ""
+    """The service that is not there before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ def _scale(asked: Do, doing: Doing, _: str) -> Errand:
 
 def _stop_service(asked: Do, doing: Doing, _: str) -> Errand:
     if asked.argument:
-        return Work(f"stopping {asked.service}", lambda: doing.stop_service(asked.service))
+        return Work(f"taking {asked.service} out", lambda: doing.stop_service(asked.service))
     return Inquiry(
         f"looking what needs {asked.service}",
         lambda: _asking(asked, doing.ask_to_stop(asked.service)),
@@ -92,21 +94,41 @@ def _end_holder(asked: Do, doing: Doing, _: str) -> Errand:
 
 
 def _add(asked: Do, doing: Doing, _: str) -> Errand:
+    if asked.argument and asked.service:
+        # The service was named before; this is what somebody wants done about what is in its way.
+        return _adding(doing, asked.service, asked.argument)
     if asked.argument:
-        return Work(f"adding {asked.argument}", lambda: doing.add(asked.argument))
+        return _adding(doing, asked.argument)
 
     def look() -> Ask:
         offered = doing.list_addable()
         if not offered:
             return lambda state, now: say(state, "all services of the catalog run", now)
-        return lambda state, _: offer(state, "add", "add", offered)
+        return lambda state, _: offer(state, "add", "add which service?", offered)
 
     return Inquiry("looking at the catalog", look)
 
 
+def _adding(doing: Doing, service: str, answer: str = "") -> Work:
+    def add() -> str | Ask:
+        come_of_it = doing.add(service, answer)
+        if isinstance(come_of_it, str):
+            return come_of_it
+        return lambda state, _: ask_for_key(state, "add", come_of_it, service)
+
+    return Work(f"adding {service}", add, about=service)
+
+
 def _open_ui(asked: Do, doing: Doing, _: str) -> Errand:
-    title = component_title(asked.action)
-    return Work(f"opening {title}'s UI", lambda: doing.open_ui(asked.action))
+    def open_it() -> str | Ask:
+        come_of_it = doing.open_ui(asked.action)
+        if isinstance(come_of_it, str):
+            return come_of_it
+        # On a line of its own, where a terminal knows it for a link.
+        words = f"open this in a browser:\n{come_of_it.url}"
+        return lambda state, now: say(state, words, now, stays=True)
+
+    return Work(f"opening {component_title(asked.action)}'s UI", open_it)
 
 
 def _stop_stack(_: Do, doing: Doing, __: str) -> Errand:

@@ -59,6 +59,8 @@ class Delivery:
     lines: tuple[LogLine, ...] = ()
     left_out: bool = False
     """Lines are missing before these."""
+    has_read_logs: bool = False
+    """What was printed before is among these lines, or came before them."""
     history: dict[str, Any] | None = None
     """What was measured before the dashboard was opened."""
     report: dict[str, Any] | None = None
@@ -78,6 +80,7 @@ class Mailbox:
         self._report: dict[str, Any] | None = None
         self._lines: deque[LogLine] = deque(maxlen=WAITING_LINES)
         self._left_out = False
+        self._has_read_logs = False
 
     def put_status(self, document: dict[str, Any]) -> None:
         """A newer document; whoever answers is not lost."""
@@ -111,6 +114,12 @@ class Mailbox:
             self._lines.extend(lines)
             self._ring()
 
+    def put_end_of_history(self) -> None:
+        """All that was printed before has been handed over."""
+        with self._lock:
+            self._has_read_logs = True
+            self._ring()
+
     def take(self) -> Delivery:
         """All that came; from now on, something new wakes again."""
         with self._lock:
@@ -120,6 +129,7 @@ class Mailbox:
                 self._loss,
                 tuple(self._lines),
                 self._left_out,
+                self._has_read_logs,
                 self._history,
                 self._report,
             )
@@ -239,15 +249,20 @@ class Feeds:
         pauses = _Pauses(self._is_closing)
         read: dict[str, str] = {}
         """The sequence of the last line of each instance."""
-        has_read = False
+        has_read = has_history = False
         while not self._is_closing.is_set():
             hangup = self._new_hangup("logs")
             try:
+                # What is there has an end, which what comes has not: only then is it known who has printed nothing.
                 bundles = self._client.log_bundles(
-                    tail=self._history_lines(), after=read, follow=True, hangup=hangup
+                    tail=self._history_lines(), after=read, follow=has_history, hangup=hangup
                 )
                 is_current = self._pass_on(bundles, read, left_out=has_read and not read)
                 pauses.reset()
+                if not has_history:
+                    has_history = True
+                    self._mailbox.put_end_of_history()
+                    continue
             except PrismError:
                 # The status tells of it.
                 is_current = True

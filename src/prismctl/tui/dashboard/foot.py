@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from prismctl.domain.trouble import is_ill
+from prismctl.present.question import Choice
 from prismctl.present.text import (
     Line,
     Span,
@@ -15,58 +16,91 @@ from prismctl.present.text import (
     line,
     line_width,
     width_of,
+    wrap_text,
 )
 from prismctl.tui.dashboard.actions import BY_ID
-from prismctl.tui.dashboard.state import Link
+from prismctl.tui.dashboard.state import Link, is_about_port
 
 if TYPE_CHECKING:
     from prismctl.tui.dashboard.state import DashboardState, Prompt
 
 _ACTIONS: Final = (
-    "restart", "scale", "logs", "nomad", "consul", "filter", "all-logs", "graph", "exec", "add",
-    "stop-service", "copy", "palette",
+    "restart", "scale", "logs", "add", "stop-service", "end-holder", "nomad", "consul", "filter",
+    "all-logs", "graph", "exec", "copy", "palette",
 )  # fmt: skip
 """The important ones first; those that fit are shown."""
 
 
-def foot_lines(state: DashboardState, width: int) -> list[Line]:
-    """Two lines."""
-    return [_message_line(state, width), _key_line(state, width)]
+MOST_WORDS: Final = 3
+"""Over so many lines words are wrapped, where there is room."""
+LEAST_LINES: Final = 2
+MOST_LINES: Final = 8
+"""With the answers to a question, each on a line of its own, and the keys."""
 
 
-def _message_line(state: DashboardState, width: int) -> Line:
+def foot_lines(state: DashboardState, width: int, room: int = MOST_LINES) -> list[Line]:
+    """What is asked or said, and below it the keys: two lines, and as many of ``room`` as the words need."""
+    prompt = state.prompt
+    if prompt is not None and (prompt.is_confirmation or prompt.answers):
+        # Its own keys are all that count, and stand beside it.
+        asked = _question_lines(prompt, width, room)
+        return [*asked, *[()] * (LEAST_LINES - len(asked))]
+    room = max(1, room - 1)
+    return [*_message_lines(state, width, room), _key_line(state, width)]
+
+
+def _message_lines(state: DashboardState, width: int, room: int) -> list[Line]:
     prompt = state.prompt
     if prompt is not None:
-        return _prompt_line(prompt, width)
+        return [_typing_line(prompt, width)]
     if state.message is not None:
-        return clip_line(line(" ", Span(clean(state.message.words), state.message.tone)), width)
+        most = min(MOST_WORDS, room)
+        return _wrapped(state.message.words, state.message.tone, width, most)
     if state.busy:
-        return clip_line(line(" ", Span(f"{clean(', '.join(state.busy))}…", Tone.BUSY)), width)
+        return _wrapped(f"{', '.join(state.busy)}…", Tone.BUSY, width, 1)
     if state.filter:
-        return clip_line(
-            line(
-                " ", Span(f"only services with `{clean(state.filter)}`; esc shows all", Tone.MUTED)
-            ),
-            width,
-        )
-    return ()
+        return _wrapped(f"only services with `{state.filter}`; esc shows all", Tone.MUTED, width, 1)
+    return [()]
 
 
-def _prompt_line(prompt: Prompt, width: int) -> Line:
-    if prompt.is_confirmation:
-        words = clip(clean(prompt.question), max(1, width - 12))
-        return clip_line(
-            line(
-                " ",
-                Span(words, Tone.BUSY),
-                "  ",
-                Span("y", Tone.ACCENT),
-                " yes  ",
-                Span("n", Tone.ACCENT),
-                " no",
-            ),
-            width,
-        )
+def _wrapped(words: str, tone: Tone, width: int, most: int) -> list[Line]:
+    """Words in lines, each of their own lines beginning one; where they are too many, the last is cut."""
+    rows: list[str] = []
+    for text in words.splitlines():
+        left = most - len(rows)
+        if left > 0:
+            rows += wrap_text(clean(text), max(1, width - 1), most_lines=left)
+    return [line(" ", Span(row, tone)) for row in rows] or [()]
+
+
+def _question_lines(prompt: Prompt, width: int, room: int) -> list[Line]:
+    """A question, with the keys that answer it behind or below it: they are never cut off."""
+    answers = prompt.answers or _YES_OR_NO
+    each = [line(Span(clean(key), Tone.ACCENT), f" {clean(words)}") for key, words in answers]
+    beside = tuple(span for spans in each for span in (Span("  "), *spans))
+    question = clean(prompt.question)
+    if 1 + width_of(question) + line_width(beside) <= width:
+        return [line(" ", Span(question, Tone.BUSY), *beside)]
+    below = [(*beside[1:],)] if line_width(beside) < width else each
+    # Some of both is seen on the lowest screen.
+    most = max(1, min(MOST_WORDS, room - len(below)))
+    rows = [*_wrapped(question, Tone.BUSY, width, most)]
+    if len(rows) + len(below) > room:
+        rows = [_squeezed(question, beside, width)]
+        below = []
+    return [*rows, *(clip_line(line(" ", *spans), width) for spans in below)]
+
+
+_YES_OR_NO: Final = (Choice("y", "yes"), Choice("n", "no"))
+
+
+def _squeezed(question: str, beside: Line, width: int) -> Line:
+    """All on one line: the answers, and as much of the question as there is room for."""
+    left = max(1, width - 1 - line_width(beside))
+    return clip_line(line(" ", Span(clip(question, left), Tone.BUSY), *beside), width)
+
+
+def _typing_line(prompt: Prompt, width: int) -> Line:
     question = clip(clean(prompt.question), max(1, width // 2))
     room = max(1, width - width_of(question) - 4)
     text = clean(prompt.text)
@@ -88,12 +122,13 @@ def _prompt_line(prompt: Prompt, width: int) -> Line:
 
 def _key_line(state: DashboardState, width: int) -> Line:
     if state.prompt is not None:
-        words = "" if state.prompt.is_confirmation else " enter done · esc back"
+        words = " enter done · esc back"
         if state.prompt.choices is not None:
             words = " ↑ ↓ choose · enter take it · esc back"
         return clip_line(line(Span(words, Tone.MUTED)), width)
     first = ["failed"] if any(is_ill(service) for service in state.services) else []
-    ids = [*first, *_ACTIONS]
+    first += ["end-holder"] if is_about_port(state.service or {}) else []
+    ids = list(dict.fromkeys((*first, *_ACTIONS)))
     if state.link is Link.STOPPED:
         ids = ["start-again"]
     elif state.status is None:

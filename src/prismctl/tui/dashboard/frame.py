@@ -5,18 +5,26 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from prismctl.present.text import Line, Span, Tone, clean, clip_line, fold, line
-from prismctl.tui.dashboard.foot import foot_lines
+from prismctl.present.reason import note_of
+from prismctl.present.text import Line, Span, Tone, clean, clip_line, fold, line, width_of
+from prismctl.tui.dashboard.foot import LEAST_LINES, foot_lines
 from prismctl.tui.dashboard.header import head_lines
 from prismctl.tui.dashboard.log_view import take_log_lines, text_of_log
 from prismctl.tui.dashboard.panes import has_choices, title_of_pane, view_pane
-from prismctl.tui.dashboard.rows import fit_table, row_line, title_line, visible_rows
+from prismctl.tui.dashboard.rows import (
+    fit_table,
+    room_for_note,
+    row_line,
+    title_line,
+    visible_rows,
+)
 from prismctl.tui.dashboard.state import Focus, Link, Pane
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from prismctl.tui.dashboard.logbook import Logbook
+    from prismctl.tui.dashboard.rows import Table
     from prismctl.tui.dashboard.state import DashboardState
 
 NARROWEST: Final = 20
@@ -61,15 +69,18 @@ def compose_frame(
     """The screen for what is known now."""
     width = max(NARROWEST, width)
     head = head_lines(state, width, now)
-    foot = foot_lines(state, width)
-    room = max(0, height - len(head) - len(foot))
+    room = max(0, height - len(head) - LEAST_LINES)
+    foot = foot_lines(state, width, LEAST_LINES + room // 2)
     if state.status is None:
+        room = max(0, height - len(head) - len(foot))
         body: list[Line] = [(), *_opening_lines(state, width)]
         lines = [*head, *body[:room], *[()] * max(0, room - len(body)), *foot]
         return Frame(lines=_fitting(lines, width, height))
     has_pane = state.pane is not Pane.NONE or state.link is Link.STOPPED or has_choices(state)
     shown = state.shown
-    # The title of the table, and that of the pane.
+    if not has_pane:
+        room = max(0, height - len(head) - len(foot))
+    # The title of the table, and that of the pane. Words in several lines take theirs from the pane: the table stands still.
     free = room - 1 - (1 if has_pane else 0)
     rows = min(len(shown), free)
     if has_pane:
@@ -96,19 +107,22 @@ def compose_frame(
         words = f"no service fits `{clean(state.filter)}`" if state.filter else "no services"
         lines.append(line("  ", Span(words, Tone.MUTED)))
     hidden = len(shown) - len(visible)
-    page = max(0, height - len(foot) - len(lines) - 1)
+    below = max(0, height - len(lines) - 1)
+    if len(foot) > below:
+        foot = foot_lines(state, width, max(LEAST_LINES, below))
+    page = max(0, below - len(foot))
     if not has_pane:
         lines += [()] * max(0, height - len(foot) - len(lines))
         return Frame(lines=_fitting([*lines, *foot], width, height), services=services)
     view = view_pane(state, logbook, width=width, page=page)
-    lines.append(title_of_pane(state, view, width, hidden))
+    lines.append(title_of_pane(state, view, width, hidden, _unseen_note(state, table)))
     pane = range(len(lines), len(lines) + page)
     cursor = frozenset(
         {pane.start + view.cursor - view.top}
         if view.cursor is not None and 0 <= view.cursor - view.top < page
         else ()
     )
-    lines += [*view.lines, *[()] * (page - len(view.lines)), *foot]
+    lines += [*view.lines[:page], *[()] * (page - len(view.lines)), *foot]
     return Frame(
         lines=_fitting(lines, width, height),
         cursor_lines=cursor,
@@ -118,6 +132,14 @@ def compose_frame(
         first=view.first,
         end=view.end,
     )
+
+
+def _unseen_note(state: DashboardState, table: Table) -> str:
+    """What is to be noted of the service whose logs are shown, where its row has no room to say all of it."""
+    if state.service is None or state.pane is not Pane.LOGS or state.shows_card:
+        return ""
+    note = note_of(state.service)
+    return note if width_of(note) > room_for_note(table) else ""
 
 
 def _fitting(lines: list[Line], width: int, height: int) -> tuple[Line, ...]:

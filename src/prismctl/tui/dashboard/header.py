@@ -14,6 +14,7 @@ from prismctl.present.text import (
     clip_line,
     line,
     spread,
+    wrap_text,
 )
 from prismctl.present.units import render_bytes, render_duration
 from prismctl.present.wording import engine_title, symbol_of, tone_of
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from prismctl.tui.dashboard.state import DashboardState
 
 
+_MOST_LINES_OF_NOTES: Final = 2
 REPORTED_SECONDS: Final = 120.0
 """For how long after a start it is told what that took."""
 
@@ -81,7 +83,7 @@ def _uptime(state: DashboardState, status: Mapping[str, Any], now: float) -> str
 def _notice_lines(
     state: DashboardState, status: Mapping[str, Any], width: int, now: float
 ) -> list[Line]:
-    """One line that says what holds everything up, or that nothing does."""
+    """What holds everything up, and what there is to know of the machine, a line each; never no line."""
     if state.link is Link.STALE:
         age = max(0, int(now - state.status_at))
         why = f": {clean(state.loss.reason)}" if state.loss is not None else ""
@@ -91,10 +93,21 @@ def _notice_lines(
         return [clip_line(line(Span(" it was stopped from elsewhere", Tone.BUSY)), width)]
     if state.status is None:
         return [()]
-    words, tone = why_waiting(status)
-    if not words and state.report is not None:
-        words, tone = _describe_start(state.report, status), Tone.MUTED
-    return [clip_line(line(Span(f" {words}" if words else "", tone)), width)]
+    told: list[tuple[str, Tone]] = []
+    words, tone = describe_standing(status)
+    if words:
+        told.append((words, tone))
+    if notes := notes_of(status):
+        # Who is told what is wrong has to know, too, that the disk is full or nobody restarts anything, and what to type.
+        own = Tone.BUSY if words else Tone.PLAIN
+        rows = wrap_text(notes, max(1, width - 1), most_lines=_MOST_LINES_OF_NOTES)
+        told += [(row, own) for row in rows]
+    if not told and state.report is not None:
+        told.append((_describe_start(state.report, status), Tone.MUTED))
+    return [
+        clip_line(line(Span(f" {words}" if words else "", tone)), width)
+        for words, tone in told or [("", Tone.MUTED)]
+    ]
 
 
 def _describe_start(report: Mapping[str, Any], status: Mapping[str, Any]) -> str:
@@ -105,8 +118,6 @@ def _describe_start(report: Mapping[str, Any], status: Mapping[str, Any]) -> str
     return f"{report_headline(report)}{f'; {slower}' if slower else ''}"
 
 
-def why_waiting(status: Mapping[str, Any]) -> tuple[str, Tone]:
-    """What is wrong; else what everything waits for; else what there is to know."""
-    words, tone = describe_standing(status)
-    notes = [clean(str(note)) for note in status.get("notes") or ()]
-    return (notes[0], Tone.MUTED) if notes and not words else (words, tone)
+def notes_of(status: Mapping[str, Any]) -> str:
+    """All that there is to know besides, in one line; empty where there is nothing."""
+    return " · ".join(clean(str(note)) for note in status.get("notes") or ())

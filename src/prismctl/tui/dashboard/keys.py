@@ -6,9 +6,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from prismctl.domain.trouble import is_ill
+from prismctl.present.failure import find_missing
 from prismctl.present.text import Tone
-from prismctl.tui.dashboard.actions import ACTIONS, normal_key
-from prismctl.tui.dashboard.questions import ASKING, FILTER, PALETTE, edit, filter_by
+from prismctl.tui.dashboard.actions import ACTIONS, Section, normal_key
+from prismctl.tui.dashboard.questions import (
+    ASKING,
+    DECLINING,
+    FILTER,
+    PALETTE,
+    edit,
+    filter_by,
+)
 from prismctl.tui.dashboard.state import (
     DashboardState,
     Do,
@@ -35,10 +43,12 @@ Answer = tuple[DashboardState, Do | None]
 def press(state: DashboardState, key: str, now: float, reach: Reach) -> Answer:
     """What a key makes of it, and what it asks to be done."""
     state = replace(state, key_at=now)
-    if state.message is not None and state.message.tone is Tone.BAD:
-        state = replace(state, message=None)
     if state.prompt is not None:
+        # What was said meanwhile has not been seen: a question stands in its place.
         return _answer(state, state.prompt, key, now)
+    message = state.message
+    if message is not None and message.tone is Tone.BAD and not message.stays:
+        state = replace(state, message=None)
     action = state.keymap.find(key)
     return (state, None) if action is None else act(state, action, now, reach)
 
@@ -56,8 +66,7 @@ def act(
     if action.id in ASKING:
         return ASKING[action.id](state, service), None
     if action.id == "failed":
-        name = next_ill(state)
-        return (select(state, name), None) if name else (say(state, "all is well", now), None)
+        return _go_to_ill(state, now), None
     if action.id == "card":
         return _toggle_card(state, service, now), None
     # What a stopped stack is started again with, and all else that others do.
@@ -67,6 +76,8 @@ def act(
 def _refuse(state: DashboardState, action: Action, service: str) -> str:
     if action.changes and state.is_read_only:
         return f"{action.title}: this dashboard is read-only"
+    if state.status is None and action.section is not Section.DASHBOARD:
+        return f"{action.title}: the daemon has not answered yet"
     if action.id == "start-again":
         return "" if state.link is Link.STOPPED else "it runs"
     if action.changes and state.link is Link.STOPPED:
@@ -98,11 +109,22 @@ def _toggle_card(state: DashboardState, name: str, now: float) -> DashboardState
     if state.shows_card:
         return _toggle_logs(state, Reach())
     service = state.service
-    if service is None or not (is_ill(service) or service.get("last_error")):
+    is_held_up = bool(find_missing(state.services, name))
+    if service is None or not (is_ill(service) or service.get("last_error") or is_held_up):
         return say(state, f"nothing went wrong with {name}", now)
     return replace(
         _show(state, Pane.LOGS), shows_logs_of_ill=False, shows_card_of_well=not is_ill(service)
     )
+
+
+def _go_to_ill(state: DashboardState, now: float) -> DashboardState:
+    name = next_ill(state)
+    if not name:
+        return say(state, "all is well: nothing to go to", now, Tone.GOOD)
+    if name == state.selected:
+        state = say(state, f"no other service is unwell, only {name}", now)
+    # What is shown of it is what went wrong, whatever was in the pane.
+    return replace(_show(select(state, name), Pane.LOGS), shows_logs_of_ill=False)
 
 
 def _show(state: DashboardState, pane: Pane) -> DashboardState:
@@ -131,7 +153,9 @@ def _switch_focus(state: DashboardState, _: Reach) -> DashboardState:
 
 
 def _go_back(state: DashboardState, _: Reach) -> DashboardState:
-    """The innermost of what was opened goes first."""
+    """The innermost of what was opened goes first; what is said until then, before that."""
+    if state.message is not None and state.message.stays:
+        return replace(state, message=None)
     if state.focus is Focus.PANE and state.log_filter:
         return replace(state, log_filter="", scroll=Scroll())
     if state.pane in {Pane.HELP, Pane.GRAPH, Pane.ALL_LOGS}:
@@ -176,6 +200,8 @@ def _answer(state: DashboardState, prompt: Prompt, key: str, now: float) -> Answ
         if key == "y":
             return replace(state, prompt=None), Do(prompt.action, prompt.service, prompt.argument)
         return (replace(state, prompt=None) if key in _NO else state), None
+    if prompt.answers:
+        return _choose(state, prompt, key)
     if key == "enter":
         closed = replace(state, prompt=None)
         return (
@@ -185,6 +211,15 @@ def _answer(state: DashboardState, prompt: Prompt, key: str, now: float) -> Answ
 
 
 _NO: Final = frozenset({"n", "q", "enter"})
+
+
+def _choose(state: DashboardState, prompt: Prompt, key: str) -> Answer:
+    """The answer that has the key; enter is that which does nothing, as everywhere else."""
+    if key in {DECLINING, "enter"}:
+        return replace(state, prompt=None), None
+    if not any(each.key == key for each in prompt.answers):
+        return state, None
+    return replace(state, prompt=None), Do(prompt.action, prompt.service, key)
 
 
 def _take(state: DashboardState, prompt: Prompt, now: float) -> Answer:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from prismctl.present.failure import has_run
 from prismctl.present.log_levels import Level, level_of
 from prismctl.present.loglines import colour_of, last_state, without_own_time
+from prismctl.present.reason import note_of
 from prismctl.present.structured_logs import parse_structured, render_fields
 from prismctl.present.text import (
     Line,
@@ -71,12 +73,24 @@ def view_logs(state: DashboardState, logbook: Logbook, width: int, page: int) ->
     if state.log_filter:
         title += f" with `{clean(state.log_filter)}`"
     remark = "" if state.scroll.line is None else f"{max(0, end - top - page)} lines below"
-    if not lines:
-        said = "no line fits" if state.log_filter else "it has printed nothing yet"
-        lines = [line("  ", Span(said, Tone.MUTED))]
+    if end <= first:
+        lines = [line("  ", Span(_why_empty(state, logbook), Tone.MUTED))]
     return View(
         title=title, lines=lines, top=top, first=first, end=end, cursor=cursor, remark=remark
     )
+
+
+def _why_empty(state: DashboardState, logbook: Logbook) -> str:
+    if not logbook.is_read:
+        return "reading what was printed…"
+    if state.log_filter:
+        return "no line fits"
+    service = state.service
+    if service is not None and not has_run(service):
+        why = note_of(service)
+        key = state.keymap.first_key("card")
+        return f"it has not run yet{f': {why}' if why else ''}{f'; {key} says more' if key else ''}"
+    return "it has printed nothing yet"
 
 
 _SOURCE_TONES: Final = (Tone.ACCENT, Tone.GOOD, Tone.BUSY, Tone.STRONG)

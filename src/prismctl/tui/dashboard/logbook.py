@@ -88,6 +88,8 @@ class Logbook:
     def __init__(self) -> None:
         self._of_service: dict[str, Ring] = {}
         self._of_all = Ring(lines=LINES_OF_ALL, characters=4 * MOST_CHARACTERS)
+        self.is_read = False
+        """What was printed before has come: where there is nothing now, nothing was printed."""
 
     def add(self, lines: Sequence[LogLine], *, left_out: bool = False) -> None:
         """Take lines in; where others are missing before them, that is noted among them."""

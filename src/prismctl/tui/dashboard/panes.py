@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from prismctl.present.excerpt import READ_LINES
-from prismctl.present.failure import failure_card, find_dependants
+from prismctl.domain.counting import count_of
+from prismctl.present.excerpt import FEWEST_LINES, MOST_LINES, READ_LINES
+from prismctl.present.failure import failure_card, find_dependants, find_missing, has_run
 from prismctl.present.text import (
     Line,
     Span,
@@ -20,18 +21,20 @@ from prismctl.present.text import (
 from prismctl.tui.dashboard.actions import ACTIONS, BY_ID, Section
 from prismctl.tui.dashboard.graph import graph_lines
 from prismctl.tui.dashboard.log_view import view_logs
-from prismctl.tui.dashboard.state import Focus, Link, Pane, find_service
+from prismctl.tui.dashboard.state import Focus, Link, Pane, find_service, is_about_port, next_ill
 from prismctl.tui.dashboard.view import View
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Sequence
 
     from prismctl.tui.dashboard.logbook import Logbook
     from prismctl.tui.dashboard.state import DashboardState, Prompt
 
 _CARD_WIDTH: Final = 100
+_LEAST_NOTE: Final = 14
 _CARD_KEYS: Final = {
     "end-holder": "ends what has its port",
+    "failed": "",
     "restart": "tries it again",
     "logs": "all it printed",
     "pager": "in $PAGER",
@@ -45,12 +48,17 @@ def has_choices(state: DashboardState) -> bool:
     return state.prompt is not None and state.prompt.choices is not None
 
 
-def title_of_pane(state: DashboardState, view: View, width: int, hidden: int) -> Line:
-    """The line above the pane; it says how many services there is no room for, too."""
+def title_of_pane(
+    state: DashboardState, view: View, width: int, hidden: int, note: str = ""
+) -> Line:
+    """The line above the pane; it says how many services there is no room for, too, and what is to be noted of this one."""
     tone = Tone.ACCENT if state.focus is Focus.PANE else Tone.MUTED
-    more = f"{hidden} more services" if hidden else ""
+    more = count_of(hidden, "more service") if hidden else ""
     remark = " · ".join(each for each in (view.remark, more) if each)
     title = clip(f"── {view.title} ", max(1, width - 2))
+    room = width - width_of(title) - width_of(f" {remark} ──") - len(" · ──")
+    if note and room >= _LEAST_NOTE:
+        remark = " · ".join(each for each in (clip(note, room), remark) if each)
     right = f" {remark} ──" if remark else ""
     rule = width - width_of(title) - width_of(right)
     if rule < 0:
@@ -72,9 +80,8 @@ def view_pane(state: DashboardState, logbook: Logbook, *, width: int, page: int)
         lines = graph_lines(state.services, selected=state.selected, width=width)
         return _fixed_view(state, "what needs what", lines, page)
     if state.shows_card:
-        return _fixed_view(
-            state, f"{clean(state.selected)}", card_lines(state, logbook, width), page
-        )
+        lines = card_lines(state, logbook, width, page)
+        return _fixed_view(state, f"{clean(state.selected)}", lines, page)
     return view_logs(state, logbook, width, page)
 
 
@@ -100,6 +107,7 @@ def _choice_view(prompt: Prompt, width: int, page: int) -> View:
     top = max(0, min(prompt.chosen - page + 1, len(fitting) - page))
     top = max(top, 0)
     names = min(28, max((width_of(clean(each)) for each in fitting), default=0))
+    marks = max((width_of(each) + 2 for each in prompt.marks.values()), default=0)
     lines = [
         clip_line(
             line(
@@ -108,7 +116,8 @@ def _choice_view(prompt: Prompt, width: int, page: int) -> View:
                     pad(clip(clean(each), names), names),
                     Tone.STRONG if index == prompt.chosen else Tone.PLAIN,
                 ),
-                Span(f"  {clean(prompt.hints.get(each, ''))}", Tone.MUTED),
+                Span(f"  {pad(prompt.marks.get(each, ''), marks)}", Tone.ACCENT),
+                Span(clean(prompt.hints.get(each, "")), Tone.MUTED),
             ),
             width,
         )
@@ -116,7 +125,8 @@ def _choice_view(prompt: Prompt, width: int, page: int) -> View:
     ][top : top + page]
     if not fitting:
         lines = [line("  ", Span("nothing fits", Tone.MUTED))]
-    return View(title="choose", lines=lines, top=top, end=len(fitting), cursor=prompt.chosen)
+    title = "all that can be done: type some of it, enter does it" if prompt.marks else "choose"
+    return View(title=title, lines=lines, top=top, end=len(fitting), cursor=prompt.chosen)
 
 
 def _stopped_lines(state: DashboardState, width: int) -> list[Line]:
@@ -144,8 +154,8 @@ def _stopped_lines(state: DashboardState, width: int) -> list[Line]:
     ]
 
 
-def card_lines(state: DashboardState, logbook: Logbook, width: int) -> list[Line]:
-    """What went wrong with the selected service, what to try, and the keys that do it."""
+def card_lines(state: DashboardState, logbook: Logbook, width: int, page: int) -> list[Line]:
+    """What went wrong with the selected service, what to try, and the keys that do it; all of it seen at once, if it can be."""
     service = find_service(state, state.selected)
     if service is None:
         return []
@@ -153,37 +163,51 @@ def card_lines(state: DashboardState, logbook: Logbook, width: int) -> list[Line
     # Of one that is up again, what the run before said is wanted, and much may have been said since.
     lines = ring.all() if service.get("last_exit") else ring.take(ring.end - READ_LINES, ring.end)
     said = [{"time": each.time, "replica": each.replica, "text": each.text} for each in lines]
-    card = failure_card(
-        dict(service),
-        said=said,
-        dependants=find_dependants(state.services, state.selected),
-        width=min(width, _CARD_WIDTH),
-        stack=state.stack,
-    )
+    dependants = find_dependants(state.services, state.selected)
+    missing = find_missing(state.services, state.selected)
+
+    def make(most_lines: int) -> list[Line]:
+        return failure_card(
+            dict(service),
+            said=said,
+            dependants=dependants,
+            missing=missing,
+            width=min(width, _CARD_WIDTH),
+            stack=state.stack,
+            most_lines=most_lines,
+        )
+
+    most = MOST_LINES
+    card = make(most)
+    # One more line is that of the keys.
+    while (over := len(card) + 1 - page) > 0 and most > FEWEST_LINES:
+        most = max(FEWEST_LINES, most - over)
+        card = make(most)
     # The headline and what is below it, with the keys between: they are seen where little else is.
     cut = next((index for index, each in enumerate(card) if not each), len(card))
-    return [*card[:cut], _card_keys(state, width), *card[cut:]]
+    return [*card[:cut], _card_keys(state, missing, width), *card[cut:]]
 
 
-def _card_keys(state: DashboardState, width: int) -> Line:
+def _card_keys(state: DashboardState, missing: Sequence[tuple[str, str]], width: int) -> Line:
     spans: list[Span] = [Span("  ")]
-    for action_id, words in _CARD_KEYS.items():
+    service = state.service or {}
+    is_held_up = bool(missing) and bool(service) and not has_run(service)
+    for action_id, usual in _CARD_KEYS.items():
+        words = usual
+        if action_id in {"restart", "logs", "pager"} and is_held_up:
+            continue
+        if action_id == "failed":
+            ill = next_ill(state)
+            if not is_held_up or ill in {"", state.selected}:
+                continue
+            words = f"goes to {clean(ill)}"
         key = state.keymap.first_key(action_id)
         if not key or (BY_ID[action_id].changes and state.is_read_only):
             continue
-        if action_id == "end-holder" and not _is_about_port(state.service or {}):
+        if action_id == "end-holder" and not is_about_port(service):
             continue
         spans += [Span(key, Tone.ACCENT), Span(f" {words}   ")]
     return clip_line(tuple(spans), width)
-
-
-_PORT_WORDS: Final = ("address already in use", "eaddrinuse", "port is already", "is in use")
-
-
-def _is_about_port(service: Mapping[str, Any]) -> bool:
-    """Whether a service went wrong because somebody else has its port."""
-    said = f"{service.get('reason')} {service.get('last_error')}".lower()
-    return any(words in said for words in _PORT_WORDS)
 
 
 def help_lines(state: DashboardState, width: int) -> list[Line]:

@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Final
 from prismctl.errors import PrismError
 from prismctl.present.port_words import main_port_of
 from prismctl.present.reason import note_of
+from prismctl.present.standing import describe_standing
 from prismctl.present.text import clean
 from prismctl.present.units import render_bytes
 from prismctl.tui.dashboard import state as states
 from prismctl.tui.dashboard.actions import BY_ID
 from prismctl.tui.dashboard.feeds import Mailbox
-from prismctl.tui.dashboard.header import verdict_of, why_waiting
+from prismctl.tui.dashboard.header import notes_of, verdict_of
 from prismctl.tui.dashboard.log_view import text_of_log
 from prismctl.tui.dashboard.logbook import Logbook
+from prismctl.tui.dashboard.questions import DECLINING
 from prismctl.tui.dashboard.rows import render_rate
 from prismctl.tui.dashboard.state import Link, find_service
 
@@ -102,10 +104,12 @@ def service_line(service: Mapping[str, Any]) -> str:
 def overview_lines(state: DashboardState) -> list[str]:
     """All of it, a line each."""
     word, _, _ = verdict_of(state, state.status or {})
-    words, _ = why_waiting(state.status or {})
+    status = state.status or {}
+    words, _ = describe_standing(status)
+    notes = notes_of(status)
     return [
         f"stack {clean(state.stack)} is {word}, {len(state.services)} services",
-        *([words] if words else []),
+        *(each for each in (words, notes) if each),
         *(service_line(service) for service in state.services),
     ]
 
@@ -128,8 +132,8 @@ class PlainDashboard:
         self._arrived: queue.Queue[str | None] = queue.Queue()
         """What was typed; ``None``: something is in the mailbox."""
         self.mailbox = Mailbox(lambda: self._arrived.put(None))
-        self._asked: Callable[[], str] | None = None
-        """What is done after a yes."""
+        self._asked: Callable[[str], str] | None = None
+        """What is done with the answer."""
         self._is_over = False
 
     def run(self, typed: TextIO | None) -> None:
@@ -153,6 +157,7 @@ class PlainDashboard:
         delivery = self.mailbox.take()
         before = self.state
         self.logbook.add(delivery.lines, left_out=delivery.left_out)
+        self.logbook.is_read = self.logbook.is_read or delivery.has_read_logs
         if delivery.status is not None:
             self.state = states.take_status(self.state, delivery.status, self._clock())
         if delivery.loss is not None:
@@ -174,9 +179,9 @@ class PlainDashboard:
 
     def _answer(self, words: list[str]) -> str:
         asked, self._asked = self._asked, None
-        if asked is None or [word.lower() for word in words] not in (["y"], ["yes"]):
-            return "nothing was done"
-        return asked()
+        if asked is None or len(words) != 1:
+            return _NOTHING
+        return asked(words[0].lower())
 
     def _do(self, words: list[str]) -> str:
         command, *names = words or [""]
@@ -190,7 +195,8 @@ class PlainDashboard:
         if command in _CHANGES:
             return self._change(command, names)
         if command in {"nomad", "consul"}:
-            return self._doing.open_ui(command)
+            opened = self._doing.open_ui(command)
+            return opened if isinstance(opened, str) else f"open this: {opened.url}"
         return (
             "\n".join(HELP) if command in {"help", "?"} else f"{command}: type help" * bool(words)
         )
@@ -198,7 +204,9 @@ class PlainDashboard:
     def _logs(self, names: list[str]) -> str:
         ring = self.logbook.ring(names[0] if names else "")
         lines = ring.all()[-LOG_LINES:]
-        return "\n".join(text_of_log(each, has_source=not names) for each in lines) or "nothing"
+        return "\n".join(text_of_log(each, has_source=not names) for each in lines) or (
+            "nothing" if self.logbook.is_read else "not read yet; ask again in a moment"
+        )
 
     def _change(self, command: str, names: list[str]) -> str:
         action = BY_ID[_CHANGES[command]]
@@ -212,13 +220,22 @@ class PlainDashboard:
         if command == "scale":
             return self._doing.scale(names[0], int(names[1]))
         if command == "add":
-            return self._doing.add(names[0])
+            return self._add(names[0])
         return self._ask(action.id, names)
+
+    def _add(self, name: str, answer: str = "") -> str:
+        come_of_it = self._doing.add(name, answer)
+        if isinstance(come_of_it, str):
+            return come_of_it
+        keys = {choice.key for choice in come_of_it.answers} - {DECLINING}
+        self._asked = lambda typed: self._add(name, typed) if typed in keys else _NOTHING
+        offered = [f"type {each.key}: {clean(each.words)}" for each in come_of_it.answers]
+        return "\n".join([clean(come_of_it.words), *offered])
 
     def _ask(self, action: str, names: list[str]) -> str:
         doing = self._doing
         if action == "stop-stack":
-            self._asked = doing.stop_stack
+            self._asked = _after_yes(doing.stop_stack)
             return f"stop the whole stack {clean(self.state.stack)}? type yes"
         name = names[0]
         question = (
@@ -229,8 +246,15 @@ class PlainDashboard:
         if question.obstacle:
             return question.obstacle
         carry_out = doing.stop_service if action == "stop-service" else doing.end_holder
-        self._asked = lambda: carry_out(name)
+        self._asked = _after_yes(lambda: carry_out(name))
         return f"{question.words} type yes"
+
+
+_NOTHING: Final = "nothing was done"
+
+
+def _after_yes(carry_out: Callable[[], str]) -> Callable[[str], str]:
+    return lambda typed: carry_out() if typed in {"y", "yes"} else _NOTHING
 
 
 _CHANGES: Final = {

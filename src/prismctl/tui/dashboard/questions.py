@@ -11,11 +11,14 @@ from prismctl.tui.dashboard.state import Focus, Pane, Prompt, Scroll, find_servi
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from prismctl.tui.dashboard.doing import KeyQuestion
     from prismctl.tui.dashboard.state import DashboardState
 
 LONGEST_ANSWER: Final = 500
 FILTER: Final = "filter"
 PALETTE: Final = "palette"
+DECLINING: Final = "q"
+"""The key of the answer that leaves everything as it is."""
 
 
 def _ask_filter(state: DashboardState, _: str) -> DashboardState:
@@ -63,15 +66,20 @@ def _ask_to_stop_stack(state: DashboardState, _: str) -> DashboardState:
 
 
 def _ask_palette(state: DashboardState, _: str) -> DashboardState:
-    hints = {
-        action.title: action.words
-        for action in ACTIONS
-        if action.id not in {"palette", "up", "down", "page-up", "page-down", "back", "open"}
-    }
+    offered = [action for action in ACTIONS if action.id not in _NOT_OFFERED]
     return replace(
         state,
-        prompt=Prompt(action=PALETTE, question=":", choices=tuple(hints), hints=hints),
+        prompt=Prompt(
+            action=PALETTE,
+            question=":",
+            choices=tuple(action.title for action in offered),
+            hints={action.title: action.words for action in offered},
+            marks={action.title: state.keymap.first_key(action.id) for action in offered},
+        ),
     )
+
+
+_NOT_OFFERED: Final = frozenset({"palette", "up", "down", "page-up", "page-down", "back", "open"})
 
 
 ASKING: Final = {
@@ -96,6 +104,18 @@ def confirm(
             service=service,
             argument=argument,
             is_confirmation=True,
+        ),
+    )
+
+
+def ask_for_key(
+    state: DashboardState, action: str, question: KeyQuestion, service: str
+) -> DashboardState:
+    """Ask what to do by one of some keys; the one that was pressed is the argument of what is done then."""
+    return replace(
+        state,
+        prompt=Prompt(
+            action=action, question=question.words, service=service, answers=question.answers
         ),
     )
 
@@ -135,7 +155,7 @@ def edit(state: DashboardState, prompt: Prompt, key: str) -> DashboardState:
 def type_in(state: DashboardState, text: str, *, is_whole: bool = False) -> DashboardState:
     """Text typed or pasted into what is asked; a filter holds while it is typed."""
     prompt = state.prompt
-    if prompt is None or prompt.is_confirmation:
+    if prompt is None or prompt.is_confirmation or prompt.answers:
         return state
     text = (text if is_whole else prompt.text + " ".join(text.split()))[:LONGEST_ANSWER]
     state = replace(state, prompt=replace(prompt, text=text, chosen=0))

@@ -14,12 +14,11 @@ from prismctl.present.text import (
     clip,
     clip_line,
     line,
-    line_width,
     pad,
     pad_left,
     width_of,
 )
-from prismctl.present.units import UNKNOWN, render_bytes, render_percent
+from prismctl.present.units import UNKNOWN, render_bytes, render_latency, render_percent
 from prismctl.present.wording import symbol_of, tone_of_service
 
 if TYPE_CHECKING:
@@ -76,17 +75,6 @@ def render_rate(service: Mapping[str, Any]) -> str:
     return f"{number} {unit}"
 
 
-def render_latency(service: Mapping[str, Any]) -> str:
-    """The 95th percentile: ``0.4 ms``, ``12 ms``, ``1.3 s``."""
-    seconds = service.get("latency_p95_seconds")
-    if seconds is None:
-        return UNKNOWN
-    milliseconds = seconds * _THOUSAND
-    if milliseconds >= _THOUSAND:
-        return f"{seconds:.1f} s"
-    return f"{milliseconds:.1f} ms" if milliseconds < 10 else f"{milliseconds:.0f} ms"  # noqa: PLR2004 - the same
-
-
 def sparkline(values: Sequence[float | None], cells: int = SPARK_CELLS) -> str:
     """The last values as bars, each in its place; a gap where nothing was measured, nothing where nothing ever was."""
     last = list(values)[-cells:]
@@ -113,7 +101,7 @@ COLUMNS: Final = (
     Column("PORT", 5, 8, _port_cell),
     Column("REQUESTS", 12, 6, lambda service, _: render_rate(service)),
     Column("", SPARK_CELLS, 2, lambda _, history: sparkline(history), is_number=False),
-    Column("P95", 7, 4, lambda service, _: render_latency(service)),
+    Column("P95", 7, 4, lambda service, _: render_latency(service.get("latency_p95_seconds"))),
     Column(
         "MEM",
         7,
@@ -190,6 +178,12 @@ def _padded(column: Column, text: str, states: int) -> str:
     return pad_left(text, width) if column.is_number else pad(text, width)
 
 
+def room_for_note(table: Table) -> int:
+    """How many cells there are behind the columns."""
+    cells = sum(_GAP + width_of_column(column, table.states) for column in table.columns)
+    return table.width - _LEAD - table.names - cells - _GAP
+
+
 def row_line(
     service: Mapping[str, Any],
     history: Sequence[float | None],
@@ -215,7 +209,7 @@ def row_line(
         own = Tone.ACCENT if not column.title and not is_stale else own
         spans += [Span(" " * _GAP), Span(text, own)]
     note = note_of(service)
-    left = table.width - line_width(spans) - _GAP
+    left = room_for_note(table)
     if note and left >= _LEAST_NOTE:
         is_news = service.get("alarm") and not is_stale
         spans += [Span(" " * _GAP), Span(clip(note, left), Tone.BAD if is_news else Tone.MUTED)]

@@ -6,13 +6,15 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
-from prismctl.domain.trouble import is_ill
+from prismctl.domain.trouble import find_to_blame, is_ill
+from prismctl.present.failure import find_missing, has_run
 from prismctl.present.text import Tone
 from prismctl.tui.dashboard.actions import Keymap, make_keymap
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Container, Mapping, Sequence
 
+    from prismctl.present.question import Choice
     from prismctl.tui.dashboard.feeds import Loss
 
 HISTORY_POINTS: Final = 40
@@ -67,9 +69,13 @@ class Prompt:
     """What can be chosen; ``None`` where anything can be typed, or only yes and no."""
     hints: Mapping[str, str] = field(default_factory=dict)
     """Words about choices."""
+    marks: Mapping[str, str] = field(default_factory=dict)
+    """The key that does the same as a choice."""
     chosen: int = 0
     """Among the choices that fit what was typed."""
     is_confirmation: bool = False
+    answers: tuple[Choice, ...] = ()
+    """Keys of which one is the answer, where yes and no are not enough."""
     argument: str = ""
     """What is done after a yes."""
     placeholder: str = ""
@@ -99,8 +105,13 @@ class Message:
     """What was done, or why not."""
 
     words: str
+    """Each line of them begins one on the screen."""
     tone: Tone = Tone.PLAIN
     at: float = 0.0
+    about: str = ""
+    """A service that could not be added: once it is there, this is no news any more."""
+    stays: bool = False
+    """Until it is taken away, or something else is said: somebody has to do something with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +210,15 @@ def find_service(state: DashboardState, name: str) -> Mapping[str, Any] | None:
     return next((each for each in state.services if each["name"] == name), None)
 
 
+_PORT_WORDS: Final = ("address already in use", "eaddrinuse", "port is already", "is in use")
+
+
+def is_about_port(service: Mapping[str, Any]) -> bool:
+    """Whether a service went wrong because somebody else has its port."""
+    said = f"{service.get('reason')} {service.get('last_error')}".lower()
+    return bool(service) and is_ill(service) and any(words in said for words in _PORT_WORDS)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reach:
     """What moving needs to know of the screen."""
@@ -227,6 +247,7 @@ def take_status(state: DashboardState, document: Mapping[str, Any], now: float) 
         # That a service is well again takes nothing away from under somebody's eyes.
         state = replace(state, shows_card_of_well=True)
     state = _take_figures(state, now)
+    state = _forget_what_came_true(state, before, now)
     if was_away:
         state = say(state, "connected again", now, Tone.GOOD)
     names = [str(service["name"]) for service in state.services]
@@ -243,6 +264,19 @@ def take_status(state: DashboardState, document: Mapping[str, Any], now: float) 
     elif fallen and (is_first or _is_idle(state, now)) and not before.get(selected, False):
         selected = fallen[0]
     return select(state, selected) if selected != state.selected else state
+
+
+def _forget_what_came_true(
+    state: DashboardState, before: Container[str], now: float
+) -> DashboardState:
+    """What was said or asked about a service that was not there goes once somebody else has added it."""
+    come = {name for each in state.services if (name := str(each["name"])) not in before}
+    if state.message is not None and state.message.about in come:
+        state = replace(state, message=None)
+    if state.prompt is not None and state.prompt.answers and state.prompt.service in come:
+        name = state.prompt.service
+        state = say(replace(state, prompt=None), f"{name} was added from elsewhere", now)
+    return state
 
 
 def _is_idle(state: DashboardState, now: float) -> bool:
@@ -314,15 +348,25 @@ _FIGURES: Final = (
 # What is shown.
 
 
-def say(state: DashboardState, words: str, now: float, tone: Tone = Tone.PLAIN) -> DashboardState:
-    """Show a message for a while."""
-    return replace(state, message=Message(words, tone, now))
+def say(
+    state: DashboardState,
+    words: str,
+    now: float,
+    tone: Tone = Tone.PLAIN,
+    *,
+    about: str = "",
+    stays: bool = False,
+) -> DashboardState:
+    """Show a message for a while; `Message` says what ``about`` and ``stays`` are."""
+    return replace(state, message=Message(words, tone, now, about, stays))
 
 
 def forget_message(state: DashboardState, now: float) -> DashboardState:
     """Take the message away once it was there long enough; what went wrong stays until the next key."""
     message = state.message
-    if message is None or message.tone is Tone.BAD or now - message.at < MESSAGE_SECONDS:
+    if message is None or message.stays or message.tone is Tone.BAD:
+        return state
+    if now - message.at < MESSAGE_SECONDS:
         return state
     return replace(state, message=None)
 
@@ -390,10 +434,19 @@ def _place(state: DashboardState, reach: Reach) -> tuple[int, int]:
 
 
 def next_ill(state: DashboardState) -> str:
-    """The next service that is not well, after the selected one; empty where all are."""
+    """The next service that is not well by itself, after the selected one; empty where all are well.
+
+    From one that only lacks another, it is that other.
+    """
     names = [str(service["name"]) for service in state.services]
-    ill = [str(service["name"]) for service in state.services if is_ill(service)]
+    to_blame = find_to_blame(state.services)
+    ill = [name for name in names if name in to_blame]
+    ill = ill or [str(each["name"]) for each in state.services if is_ill(each)]
     if not ill:
         return ""
+    if state.service is not None and not has_run(state.service):
+        lacked = [name for name, _ in find_missing(state.services, state.selected) if name in ill]
+        if lacked:
+            return lacked[0]
     here = names.index(state.selected) if state.selected in names else -1
     return next((name for name in ill if names.index(name) > here), ill[0])
