@@ -27,7 +27,10 @@ class Writer:
         entry = self._entry(0)
         self.entry_bytes = len(entry)
         self.file = LogFile(
-            str(directory / "web#0.log"), max_bytes=PER_FILE * len(entry), max_files=FILES
+            str(directory / "web#0.log"),
+            max_bytes=PER_FILE * len(entry),
+            max_files=FILES,
+            counts_removed=True,
         )
 
     def write(self, count: int) -> None:
@@ -137,7 +140,9 @@ def test_logs_that_somebody_emptied_are_no_gap(tmp_path: Path) -> None:
 def test_parts_of_a_long_line_are_one_line_of_those_that_are_missing(tmp_path: Path) -> None:
     part = f"{render_stamp(1)} stdout P {'x' * 100}\n".encode()
     end = f"{render_stamp(1)} stdout F {'x' * 100}\n".encode()
-    file = LogFile(str(tmp_path / "web#0.log"), max_bytes=len(part) * 3, max_files=2)
+    file = LogFile(
+        str(tmp_path / "web#0.log"), max_bytes=len(part) * 3, max_files=2, counts_removed=True
+    )
     for _ in range(4):
         file.write(part + part + end)
 
@@ -148,7 +153,9 @@ def test_parts_of_a_long_line_are_one_line_of_those_that_are_missing(tmp_path: P
 
 def test_the_count_of_what_is_gone_stays_small(tmp_path: Path) -> None:
     entry = f"{render_stamp(1)} stdout F x\n".encode()
-    file = LogFile(str(tmp_path / "web#0.log"), max_bytes=len(entry), max_files=2)
+    file = LogFile(
+        str(tmp_path / "web#0.log"), max_bytes=len(entry), max_files=2, counts_removed=True
+    )
     for _ in range(2500):
         file.write(entry)
 

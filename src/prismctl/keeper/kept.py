@@ -58,7 +58,10 @@ class KeptProcess:
         self.life = Life()
         self._around = surroundings
         self._log = LogFile(
-            spec.log_path, max_bytes=spec.max_log_bytes, max_files=spec.max_log_files
+            spec.log_path,
+            max_bytes=spec.max_log_bytes,
+            max_files=spec.max_log_files,
+            counts_removed=True,
         )
         self._command = Command(
             argv=spec.argv,

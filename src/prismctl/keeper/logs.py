@@ -90,9 +90,20 @@ class LineFramer:
 class LogFile:
     """A file that grows to a size and is then moved aside; when it cannot be written, lines are counted."""
 
-    def __init__(self, path: str, *, max_bytes: int, max_files: int) -> None:
+    def __init__(
+        self, path: str, *, max_bytes: int, max_files: int, counts_removed: bool = False
+    ) -> None:
+        """Nothing is opened yet.
+
+        Args:
+            path: the file that is written.
+            max_bytes: of each file.
+            max_files: how many there are, with those that were moved aside.
+            counts_removed: how much was in a file that is removed is written down, for followers that come too late.
+        """
         self.path = path
         self.max_bytes = max_bytes
+        self._counts_removed = counts_removed
         self.max_files = max_files
         self.lost_lines = 0
         """Since the beginning."""
@@ -205,11 +216,12 @@ class LogFile:
 
     def _rotate(self) -> None:
         self.close()
+        oldest = f"{self.path}.{self.max_files - 1}" if self.max_files > 1 else self.path
+        if self._counts_removed:
+            note_removal(self.path, oldest)
         if self.max_files == 1:
-            note_removal(self.path, self.path)
             os.unlink(self.path)
             return
-        note_removal(self.path, f"{self.path}.{self.max_files - 1}")
         for number in range(self.max_files - 1, 0, -1):
             older = self.path if number == 1 else f"{self.path}.{number - 1}"
             with contextlib.suppress(FileNotFoundError):

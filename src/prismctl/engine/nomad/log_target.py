@@ -34,7 +34,9 @@ class LogTarget:
         self._positions = _recover_positions(path, record)
         """How far each source has been copied, also of streams that are not followed again yet."""
         self._streams: dict[str, LogStream] = {}
-        self._log = LogFile(str(path), max_bytes=MAX_LOG_BYTES, max_files=MAX_LOG_FILES)
+        self._log = LogFile(
+            str(path), max_bytes=MAX_LOG_BYTES, max_files=MAX_LOG_FILES, counts_removed=True
+        )
 
     def position(self, source: str) -> tuple[int, int]:
         """How far a source has been copied."""
