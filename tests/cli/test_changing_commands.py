@@ -178,10 +178,10 @@ def test_a_held_port_is_said_once_however_often_the_service_is_tried_again(
     again = event("service.unhealthy", "redis", held)
     daemon.operation = [*tries, up, again, up, result("ready", status)]
     daemon.status = status
-    answer = prismctl("dev", "start", "--engine", "local")
+    answer = prismctl(*START)
     assert answer.out.count(held) == 2
     assert "exited   redis port 6379" in answer.out
-    verbose = prismctl("dev", "start", "--engine", "local", "-v")
+    verbose = prismctl(*START, "-v")
     assert verbose.out.count(held) == 15
 
 
@@ -207,6 +207,18 @@ def test_not_ready_in_time_is_6_and_names_the_culprit(
     answer = prismctl(*START, "--wait-timeout", "0.05")
     assert answer.code == 6
     assert "error: memstore was not ready within 0.05 s: connection refused" in answer.err
+
+
+def test_a_start_that_only_fetched_images_in_its_time_says_so_and_not_that_services_wait(
+    prismctl: Any, daemon: Any, make_status: Any, make_service: Any
+) -> None:
+    waiting = make_service("prism-admin", "waiting"), make_service("memstore", "waiting")
+    daemon.status = make_status(*waiting, state="starting")
+    pulling = "pulling docker.io/library/memstore:1 from docker.io"
+    daemon.operation = [event("image.pulling", "memstore", pulling)]
+    answer = prismctl(*START, "--wait-timeout", "1.5")
+    assert answer.code == 6
+    assert f"memstore: {pulling}" in answer.err
 
 
 def test_what_the_daemon_refuses_is_told_in_its_words(prismctl: Any, daemon: Any) -> None:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from prismctl.cli.invocation import Invocation
     from prismctl.client import StackClient
     from prismctl.domain.estimate import Estimate
+    from prismctl.present.progress import Progress
 
 _WIDEST_CARD: Final = 100
 
@@ -72,7 +73,12 @@ def conclude(
         if stop is not None:
             stop()
         raise deadline_error(
-            call, status, seconds=seconds, wanted=wanted, is_stopped=stop is not None, lead=lead
+            call,
+            _with_last_words(status, outcome.progress),
+            seconds=seconds,
+            wanted=wanted,
+            is_stopped=stop is not None,
+            lead=lead,
         )
     if call.is_json:
         call.write_json({"result": result})
@@ -249,6 +255,17 @@ def deadline_error(
         if is_stopped
         else f"`prismctl dev wait{option}` waits on, `prismctl dev stop{option}` stops it",
     )
+
+
+def _with_last_words(status: dict[str, Any], progress: Progress) -> dict[str, Any]:
+    """The status in which a service that only waits says what an event said of it last: that its image is fetched."""
+    services = [
+        {**service, "reason": service.get("reason") or progress.message_of(service["name"])}
+        if service["state"] == "waiting"
+        else service
+        for service in status.get("services") or []
+    ]
+    return {**status, "services": services}
 
 
 def find_culprits(services: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -32,9 +32,9 @@ def describe_comeback(name: str, comeback: Comeback, now: float) -> str:
     """
     is_recent = now - comeback.lost_at < _RECENT_SECONDS
     form = "%H:%M:%S" if is_recent else "%Y-%m-%d %H:%M:%S"
-    often = f" ({comeback.times} times since the start)" if comeback.times > 1 else ""
+    often = f"; {comeback.times} times since the start" if comeback.times > 1 else ""
+    # What matters most comes first: a narrow terminal cuts the rest off.
     return (
-        f"{_SUBJECTS.get(name, name.capitalize())} ended unexpectedly at "
-        f"{strftime(form, localtime(comeback.lost_at))}{often} and was back in "
-        f"{comeback.seconds:.1f} s; everything that ran was started anew"
+        f"everything was started anew: {_SUBJECTS.get(name, name.capitalize())} was lost "
+        f"at {strftime(form, localtime(comeback.lost_at))}, back in {comeback.seconds:.1f} s{often}"
     )

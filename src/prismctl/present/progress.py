@@ -67,6 +67,11 @@ class Progress:
         """Every service came up, or never will."""
         return all(step.is_settled for step in self.steps.values())
 
+    def message_of(self, name: str) -> str:
+        """Why a service is where it is, by what was told of it last; empty where nothing was."""
+        step = self.steps.get(name)
+        return step.message if step is not None else ""
+
 
 def begin_progress(
     dependencies: Mapping[str, Sequence[str]], components: Sequence[str] = ()
