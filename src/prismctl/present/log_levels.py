@@ -7,7 +7,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Mapping
 
 
 class Level(IntEnum):
@@ -87,11 +87,11 @@ _SYSLOG_LEVELS: Final = (
 )
 _FIRST_NODE_LEVEL: Final = 10
 """pino and bunyan count 10 (trace), 20 … 60 (fatal); smaller numbers are those of syslog."""
-_MARKED: Final[tuple[tuple[re.Pattern[str], Callable[[str], Level]], ...]] = (
-    (_REDIS, _REDIS_MARKS.__getitem__),
-    (_KLOG, _LETTERS.__getitem__),
-    (_RUBY, _LETTERS.__getitem__),
-    (_SYSLOG, lambda digit: _SYSLOG_LEVELS[int(digit)]),
+_MARKED: Final[tuple[tuple[re.Pattern[str], Mapping[str, Level]], ...]] = (
+    (_REDIS, _REDIS_MARKS),
+    (_KLOG, _LETTERS),
+    (_RUBY, _LETTERS),
+    (_SYSLOG, {str(digit): level for digit, level in enumerate(_SYSLOG_LEVELS)}),
 )
 _CRASHES: Final = (
     ("Traceback (most recent call last)", Level.ERROR),
@@ -102,9 +102,19 @@ _CRASHES: Final = (
 )
 _POSTGRES_MORE: Final = re.compile(r"\b(?:STATEMENT|DETAIL|HINT|CONTEXT|QUERY|LOCATION):  ")
 """What PostgreSQL adds to the line before; it may quote anything."""
+
+
+def _in_any_case(*words: str) -> str:
+    """Words for a pattern, however they are written; browsers know no flag for a part of one."""
+    return "|".join("".join(f"[{each}{each.upper()}]" for each in word) for word in words)
+
+
+_FIRST_WORDS: Final = _in_any_case(
+    "trace", "debug", "info", "notice", "warning", "warn", "error", "fatal", "panic"
+)
 _WORD_LEVEL: Final = re.compile(
     r"[\[<(]([A-Za-z]{3,11})[\]>)]"
-    r"|^(?i:(?:[\w./-]{1,40}: )?(trace|debug|info|notice|warn(?:ing)?|error|fatal|panic)(?:\[\w+\])?: )"
+    rf"|^(?:[\w./-]{{1,40}}: )?({_FIRST_WORDS})(?:\[\w+\])?: "
     r"|(?<![\w.-])(TRACE|DEBUG|VERBOSE|INFO|NOTICE|WARN(?:ING)?|ERROR|SEVERE|FATAL|PANIC|CRITICAL|LOG)(?![\w-])"
 )
 _HEAD_CHARACTERS: Final = 200
@@ -130,7 +140,7 @@ def _marked_level(text: str) -> Level | None:
     """What a line says by how it begins."""
     for pattern, meaning in _MARKED:
         if match := pattern.match(text):
-            return meaning(match[1])
+            return meaning[match[1]]
     return next((level for words, level in _CRASHES if text.startswith(words)), None)
 
 
@@ -148,6 +158,24 @@ def _numbered(number: int) -> Level | None:
     if number >= _FIRST_NODE_LEVEL:
         return Level(min(number // 10 - 1, Level.FATAL))
     return _SYSLOG_LEVELS[number] if number < len(_SYSLOG_LEVELS) else None
+
+
+def render_rules() -> dict[str, Any]:
+    """What `level_of` goes by, for the page in the browser: words, numbers and patterns that mean the same there."""
+    return {
+        "words": LEVEL_WORDS,
+        "json": _JSON_LEVEL.pattern,
+        "field": _FIELD_LEVEL.pattern,
+        "marked": [[f"^(?:{pattern.pattern})", dict(meaning)] for pattern, meaning in _MARKED],
+        "crashes": _CRASHES,
+        "continued": _POSTGRES_MORE.pattern,
+        "word": _WORD_LEVEL.pattern,
+        "colour": _COLOUR.pattern,
+        "syslog": _SYSLOG_LEVELS,
+        "first_node_level": _FIRST_NODE_LEVEL,
+        "head_characters": _HEAD_CHARACTERS,
+        "json_characters": _JSON_CHARACTERS,
+    }
 
 
 class LevelFilter:

@@ -1,5 +1,6 @@
 // What happened, the newest first.
 
+import { clean } from "./clean.js";
 import { element, renderClock } from "./format.js";
 
 const MAX_EVENTS = 500;
@@ -8,6 +9,12 @@ const TONES = {
   "service.failed": "bad", "component.lost": "bad", "log.lost": "bad",
   "service.unhealthy": "busy", "service.exited": "busy", "service.starting": "busy", "swept": "busy",
 };
+
+// In a few words, for who waits for what comes of it.
+export function describeEvent({ kind, service, message }) {
+  const word = service ? `${service} ${kind.split(".").at(-1)}` : kind;
+  return message ? `${word}: ${clean(message)}` : word;
+}
 
 export class EventList {
   #list = document.getElementById("event-list");
@@ -25,7 +32,7 @@ export class EventList {
         element("time", { datetime: new Date(event.time * 1000).toISOString() }, renderClock(event.time)), " ",
         element("span", { class: "kind" }, event.kind), " ",
         element("strong", {}, who), " ",
-        element("span", {}, event.message),
+        element("span", {}, clean(event.message)),
       );
       items.unshift(item);
     }

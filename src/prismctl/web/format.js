@@ -1,40 +1,8 @@
 // Numbers with their units, and what states look like: the same as in the terminal (present/units.py, present/wording.py).
 
-export const UNKNOWN = "–";
+import { ENGINES, SYMBOLS, TONES, UNKNOWN } from "./words.js";
 
-export const SYMBOLS = {
-  healthy: "●",
-  running: "●",
-  ready: "●",
-  starting: "◐",
-  degraded: "◑",
-  unhealthy: "◑",
-  waiting: "○",
-  stopping: "◌",
-  failed: "✗",
-  suspended: "◑",
-  lost: "✗",
-  stopped: "■",
-  completed: "✓",
-};
-
-export const TONES = {
-  healthy: "good",
-  running: "good",
-  ready: "good",
-  completed: "good",
-  starting: "busy",
-  degraded: "busy",
-  unhealthy: "busy",
-  stopping: "busy",
-  waiting: "muted",
-  stopped: "muted",
-  failed: "bad",
-  suspended: "busy",
-  lost: "bad",
-};
-
-export const ENGINES = { nomad: "Nomad", local: "local engine", cluster: "Nomad cluster" };
+export { ENGINES, SYMBOLS, TONES, UNKNOWN };
 
 export const symbolOf = (state) => SYMBOLS[state] ?? "?";
 export const toneOf = (state) => TONES[state] ?? "muted";

@@ -1,9 +1,12 @@
 // Log lines: the newest few thousand are kept, and of these only what fits on the screen is drawn.
 
+import { clean } from "./clean.js";
 import { countOf, element } from "./format.js";
 import { LEVELS, levelOf } from "./levels.js";
 
 export const MAX_LINES = 5000;
+// Of all lines together: a browser keeps two bytes for each character of a line that is not plain.
+export const MAX_CHARACTERS = 4_000_000;
 // Dropped in lumps: an array that loses its head line by line is copied each time.
 const LUMP = 1000;
 const LINE_HEIGHT = 18;
@@ -35,10 +38,9 @@ function makeMatcher(words) {
   };
 }
 
-const CONTROL = /\x1b\[[0-9;?:]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f]/g;
-
 export class LogView {
   lines = [];
+  #characters = 0;
   #shown = [];
   #next = 0;
   #levels = new Map();
@@ -102,6 +104,7 @@ export class LogView {
 
   clear() {
     this.lines = [];
+    this.#characters = 0;
     this.#shown = [];
     this.#levels.clear();
     this.#seen.clear();
@@ -123,18 +126,28 @@ export class LogView {
       fresh.push({ id: this.#next++, time, service, replica, stream, text });
     }
     this.lines.push(...fresh);
+    for (const line of fresh) this.#characters += sizeOf(line);
     for (const line of fresh) if (this.#admits(line)) this.#shown.push(line);
-    if (this.lines.length > MAX_LINES + LUMP) {
-      this.lines.splice(0, this.lines.length - MAX_LINES);
-      const first = this.lines[0].id;
-      const gone = this.#shown.findIndex((line) => line.id >= first);
-      const count = gone < 0 ? this.#shown.length : gone;
-      this.#shown.splice(0, count);
-      this.#current = Math.max(-1, this.#current - count);
-      // Who reads an older line keeps it before their eyes.
-      if (!this.#follow.checked) this.#scrollTo(this.#view.scrollTop - count * LINE_HEIGHT);
-    }
+    this.#dropOldest();
     this.#onRedraw();
+  }
+
+  // Of too many lines, or of too long ones, the oldest go.
+  #dropOldest() {
+    const isTooMany = this.lines.length > MAX_LINES + LUMP;
+    if (!isTooMany && this.#characters <= MAX_CHARACTERS) return;
+    let dropped = isTooMany ? this.lines.length - MAX_LINES : 0;
+    for (const line of this.lines.slice(0, dropped)) this.#characters -= sizeOf(line);
+    // Somewhat more than has to: what was dropped for one long line is not dropped again for the next.
+    while (this.#characters > MAX_CHARACTERS * 0.9) this.#characters -= sizeOf(this.lines[dropped++]);
+    this.lines.splice(0, dropped);
+    const first = this.lines[0]?.id ?? Infinity;
+    const gone = this.#shown.findIndex((line) => line.id >= first);
+    const count = gone < 0 ? this.#shown.length : gone;
+    this.#shown.splice(0, count);
+    this.#current = Math.max(-1, this.#current - count);
+    // Who reads an older line keeps it before their eyes.
+    if (!this.#follow.checked) this.#scrollTo(this.#view.scrollTop - count * LINE_HEIGHT);
   }
 
   draw() {
@@ -210,7 +223,7 @@ export class LogView {
     slot.clock.textContent = localClock(line.time);
     slot.service.textContent = line.replica ? `${line.service}#${line.replica}` : line.service;
     slot.service.className = `of colour-${colourOf(line.service)}`;
-    slot.text.textContent = line.text.slice(0, SHOWN_CHARACTERS).replace(CONTROL, "");
+    slot.text.textContent = clean(line.text.slice(0, SHOWN_CHARACTERS));
   }
 
   #levelOf(line) {
@@ -308,11 +321,15 @@ export class LogView {
   }
 }
 
+// Characters that a line takes, with what it is known by.
+const sizeOf = ({ text = "" }) => text.length + 100;
+
+// What JSON had written in numbers is text again: it is looked at once more.
 function prettify(text) {
-  const plain = text.replace(CONTROL, "");
+  const plain = clean(text);
   if (!/^\s*[[{]/.test(plain)) return plain;
   try {
-    return JSON.stringify(JSON.parse(plain), null, 2);
+    return JSON.stringify(JSON.parse(plain), null, 2).split("\n").map(clean).join("\n");
   } catch {
     return plain;
   }

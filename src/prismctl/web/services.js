@@ -1,5 +1,6 @@
 // The table of services: one row each, changed where something has changed, never made anew.
 
+import { clean } from "./clean.js";
 import {
   UNKNOWN, countOf, element, renderBytes, renderLatency, renderPercent, renderRate, symbolOf, toneOfService,
 } from "./format.js";
@@ -51,7 +52,7 @@ class Row {
     this.set("alarm", service.alarm, (alarm) => this.element.toggleAttribute("data-alarm", alarm));
     this.set("tone", toneOfService(service), (tone) => { this.element.dataset.tone = tone; });
     this.set("word", word, (text) => { this.word.textContent = text; });
-    this.set("why", service.note, (text) => {
+    this.set("why", clean(service.note), (text) => {
       this.why.textContent = text;
       this.why.title = text;
     });
@@ -77,6 +78,9 @@ export class ServiceTable {
   #filter = document.getElementById("filter");
   #count = document.getElementById("count");
   #nothing = document.getElementById("nothing");
+  #view = document.getElementById("services-view");
+  // Is kept in view until somebody scrolls.
+  #revealed = "";
   #visible = new Set();
   #selected = "";
   #onSelect;
@@ -89,6 +93,27 @@ export class ServiceTable {
     this.#observer = new IntersectionObserver((entries) => this.#see(entries), { rootMargin: "200px" });
     this.#filter.addEventListener("input", () => this.applyFilter());
     this.#body.addEventListener("keydown", (event) => this.#move(event));
+    for (const kind of ["wheel", "touchmove", "pointerdown", "keydown"]) {
+      this.#view.addEventListener(kind, () => { this.#revealed = ""; }, { passive: true });
+    }
+    new ResizeObserver(() => this.#reveal()).observe(this.#view);
+  }
+
+  // Brings a service into view that went wrong, unless somebody is at work in the table; the page itself stays as it is.
+  reveal(name) {
+    if (this.#view.contains(document.activeElement)) return;
+    this.#revealed = name;
+    this.#reveal();
+  }
+
+  #reveal() {
+    const row = this.#rows.get(this.#revealed)?.element;
+    if (row === undefined || row.hidden) return;
+    const head = this.#view.querySelector("thead").offsetHeight;
+    const top = row.offsetTop - head;
+    const bottom = row.offsetTop + row.offsetHeight - this.#view.clientHeight;
+    if (this.#view.scrollTop > top) this.#view.scrollTop = top;
+    else if (this.#view.scrollTop < bottom) this.#view.scrollTop = bottom;
   }
 
   arrange(names) {

@@ -21,7 +21,7 @@ def test_every_file_of_the_page_can_be_asked_for() -> None:
 def test_what_a_module_imports_is_there() -> None:
     for file in WEB.glob("*.js"):
         for name in re.findall(r'from "\./(\w+\.js)"', file.read_text(encoding="utf-8")):
-            assert (WEB / name).exists(), f"{file.name} imports {name}"
+            assert read_asset(f"/{name}") is not None, f"{file.name} imports {name}"
 
 
 def test_the_page_has_nothing_that_its_policy_forbids() -> None:

@@ -19,6 +19,7 @@ _FILES: Final = {
         for name in (
             "actions",
             "app",
+            "clean",
             "events",
             "failure",
             "format",
@@ -32,11 +33,17 @@ _FILES: Final = {
         )
     },
 }
+_WORDS: Final = "/words.js"
 _LOCKED: Final = "locked.html"
 
 
 def read_asset(path: str) -> Content | None:
-    """The file of that name; ``None`` when the page has none such."""
+    """The file of that name, or the module made of the terminal's words; ``None`` when the page has none such."""
+    if path == _WORDS:
+        # Not before somebody looks at the page.
+        from prismctl.present.page_words import render_module
+
+        return Content(body=render_module().encode(), kind=_SCRIPT)
     known = _FILES.get(path)
     if known is None:
         return None
