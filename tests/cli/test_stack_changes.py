@@ -322,6 +322,39 @@ def test_add_of_a_name_that_nobody_knows_gets_the_nearest(
     assert asked(daemon, "add") == []
 
 
+def test_add_lists_what_there_is_to_add_and_what_would_come_along(
+    prismctl: Prismctl, daemon: DaemonState, running: StackPlan, home: Home
+) -> None:
+    del running
+    home.catalog.write_text(
+        "services:\n"
+        "  - {name: db, command: [sleep, '1000']}\n"
+        "  - {name: api, command: [sleep, '1000'], depends_on: [db, memstore], description: answers}\n"
+        "  - {name: memstore}\n"
+    )
+    listed = prismctl("dev", "add", "--list", "-o", "json").document["services"]
+    assert {each["name"]: each for each in listed}["api"] == {
+        "name": "api",
+        "description": "answers",
+        "brings": ["db"],
+    }
+    assert "memstore" not in {each["name"] for each in listed}
+    rows = prismctl("dev", "add", "--list").out.splitlines()
+    assert rows[0].split() == ["SERVICE", "COMES", "ALONG", "WHAT", "IT", "IS"]
+    assert any(row.split() == ["api", "db", "answers"] for row in rows)
+    assert asked(daemon, "add") == []
+
+
+@pytest.mark.parametrize("words", [(), ("redis", "--list")])
+def test_add_wants_names_or_the_list_and_not_both(
+    prismctl: Prismctl, running: StackPlan, words: tuple[str, ...]
+) -> None:
+    del running
+    answer = prismctl("dev", "add", *words)
+    assert answer.code == 2
+    assert "name services, or ask for `--list`" in answer.err
+
+
 def test_add_without_doing_it_shows_the_plan(
     prismctl: Prismctl, daemon: DaemonState, running: StackPlan, home: Home
 ) -> None:

@@ -12,7 +12,7 @@ from prismctl.domain.plan import EngineName, plan_from_json, plan_to_json
 from prismctl.domain.plan_change import add_to_plan, remove_from_plan
 from prismctl.domain.service import Runtime, ServiceName
 from prismctl.errors import ConfigError, MissingToolError
-from prismctl.planning import PortTakenError, list_addable
+from prismctl.planning import PortTakenError, list_addable, survey_addable
 from tests.free_ports import take_port
 
 if TYPE_CHECKING:
@@ -235,3 +235,28 @@ def test_what_can_be_added_is_what_the_stacks_own_files_know_and_does_not_run(de
         running, home=desk.home, environment=desk.environment, working_directory=desk.path
     )
     assert set(known) == {"api"}
+
+
+def test_what_would_come_along_is_known_before_anything_is_added(desk: Desk) -> None:
+    desk.write(
+        "mine.yaml",
+        own(
+            "{name: web, command: w}",
+            "{name: cache, command: w}",
+            "{name: db, command: w, depends_on: [cache, web]}",
+            "{name: api, command: w, depends_on: [db], description: answers}",
+        ),
+    )
+    desk.program("w")
+    running = desk.plan(services_file="mine.yaml", picked=("web",))
+
+    found = survey_addable(
+        running, home=desk.home, environment=desk.environment, working_directory=desk.path
+    )
+
+    assert {name: set(each.brings) for name, each in found.items()} == {
+        "cache": set(),
+        "db": {"cache"},
+        "api": {"db", "cache"},
+    }
+    assert found[ServiceName("api")].purpose == "answers"

@@ -118,6 +118,29 @@ def show_addition(call: Invocation, options: AddOptions) -> None:
         call.write_lines(plain_plan_lines(adding.addition))
 
 
+def list_additions(call: Invocation, options: AddOptions) -> None:
+    """Print what could be added by name.
+
+    Raises:
+        PrismError: nothing runs, or a file has mistakes.
+    """
+    from prismctl.planning import survey_addable
+    from prismctl.present.changes import addable_lines, render_addable
+
+    found = survey_addable(
+        read_running_plan(open_stack(call)),
+        home=call.home,
+        environment=os.environ,
+        working_directory=Path.cwd(),
+        services_file=Path(options.catalog_file) if options.catalog_file else None,
+    )
+    services = {name: (each.purpose, each.brings) for name, each in found.items()}
+    if call.is_json:
+        call.write_json(render_addable(services), is_pretty=call.is_on_terminal)
+    else:
+        call.write_lines(addable_lines(services, width=call.width))
+
+
 def remove_services(
     call: Invocation,
     words: Sequence[str],

@@ -7,7 +7,13 @@ be so, `choose_services` for the services alone, `settle_settings` for how the s
 
 from __future__ import annotations
 
-from prismctl.planning.adding import Addition, list_addable, plan_addition
+from prismctl.planning.adding import (
+    Addable,
+    Addition,
+    list_addable,
+    plan_addition,
+    survey_addable,
+)
 from prismctl.planning.deciding import (
     Chosen,
     Decision,
@@ -20,6 +26,7 @@ from prismctl.planning.request import PlanRequest, ask_again
 from prismctl.planning.taken_ports import PortTakenError, render_conflict
 
 __all__ = [
+    "Addable",
     "Addition",
     "Chosen",
     "Decision",
@@ -35,4 +42,5 @@ __all__ = [
     "plan_addition",
     "render_conflict",
     "settle_settings",
+    "survey_addable",
 ]

@@ -120,6 +120,52 @@ def plan_addition(
     return Addition(plan, present)
 
 
+class Addable(NamedTuple):
+    """A service that can be added to a stack that runs."""
+
+    purpose: str
+    brings: tuple[ServiceName, ...]
+    """What it needs that does not run yet, and comes along."""
+
+
+def survey_addable(
+    running: StackPlan,
+    *,
+    home: Home,
+    environment: Mapping[str, str],
+    working_directory: Path,
+    services_file: Path | None = None,
+) -> dict[ServiceName, Addable]:
+    """What can be added to a running stack by name alone; writes nothing.
+
+    Args:
+        running: what runs.
+        home: of the user.
+        environment: of the one who asks.
+        working_directory: absolute; where the stack came from no project, a project file is looked for there.
+        services_file: another catalog than that of the running stack.
+
+    Raises:
+        ConfigError: a file has mistakes; all of them.
+        PrismError: a file cannot be read.
+    """
+    problems = Problems()
+    request = PlanRequest(services_file=services_file, is_trial=True)
+    asked = _ask_on_same_terms(request, running, working_directory)
+    inquiry = Inquiry(asked, home, environment, _place_of(running, working_directory))
+    catalog = load_catalog(inquiry, load_files(inquiry, problems), problems)
+    problems.raise_if_any()
+    requires = _requires_besides(running, catalog)
+    return {
+        name: Addable(
+            definition.description,
+            tuple(each for each in close_over([name], requires) if each != name),
+        )
+        for name, definition in catalog.services.items()
+        if name not in running.names
+    }
+
+
 def list_addable(
     running: StackPlan,
     *,
@@ -127,27 +173,18 @@ def list_addable(
     environment: Mapping[str, str],
     working_directory: Path,
 ) -> dict[ServiceName, str]:
-    """What can be added to a running stack by name alone, with what it is for; writes nothing.
+    """The same with nothing but what each is for."""
+    found = survey_addable(
+        running, home=home, environment=environment, working_directory=working_directory
+    )
+    return {name: each.purpose for name, each in found.items()}
 
-    Args:
-        running: what runs.
-        home: of the user.
-        environment: of the one who asks.
-        working_directory: absolute; where the stack came from no project, a project file is looked for there.
 
-    Raises:
-        ConfigError: a file has mistakes; all of them.
-        PrismError: a file cannot be read.
-    """
-    problems = Problems()
-    asked = _ask_on_same_terms(PlanRequest(is_trial=True), running, working_directory)
-    inquiry = Inquiry(asked, home, environment, _place_of(running, working_directory))
-    catalog = load_catalog(inquiry, load_files(inquiry, problems), problems)
-    problems.raise_if_any()
+def _requires_besides(running: StackPlan, catalog: Catalog) -> dict[ServiceName, list[ServiceName]]:
+    """What each service of a catalog needs that does not run."""
     return {
-        name: definition.description
+        name: [each for each in definition.requires if each not in running.names]
         for name, definition in catalog.services.items()
-        if name not in running.names
     }
 
 
@@ -196,12 +233,8 @@ def _select(
         if found is not None:
             named.append(found)
     problems.add_hint(hint_at_packaged(words, catalog))
-    requires = {
-        name: [each for each in definition.requires if each not in running.names]
-        for name, definition in catalog.services.items()
-    }
     fresh = [name for name in dict.fromkeys(named) if name not in running.names]
-    needing = close_over(fresh, requires)
+    needing = close_over(fresh, _requires_besides(running, catalog))
     sources = {
         name: ADDED if needing[name] is None else needed_by(str(needing[name]))
         for name in catalog.services

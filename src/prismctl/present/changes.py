@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
+from prismctl.present.listing import table_lines
 from prismctl.present.text import Line, Span, Tone, clean, line
 from prismctl.present.units import list_of
 
@@ -11,6 +12,29 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from prismctl.domain.service import ServiceName
+
+SCHEMA_VERSION: Final = 1
+
+
+def render_addable(services: Mapping[ServiceName, tuple[str, Sequence[str]]]) -> dict[str, Any]:
+    """What could be added as a document; each with what it is for and what comes along with it."""
+    return {
+        "schema": SCHEMA_VERSION,
+        "services": [
+            {"name": name, "description": purpose, "brings": list(brings)}
+            for name, (purpose, brings) in services.items()
+        ],
+    }
+
+
+def addable_lines(
+    services: Mapping[ServiceName, tuple[str, Sequence[str]]], *, width: int
+) -> list[Line]:
+    """The same as rows."""
+    if not services:
+        return [line(Span("all that the catalog has runs already", Tone.MUTED))]
+    rows = [(name, ", ".join(brings), purpose) for name, (purpose, brings) in services.items()]
+    return table_lines(("SERVICE", "COMES ALONG", "WHAT IT IS"), rows, width=width)
 
 
 def dependents_lines(dependents: Mapping[ServiceName, ServiceName]) -> list[Line]:

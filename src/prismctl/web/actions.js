@@ -1,26 +1,23 @@
 // What changes the stack: asked about where it takes something away, told while it goes on, and how it ended.
 
+import { clean } from "./clean.js";
+import { describeEvent } from "./events.js";
 import { countOf, element } from "./format.js";
 import { describeRefusal } from "./stream.js";
 
 const dialog = document.getElementById("question");
 const field = document.getElementById("question-field");
 const number = document.getElementById("question-number");
-const command = document.getElementById("question-command");
 const yes = document.getElementById("question-yes");
 const progress = document.getElementById("progress");
 
 // What somebody answered: false, or true, or the number where one was asked for.
-function ask({ title, text, confirm, isDangerous = false, value = null, shows = "" }) {
+function ask({ title, text, confirm, isDangerous = false, value = null }) {
   document.getElementById("question-title").textContent = title;
   document.getElementById("question-text").textContent = text;
   yes.textContent = confirm;
   yes.className = isDangerous ? "danger" : "";
-  yes.hidden = confirm === "";
-  document.getElementById("question-no").textContent = confirm === "" ? "Close" : "Cancel";
   field.hidden = value === null;
-  command.hidden = shows === "";
-  command.textContent = shows;
   if (value !== null) number.value = value;
   dialog.returnValue = "no";
   dialog.showModal();
@@ -48,7 +45,7 @@ let toastTimer = 0;
 
 function tell(words, tone = "busy") {
   clearTimeout(toastTimer);
-  progress.replaceChildren(element("span", {}, words));
+  progress.replaceChildren(...(words ? [element("span", {}, words)] : []));
   progress.dataset.tone = tone;
   if (tone !== "busy") toastTimer = setTimeout(() => progress.replaceChildren(), tone === "bad" ? 15000 : 5000);
 }
@@ -61,24 +58,52 @@ export function post(path, body) {
   });
 }
 
-// Carries an operation out; its events are told by the stream that is open anyway.
-async function operate(path, body, { doing, done }) {
+// Hands each document of an answer on as it comes: one JSON object a line.
+async function readLines(answer, take) {
+  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  for (;;) {
+    const { done, value } = await reader.read();
+    const lines = (rest + (value ?? "")).split("\n");
+    rest = done ? "" : lines.pop();
+    for (const line of lines) if (line) take(JSON.parse(line));
+    if (done) return;
+  }
+}
+
+// Asks for an operation and tells what of it happens; answers {result, error, plan, notes} as they were said.
+async function follow(path, body, doing) {
   tell(`${doing} …`);
+  const said = { notes: [] };
   try {
     const answer = await post(path, body);
-    if (!answer.ok) throw new Error(await describeRefusal(answer));
-    const last = (await answer.text()).trimEnd().split("\n").at(-1);
-    const { result, error } = JSON.parse(last || "{}");
-    if (error) throw new Error(error.hint ? `${error.message} (${error.hint})` : error.message);
-    const failed = result?.failed ?? [];
-    if (failed.length) tell(`${done}, but ${failed.join(", ")} failed`, "bad");
-    else tell(result ? done : `${doing}: the daemon ended before it said how that went`, result ? "good" : "bad");
-    return Boolean(result);
+    if (!answer.ok) return { ...said, error: { message: await describeRefusal(answer), hint: "" } };
+    await readLines(answer, (document) => {
+      if (document.note) said.notes.push(clean(document.note));
+      else if (document.event) tell(`${doing}: ${describeEvent(document.event)}`);
+      else Object.assign(said, document);
+    });
   } catch (error) {
-    const words = error instanceof TypeError ? "the daemon does not answer" : error.message;
-    tell(`${doing}: ${words}`, "bad");
-    return false;
+    if (!(error instanceof TypeError)) throw error;
+    said.error = { message: "the daemon does not answer", hint: "" };
   }
+  return said;
+}
+
+// What a refusal says, all problems of it, and what to type.
+export function wordsOf({ message, hint, problems = [] }) {
+  const each = problems.length > 1 ? `: ${problems.map((problem) => problem.message).join("; ")}` : "";
+  return clean(`${message}${each}${hint ? ` (${hint})` : ""}`);
+}
+
+// Carries an operation out, and tells how it ended; whether it did well enough to have a result.
+async function operate(path, body, { doing, done }) {
+  const { result, error } = await follow(path, body, doing);
+  const failed = result?.failed ?? [];
+  if (error) tell(`${doing}: ${wordsOf(error)}`, "bad");
+  else if (failed.length) tell(`${done}, but ${failed.join(", ")} failed`, "bad");
+  else tell(result ? done : `${doing}: the daemon ended before it said how that went`, result ? "good" : "bad");
+  return Boolean(result) && !error;
 }
 
 export async function restart(names) {
@@ -134,12 +159,53 @@ export async function stopStack(stack, count) {
   return isSure && operate("v1/stop", {}, { doing: `stopping ${stack}`, done: `stopped ${stack}; nothing is left running` });
 }
 
-export function showAdding(stack) {
-  const option = stack === "default" ? "" : ` --stack ${stack}`;
-  return ask({
-    title: "Add a service", text: "What can be added is in your catalog, which the terminal knows. Type this there, and watch it come up here:",
-    confirm: "", shows: `prismctl dev add NAME${option}`,
-  });
+// What can be added; null where that could not be found out, which was told.
+export async function listAddable() {
+  tell("looking what can be added …");
+  let words = "the daemon does not answer";
+  try {
+    const answer = await fetch("v1/add-by-name");
+    if (answer.ok) {
+      const { services } = await answer.json();
+      tell("", "none");
+      return services;
+    }
+    words = await describeRefusal(answer);
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+  }
+  tell(`what can be added: ${clean(words)}`, "bad");
+  return null;
+}
+
+// Adds one with all that it needs. Where ports are held by somebody else, others are offered.
+export async function add(name, { hasAutoPorts = false } = {}) {
+  const doing = `adding ${name}`;
+  const body = { services: [name], auto_ports: hasAutoPorts };
+  const { result, error, plan, notes } = await follow("v1/add-by-name", body, doing);
+  if (error?.code === "port-taken" && !hasAutoPorts) {
+    tell("", "none");
+    const isSure = await ask({
+      title: `${name} cannot have its port`,
+      text: `${error.problems.map((problem) => clean(problem.message)).join("; ")}. It can run on another one.`,
+      confirm: "Use another port",
+    });
+    if (isSure) await add(name, { hasAutoPorts: true });
+    else tell(`${doing}: nothing was changed`, "bad");
+    return;
+  }
+  const added = result?.changes?.added ?? [];
+  const along = (plan?.services ?? []).map((service) => service.name).filter((each) => each !== name && added.includes(each));
+  const moved = (plan?.services ?? []).flatMap((service) => service.ports)
+    .filter((port) => port.wanted).map((port) => `port ${port.port} instead of ${port.wanted}`);
+  const done = [
+    added.length ? `added ${name}` : `${name} is there already`,
+    along.length ? `with what it needs: ${along.join(", ")}` : "",
+    ...moved, ...notes,
+  ].filter(Boolean).join("; ");
+  if (error) tell(`${doing}: ${wordsOf(error)}`, "bad");
+  else if (result) tell(done, "good");
+  else tell(`${doing}: the command ended before it said how that went`, "bad");
 }
 
 export async function openInterface(name) {

@@ -1,6 +1,8 @@
 // Puts the page together: what the daemon tells goes into one state, and once a frame what has changed is drawn.
 
 import * as actions from "./actions.js";
+import { offerServices } from "./adding.js";
+import { clean } from "./clean.js";
 import { EventList } from "./events.js";
 import { Failures } from "./failure.js";
 import { ENGINES, UNKNOWN, element, renderBytes, renderClock, renderDuration, symbolOf, toneOf } from "./format.js";
@@ -72,6 +74,7 @@ function takeStatus({ at: told, stack, services, names }) {
   state.told = told;
   state.heard = performance.now();
   state.stack = stack;
+  const fallen = services.filter((service) => service.to_blame && !state.services.get(service.name)?.to_blame);
   for (const service of services) {
     state.services.set(service.name, service);
     historyOf(service.name).add(told, service);
@@ -89,12 +92,13 @@ function takeStatus({ at: told, stack, services, names }) {
     if (state.selected && !names.includes(state.selected)) select("");
   }
   announce(table.update(services));
+  if (fallen.length) table.reveal(fallen[0].name);
   redraw("header", "selection", "charts", "graph", "failures", "sparklines");
 }
 
 function announce(changed) {
   if (!changed.length) return;
-  const words = changed.slice(0, 5).map((each) => `${each.name} is ${each.state}${each.note ? `: ${each.note}` : ""}`);
+  const words = changed.slice(0, 5).map((each) => `${each.name} is ${each.state}${each.note ? `: ${clean(each.note)}` : ""}`);
   if (changed.length > words.length) words.push(`and ${changed.length - words.length} more changed`);
   at("announcer").textContent = words.join(". ");
 }
@@ -248,7 +252,7 @@ function drawHeader(services) {
   ]);
   at("open-nomad").hidden = !stack.endpoints.nomad_ui;
   at("open-consul").hidden = !stack.endpoints.consul_ui;
-  for (const id of ["stop-stack", "restart-all", "open-nomad", "open-consul"]) at(id).disabled = !isLive;
+  for (const id of ["stop-stack", "restart-all", "add", "open-nomad", "open-consul"]) at(id).disabled = !isLive;
   at("standing").hidden = !stack.standing.text || word === "stopped";
   at("standing").dataset.tone = stack.standing.tone;
   setText("standing", stack.standing.text);
@@ -256,7 +260,7 @@ function drawHeader(services) {
   if (at("notes").dataset.notes !== notes) {
     at("notes").dataset.notes = notes;
     at("notes").hidden = !notes;
-    at("notes").replaceChildren(...stack.notes.map((note) => element("li", {}, note)));
+    at("notes").replaceChildren(...stack.notes.map((note) => element("li", {}, clean(note))));
   }
 }
 
@@ -311,7 +315,7 @@ function drawStale() {
 function drawSelection() {
   const service = state.services.get(state.selected);
   setText("selected-name", service ? service.name : "no service is selected");
-  setText("selected-why", service ? service.note || service.runtime_reason || "" : "");
+  setText("selected-why", service ? clean(service.note || service.runtime_reason || "") : "");
   at("what-went-wrong").hidden = !service?.last_error;
   at("what-went-wrong").setAttribute("aria-pressed", String(service !== undefined && state.cardOf === service.name));
   for (const id of ["restart", "scale", "remove"]) at(id).disabled = !service || state.connection !== "live";
@@ -347,6 +351,7 @@ const restartOne = withService((service) => actions.restart([service.name]));
 const scaleOne = withService((service) => actions.scale(service));
 const removeOne = withService((service) => actions.remove(service, [...state.services.values()]));
 const showWhatWentWrong = withService(toggleCard);
+const addOne = () => state.connection === "live" && offerServices();
 const stopAll = () => state.stack && actions.stopStack(state.stack.stack, state.names.length);
 
 at("restart").addEventListener("click", restartOne);
@@ -355,7 +360,7 @@ at("remove").addEventListener("click", removeOne);
 at("what-went-wrong").addEventListener("click", showWhatWentWrong);
 at("stop-stack").addEventListener("click", stopAll);
 at("restart-all").addEventListener("click", () => actions.restart([]));
-at("add").addEventListener("click", () => actions.showAdding(state.stack?.stack ?? "default"));
+at("add").addEventListener("click", addOne);
 at("open-nomad").addEventListener("click", () => actions.openInterface("nomad"));
 at("open-consul").addEventListener("click", () => actions.openInterface("consul"));
 at("open-help").addEventListener("click", () => keys.showHelp());
@@ -390,7 +395,7 @@ const keys = new Keys([
   ["d", "what needs what", () => showTab("graph")],
   ["v", "events", () => showTab("events")],
   ["f", "go to the next service that is not well", selectNextUnwell],
-  ["a", "add a service", () => actions.showAdding(state.stack?.stack ?? "default")],
+  ["a", "add a service", addOne],
   ["n", "Nomad's UI, logged in", () => state.stack?.endpoints.nomad_ui && actions.openInterface("nomad")],
   ["c", "Consul's UI, logged in", () => state.stack?.endpoints.consul_ui && actions.openInterface("consul")],
   ["X", "stop the stack", stopAll],

@@ -1,13 +1,16 @@
-// The card of a service that went wrong: the daemon writes it, the same as in the terminal.
+// The cards of services that went wrong: the daemon writes them, the same as in the terminal.
 
 import { element } from "./format.js";
 
-const REFRESH_SECONDS = 5;
+const RETRY_SECONDS = 2;
+const MAX_CARDS = 5;
+// Where there is less room than this, a card says only what went wrong until somebody opens it.
+const ROOMY = matchMedia("(min-width: 801px) and (min-height: 640px)");
 
 export class Failures {
   #holder = document.getElementById("failures");
+  #more = element("p", { class: "muted", hidden: "" });
   #cards = new Map();
-  #folded = new Set();
   #onAction;
 
   // onAction(what, name)
@@ -15,57 +18,86 @@ export class Failures {
     this.#onAction = onAction;
   }
 
-  // services: those that went wrong; what they say is asked for once for each way in which they did.
-  // versionOf(service): changes with all that a card says.
-  async draw(services, versionOf) {
-    const names = new Set(services.map((service) => service.name));
+  // services: those whose cards are shown; versionOf(service): changes with all that a card says.
+  draw(services, versionOf) {
+    const shown = services.slice(0, MAX_CARDS);
+    const names = new Set(shown.map((service) => service.name));
     for (const [name, card] of this.#cards) {
-      if (!names.has(name)) {
-        card.element.remove();
-        this.#cards.delete(name);
-        this.#folded.delete(name);
-      }
+      if (names.has(name)) continue;
+      clearTimeout(card.timer);
+      card.element.remove();
+      this.#cards.delete(name);
     }
-    for (const service of services.slice(0, MAX_CARDS)) {
-      const version = versionOf(service);
+    for (const service of shown) {
       const card = this.#cards.get(service.name) ?? this.#make(service.name);
-      if (card.version === version && Date.now() - card.at < 1000 * REFRESH_SECONDS) continue;
-      if (card.version === version && card.isWhole) continue;
-      card.version = version;
-      card.at = Date.now();
-      await this.#fill(card, service.name);
+      card.wanted = versionOf(service);
+      this.#freshen(card);
     }
+    this.#more.hidden = services.length <= MAX_CARDS;
+    this.#more.textContent = `and ${services.length - MAX_CARDS} more that are not well: f goes from one to the next`;
+    if (this.#more.hidden) this.#more.remove();
+    else this.#holder.append(this.#more);
   }
 
   #make(name) {
-    const text = element("div", { class: "card-text", tabindex: "0" });
-    const buttons = element("div", { class: "commands" });
+    const text = element("div", { class: "card-text", id: `card-of-${name}` });
+    const fold = element("button", { type: "button", class: "fold", "aria-controls": text.id });
+    const buttons = element("div", { class: "commands" }, fold);
     for (const [what, words] of [["restart", "Restart"], ["logs", "Logs"]]) {
-      const button = element("button", { type: "button" }, words);
+      const button = element("button", { type: "button", "data-what": what }, words);
       button.addEventListener("click", () => this.#onAction(what, name));
       buttons.append(button);
     }
     const made = element("section", { class: "card", "aria-label": `what went wrong with ${name}` }, text, buttons);
+    // One is open, where there is room: of several, somebody chooses.
+    const card = { name, element: made, text, fold, wanted: "", version: null, isAsking: false, timer: 0, isOpen: ROOMY.matches && !this.#cards.size };
+    fold.addEventListener("click", () => {
+      card.isOpen = !card.isOpen;
+      showFolding(card);
+    });
+    showFolding(card);
     this.#holder.append(made);
-    const card = { element: made, text, version: "", at: 0, isWhole: false };
     this.#cards.set(name, card);
     return card;
   }
 
-  async #fill(card, name) {
-    let lines;
-    try {
-      const answer = await fetch(`v1/failure?${new URLSearchParams({ service: name })}`);
-      if (!answer.ok) return;
-      ({ lines } = await answer.json());
-      card.isWhole = true;
-    } catch {
+  // Until what is shown is of the version that is wanted: what changes while it is asked for is asked for again, as is what
+  // could not be answered.
+  async #freshen(card) {
+    if (card.isAsking || card.version === card.wanted) return;
+    clearTimeout(card.timer);
+    card.isAsking = true;
+    const asked = card.wanted;
+    const lines = await askForCard(card.name);
+    card.isAsking = false;
+    if (this.#cards.get(card.name) !== card) return;
+    if (lines === null) {
+      card.timer = setTimeout(() => this.#freshen(card), 1000 * RETRY_SECONDS);
       return;
     }
-    card.text.replaceChildren(...lines.map((spans) => element(
-      "div", {}, ...(spans.length ? spans : [{ text: " ", tone: "plain" }]).map(({ text, tone }) => element("span", { class: `tone-${tone}` }, text)),
-    )));
+    card.version = asked;
+    card.text.replaceChildren(...lines.map(drawLine));
+    await this.#freshen(card);
   }
 }
 
-const MAX_CARDS = 5;
+// The lines of a card; null where they cannot be had now.
+async function askForCard(name) {
+  try {
+    const answer = await fetch(`v1/failure?${new URLSearchParams({ service: name })}`);
+    return answer.ok ? (await answer.json()).lines : null;
+  } catch {
+    return null;
+  }
+}
+
+function drawLine(spans) {
+  const shown = spans.length ? spans : [{ text: " ", tone: "plain" }];
+  return element("div", {}, ...shown.map(({ text, tone }) => element("span", { class: `tone-${tone}` }, text)));
+}
+
+function showFolding({ element: card, fold, isOpen }) {
+  card.classList.toggle("folded", !isOpen);
+  fold.textContent = isOpen ? "Less" : "More";
+  fold.setAttribute("aria-expanded", String(isOpen));
+}

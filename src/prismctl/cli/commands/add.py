@@ -25,11 +25,10 @@ if TYPE_CHECKING:
         ("prismctl dev add postgres nats", "two, side by side"),
         ("prismctl dev add api --services ./services.yaml", "from another catalog"),
         ("prismctl dev add redis --dry-run", "only show what would come"),
+        ("prismctl dev add --list", "what there is to add"),
     ],
 )
-@click.argument(
-    "services", nargs=-1, required=True, metavar="SERVICE...", shell_complete=complete_addable
-)
+@click.argument("services", nargs=-1, metavar="SERVICE...", shell_complete=complete_addable)
 @option(
     "--services",
     "catalog_file",
@@ -53,6 +52,7 @@ if TYPE_CHECKING:
     help="How long to wait until they are healthy.",
 )
 @option("--dry-run", is_flag=True, help="Show what would be added and touch nothing.")
+@option("--list", "lists", is_flag=True, help="Show what could be added and touch nothing.")
 def add(
     call: Invocation,
     *,
@@ -63,10 +63,13 @@ def add(
     persist: bool,
     wait_timeout: float,
     dry_run: bool,
+    lists: bool,
 ) -> None:
     """Hand what was typed over."""
-    from prismctl.cli.stack_changes import AddOptions, add_services, show_addition
+    from prismctl.cli.stack_changes import AddOptions, add_services, list_additions, show_addition
 
+    if lists == bool(services):
+        raise click.UsageError("name services, or ask for `--list`, one of the two")
     options = AddOptions(
         words=services,
         catalog_file=catalog_file,
@@ -75,7 +78,9 @@ def add(
         persists=persist,
         wait_seconds=wait_timeout,
     )
-    if dry_run:
+    if lists:
+        list_additions(call, options)
+    elif dry_run:
         show_addition(call, options)
     else:
         add_services(call, options)

@@ -18,6 +18,7 @@ _FILES: Final = {
         f"/{name}.js": (f"{name}.js", _SCRIPT)
         for name in (
             "actions",
+            "adding",
             "app",
             "clean",
             "events",

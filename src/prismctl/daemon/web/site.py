@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from prismctl.daemon.http import Reply
     from prismctl.daemon.stack import Stack
+    from prismctl.daemon.web.adding import Adding
     from prismctl.daemon.web.guard import Gate, Refusal
     from prismctl.daemon.web.token import Codes
 
@@ -50,6 +51,8 @@ ALLOWED: Final[dict[tuple[str, str], frozenset[str]]] = {
 }
 """Requests of the API that a page may make, with the parameters they may have: none of them tells a secret."""
 _LIVE: Final = "/v1/live"
+_ADD_BY_NAME: Final = "/v1/add-by-name"
+"""With `GET`, what could be added; with `POST`, add it. Not `/v1/add`, which takes any plan: a page may only name."""
 _METRICS: Final = "/metrics"
 _TOKEN_PARAMETER: Final = "t"  # noqa: S105 - its name, no token
 MAX_STREAMS: Final = 32
@@ -79,6 +82,7 @@ class Site:
         self._gate = gate
         self._codes = codes
         self._streams = 0
+        self._adding: Adding | None = None
 
     async def answer(self, request: Request) -> Reply:
         """The answer to one request, or the refusal.
@@ -99,6 +103,9 @@ class Site:
                 return asset
             if request.path == _LIVE:
                 return self._live(replace(request, query=query))
+        if request.path == _ADD_BY_NAME:
+            _refuse_parameters(query, frozenset())
+            return await self._add(request)
         path = "/v1/metrics" if request.path == _METRICS else request.path
         known = ALLOWED.get((request.method, path))
         if known is None:
@@ -122,6 +129,16 @@ class Site:
             return locked_page(self._stack.dashboard.command, retries=retries)
         hint = f"`{self._stack.dashboard.command}` prints the link" if refusal.status == 401 else ""  # noqa: PLR2004
         raise RequestError(refusal.status, refusal.reason, hint=hint)
+
+    async def _add(self, request: Request) -> Reply:
+        if self._adding is None:
+            # Few pages ask for it.
+            from prismctl.daemon.web.adding import Adding
+
+            self._adding = Adding(self._stack)
+        if request.method == "GET":
+            return await self._adding.list_addable()
+        return self._adding.add(request)
 
     def _live(self, request: Request) -> Stream:
         _refuse_parameters(request.query, PARAMETERS)
