@@ -68,7 +68,7 @@ class RunningKeeper:
         """All files of a log, oldest first."""
         path = self.directory / "logs" / f"{key}.log"
         numbers = sorted(
-            (int(p.suffix[1:]) for p in path.parent.glob(f"{key}.log.*")), reverse=True
+            (int(p.suffix[1:]) for p in path.parent.glob(f"{key}.log.[0-9]*")), reverse=True
         )
         names = [*(f"{path}.{number}" for number in numbers), str(path)]
         return b"".join(Path(name).read_bytes() for name in names if Path(name).exists())

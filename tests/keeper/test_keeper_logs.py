@@ -45,7 +45,8 @@ async def test_rotation_keeps_whole_lines_and_the_number_of_files(keeper: Runnin
     numbers = [int(text.split()[1]) for text in texts(data)]
     assert numbers == list(range(numbers[0], 20_000))
     files = sorted((keeper.directory / "logs").iterdir())
-    assert [file.name for file in files] == ["a.log", "a.log.1", "a.log.2"]
+    assert [file.name for file in files] == ["a.log", "a.log.1", "a.log.2", "a.log.gone"]
+    # The last one has how much was in those that are no more.
     assert all(file.stat().st_size <= 100_000 for file in files)
     assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
 

@@ -91,7 +91,7 @@ def test_a_device_is_written_to_and_not_moved_aside() -> None:
 
 def test_one_file_only_is_begun_again(tmp_path: Path) -> None:
     write(tmp_path / "a.log", range(100), max_files=1).close()
-    assert {path.name for path in tmp_path.iterdir()} == {"a.log", "a.log.gone"}
+    assert {path.name for path in tmp_path.iterdir()} == {"a.log"}
     assert numbers(read_logs(tmp_path, ["a"], tail=1)) == [99]
 
 
