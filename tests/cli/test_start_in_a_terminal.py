@@ -263,6 +263,26 @@ def test_what_a_killed_stack_left_behind_is_swept_and_said(
     assert "the last run ended without being stopped" in again.stderr
 
 
+def test_a_status_that_could_not_be_read_has_no_state_but_an_error_and_a_code(
+    desk: Desk,
+) -> None:
+    desk.pipe(*desk.start(QUIET))
+    daemon = desk.lab.daemon_pid()
+    os.kill(daemon, signal.SIGSTOP)
+    try:
+        asked = desk.pipe("dev", "status", "-o", "json")
+        piped = desk.pipe("dev", "status")
+    finally:
+        os.kill(daemon, signal.SIGCONT)
+    assert asked.returncode == piped.returncode == ExitCode.UNAVAILABLE
+    document = json.loads(asked.stdout)
+    assert list(document) == ["error"]
+    assert document["error"]["code"] == "unavailable"
+    assert f"PID {daemon}" in document["error"]["message"]
+    assert piped.stdout == ""
+    assert "its services run on" in piped.stderr
+
+
 def test_following_logs_ends_with_ctrl_c(desk: Desk) -> None:
     talking = QUIET.replace('[sleep, "1000"]', '[sh, -c, "echo hello; exec sleep 1000"]', 1)
     desk.pipe(*desk.start(talking))

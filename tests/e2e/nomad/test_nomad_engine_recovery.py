@@ -129,6 +129,25 @@ async def test_both_agents_killed_at_once_come_back(world: World) -> None:
     assert "prism-admin" in await registered_services(engine)
 
 
+async def test_restarts_that_were_asked_for_do_not_count_after_the_daemon_has_died(
+    world: World,
+) -> None:
+    engine = await start(world)
+    plan = world.readiness.plan
+    assert plan is not None
+    await engine.restart([plan.service("prism-admin").name])
+    await world.recorder.wait_for_phase("prism-admin#0", Phase.RUNNING)
+    assert world.recorder.instances["prism-admin#0"].restarts == 0
+    pid = world.recorder.pid("prism-admin#0")
+    await world.let_go(engine)
+    world.recorder.instances.clear()
+    successor = await world.make_engine()
+    await successor.open()
+    await world.apply(successor, plan)
+    seen = await world.recorder.wait_for_phase("prism-admin#0", Phase.RUNNING)
+    assert (seen.pid, seen.restarts) == (pid, 0)
+
+
 async def test_nomad_restarts_services_while_no_daemon_is_there(world: World) -> None:
     engine = await start(world)
     plan = world.readiness.plan
