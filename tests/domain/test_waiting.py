@@ -105,3 +105,11 @@ def test_a_chain_follows_dependencies_and_holds_only_what_is_on_its_way(
     for before, after in zip(waiting.chain, waiting.chain[1:], strict=False):
         assert before in pending[after].depends_on
     assert not set(pending) & set(pending[waiting.on].depends_on)
+
+
+def test_while_nomad_is_brought_back_everything_waits_for_nomad_and_for_no_service() -> None:
+    admin = service("admin", "waiting", reason="waits for Nomad, which is being brought back")
+    for state in ("lost", "starting"):
+        waiting = find_waiting(stack(admin, consul="ready", nomad=state))
+        assert waiting is not None
+        assert (waiting.on, waiting.is_agent) == ("nomad", True)
