@@ -52,6 +52,11 @@ class Terminal:
         """What is on the screen."""
         return self._tmux("capture-pane", "-p", "-t", "it")
 
+    @property
+    def coloured_text(self) -> str:
+        """The same, with the colours as a terminal is told them."""
+        return self._tmux("capture-pane", "-p", "-e", "-t", "it")
+
     def is_in_alternate_screen(self) -> bool:
         """Whether a program has the whole screen."""
         return self._fact("alternate_on") == "1"

@@ -87,6 +87,7 @@ def test_rates_are_nought_only_where_nothing_came(rate: float | None, expected: 
     [
         (None, UNKNOWN),
         (0.0, "0.00 ms"),
+        (0.000004, "0.01 ms"),
         (0.00002, "0.02 ms"),
         (0.0001, "0.1 ms"),
         (0.00123, "1.2 ms"),

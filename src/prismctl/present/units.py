@@ -64,12 +64,12 @@ def render_rate(value: float | None) -> str:
 
 
 def render_latency(seconds: float | None) -> str:
-    """How long one request takes: ``0.02 ms``, ``1.2 ms``, ``45 ms``, ``1.3 s``."""
+    """How long one request takes: ``0.02 ms``, ``1.2 ms``, ``45 ms``, ``1.3 s``; nought only where it took no time at all."""
     if seconds is None:
         return UNKNOWN
     milliseconds = 1000 * max(0.0, seconds)
     if round(milliseconds, 2) < 0.1:  # noqa: PLR2004 - below it a tenth says too little
-        return f"{milliseconds:.2f} ms"
+        return f"{max(milliseconds, 0.01) if milliseconds else 0.0:.2f} ms"
     if round(milliseconds, 1) < _TENTHS_BELOW:
         return f"{milliseconds:.1f} ms"
     if round(milliseconds) < 1000:  # noqa: PLR2004 - from there on it is seconds

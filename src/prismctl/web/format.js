@@ -48,6 +48,7 @@ export function renderRate(value) {
 export function renderLatency(seconds) {
   if (!isKnown(seconds)) return UNKNOWN;
   const milliseconds = 1000 * Math.max(0, seconds);
+  if (milliseconds > 0 && milliseconds < 0.01) return "0.01 ms";
   if (Math.round(milliseconds * 100) / 100 < 0.1) return `${milliseconds.toFixed(2)} ms`;
   if (Math.round(milliseconds * 10) / 10 < 10) return `${milliseconds.toFixed(1)} ms`;
   if (Math.round(milliseconds) < 1000) return `${Math.round(milliseconds)} ms`;
