@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from prismctl.domain.plan import Port
+from prismctl.domain.service import CheckType, HealthCheck
 from prismctl.present.log_levels import level_of
 from prismctl.present.units import (
     render_bytes,
@@ -18,6 +21,7 @@ from prismctl.present.units import (
 )
 from prismctl.present.wording import ENGINE_TITLES, SYMBOLS, TONES
 from tests.browser import DOWN, ENTER, ESCAPE, Browser, find_browser, open_browser
+from tests.conftest import HTTP_SERVER
 from tests.free_ports import take_port
 from tests.requirements import require
 
@@ -246,9 +250,163 @@ def test_a_failure_is_shown_with_what_to_do(lab: Any, enter: Callable[..., Brows
     assert len(browser.texts(".card")) == 1, "what only waits for it has no card"
 
     flag.touch()
-    browser.click(".card button")
+    browser.click(".card [data-what='restart']")
     browser.wait_until(lambda: browser.texts(".card") == [])
     browser.wait_until(lambda: "healthy" in row(browser, "after"))
+
+
+WITHOUT_ROOM = ((1280, 757), (1024, 700), (400, 800))
+SEEN = """
+    const box = (it) => it.getBoundingClientRect(), view = box(document.getElementById("services-view"));
+    const head = box(document.querySelector("thead")), cards = document.getElementById("failures");
+    const isSeen = (it) => it.left >= 0 && it.right <= innerWidth && it.top >= 0 && it.bottom <= innerHeight;
+    const row = box(document.querySelector("tr[data-name='broken'] .word"));
+    const buttons = [...document.querySelectorAll(".card button")].map(box);
+    return {
+      row: isSeen(row) && row.top >= head.bottom && row.bottom <= view.bottom,
+      buttons: buttons.length === 3 && buttons.every(isSeen),
+      sideways: document.documentElement.scrollWidth > innerWidth || cards.scrollWidth > cards.clientWidth
+        || document.getElementById("services-view").scrollWidth > document.getElementById("services-view").clientWidth,
+      lines: document.getElementById("log-view").clientHeight / 18,
+    };
+"""
+
+
+def resize_page(browser: Browser, width: int, height: int) -> None:
+    """Give the page itself this size; a window cannot be as narrow as a telephone."""
+    metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+    command = {"cmd": "Emulation.setDeviceMetricsOverride", "params": metrics}
+    browser.ask("POST", "goog/cdp/execute", command)
+
+
+def test_beside_a_card_neither_the_row_that_failed_nor_the_log_could_be_seen(
+    lab: Any, enter: Callable[..., Browser]
+) -> None:
+    talk = "for n in 1 2 3 4 5 6 7 8 9 10 11 12; do echo segment $n of the write-ahead log is read; done"
+    broken = lab.shell("broken", f"{talk}; echo 'FATAL: {'no licence ' * 20}'; exit 3")
+    others = [lab.shell(f"well-{n}", "exec sleep 1000") for n in range(4)]
+    waits = [lab.shell(f"after-{n}", "exec sleep 1000", needs=("broken",)) for n in range(2)]
+    browser = enter(*others, broken, *waits)
+    browser.wait_until(lambda: "what to try" in browser.text("#failures"))
+
+    for theme in ("light", "dark"):
+        browser.emulate(prefers_color_scheme=theme)
+        for width, height in WITHOUT_ROOM:
+            resize_page(browser, width, height)
+            browser.ask("POST", "refresh", {})
+            browser.wait_until(lambda: "broken failed" in browser.text("#failures"))
+            browser.wait_until(lambda: browser.run(SEEN)["row"])
+            seen = browser.run(SEEN)
+            assert seen["buttons"], (width, height, theme)
+            assert not seen["sideways"], (width, height, theme)
+            assert seen["lines"] >= 5, (width, height, theme)
+
+
+def test_a_service_that_did_not_answer_had_no_card(lab: Any, enter: Callable[..., Browser]) -> None:
+    port = take_port()
+    check = HealthCheck(type=CheckType.HTTP, port=port, path="/", interval_seconds=0.2)
+    flag = lab.home / "ill"
+    status = 'int(os.environ.get("STATUS", "200"))'
+    code = HTTP_SERVER.replace(status, f"503 if os.path.exists({str(flag)!r}) else 200")
+    assert code != HTTP_SERVER
+    browser = enter(lab.python("web", code, ports=(Port(name="http", number=port),), check=check))
+    assert browser.texts(".card") == []
+
+    flag.touch()
+
+    browser.wait_until(lambda: "web is unhealthy" in browser.text("#failures"))
+    assert browser.text("#standing").startswith("waits for web: HTTP 503"), "not everything does"
+    flag.unlink()
+    browser.wait_until(lambda: browser.texts(".card") == [])
+
+
+def test_a_card_that_could_not_be_had_stayed_away(lab: Any, enter: Callable[..., Browser]) -> None:
+    flag = lab.home / "broken"
+    browser = enter(
+        lab.shell(
+            "web", f"[ -e {flag} ] && {{ echo 'FATAL: no licence'; exit 3; }}; exec sleep 1000"
+        )
+    )
+    browser.run(
+        "const real = window.fetch; window.refused = 0; window.fetch = (address, ...rest) =>"
+        " String(address).startsWith('v1/failure') && window.refused++ < 2"
+        " ? Promise.reject(new TypeError('cut')) : real(address, ...rest)"
+    )
+
+    flag.touch()
+    os.kill(lab.pids()["web"], 9)
+
+    browser.wait_until(lambda: "FATAL: no licence" in browser.text("#failures"))
+    browser.wait_until(lambda: "web failed" in browser.text("#failures"))
+    assert browser.run("return window.refused") > 2
+
+
+def test_what_hides_or_turns_text_around_reached_the_log(
+    lab: Any, enter: Callable[..., Browser]
+) -> None:
+    nasty = r"\033]0;payload\007pay \342\200\256ecalp siht \302\205end"
+    json_line = r'{"msg": "\\\\u202eturned"}'
+    browser = enter(lab.shell("evil", f"printf '{nasty}\\n{json_line}\\n'; exec sleep 1000"))
+
+    browser.wait_until(lambda: "ecalp siht" in browser.text("#log-lines"))
+    shown = browser.text("#log-lines")
+    assert "payload" not in shown
+    assert not set(shown) & {"\u202e", "\x85", "\x1b"}
+    browser.run(
+        "[...document.querySelectorAll('#log-lines .text')]"
+        ".find((each) => each.textContent.startsWith('{')).click()"
+    )
+    browser.wait_until(lambda: "turned" in browser.text("#log-detail-text"))
+    assert "\u202e" not in browser.text("#log-detail-text")
+
+
+def test_long_lines_filled_the_memory_of_the_page(lab: Any, enter: Callable[..., Browser]) -> None:
+    code = "import time\nfor n in range(2000): print(f'{n:05} ' + 'x' * 7900, flush=True)\ntime.sleep(1000)"
+    browser = enter(lab.python("long", code))
+
+    browser.wait_until(lambda: "01999 x" in browser.text("#log-lines"))
+
+    # Four million characters at most.
+    assert int(browser.text("#log-count").split()[0]) <= 4_000_000 // 7900
+
+
+def test_adding_only_printed_a_command_to_copy(lab: Any, enter: Callable[..., Browser]) -> None:
+    with socket.socket() as holder:
+        port = take_port()
+        holder.bind(("127.0.0.1", port))
+        holder.listen()
+        lab.home.mkdir(parents=True, exist_ok=True)
+        (lab.home / "services.yaml").write_text(
+            "core: false\n"
+            "services:\n"
+            "  - {name: cache, command: [sleep, '1000']}\n"
+            "  - {name: reports, command: [sleep, '1000'], depends_on: [cache], description: sums up}\n"
+            "  - name: listener\n"
+            f"    port: {port}\n"
+            "    command: [python3, -m, http.server, --bind, 127.0.0.1, '${listener.port}']\n"
+        )
+        browser = enter(lab.shell("web", "exec sleep 1000"))
+        before = lab.pids()
+        is_offered = "return document.getElementById('adding').open"
+
+        browser.type("a")
+        browser.wait_until(lambda: browser.run(is_offered))
+        assert browser.texts("#adding-list option") == ["cache", "reports: sums up", "listener"]
+        browser.type("sums")
+        browser.wait_until(lambda: "comes along: cache" in browser.text("#adding-about"))
+        browser.type(ENTER)
+        browser.wait_until(lambda: browser.text("#progress").startswith("added reports; with what"))
+        assert "healthy" in row(browser, "reports")
+        assert "healthy" in row(browser, "cache")
+
+        browser.click("#add")
+        browser.wait_until(lambda: browser.run(is_offered))
+        browser.type(f"listen{ENTER}")
+        browser.wait_until(lambda: f"port {port} (listener) is in use" in browser.text("#question"))
+        browser.click("#question-yes")
+        browser.wait_until(lambda: "healthy" in row(browser, "listener"))
+        assert str(port) not in row(browser, "listener")
+        assert lab.pids()["web"] == before["web"]
 
 
 def test_a_lost_daemon_is_told_and_found_again(lab: Any, browser: Browser) -> None:

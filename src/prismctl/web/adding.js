@@ -28,7 +28,7 @@ function show() {
   const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
   const fitting = services.filter(({ name, description }) => words.every((word) => `${name} ${description}`.toLowerCase().includes(word)));
   list.replaceChildren(...fitting.map(({ name, description }) => element(
-    "option", { value: name }, description ? `${name} – ${clean(description)}` : name,
+    "option", { value: name }, description ? `${name}: ${clean(description)}` : name,
   )));
   list.selectedIndex = fitting.length ? 0 : -1;
   list.hidden = !fitting.length;
