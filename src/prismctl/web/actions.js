@@ -14,7 +14,7 @@ const progress = document.getElementById("progress");
 // What somebody answered: false, or true, or the number where one was asked for.
 function ask({ title, text, confirm, isDangerous = false, value = null }) {
   document.getElementById("question-title").textContent = title;
-  document.getElementById("question-text").textContent = text;
+  document.getElementById("question-text").textContent = clean(text);
   yes.textContent = confirm;
   yes.className = isDangerous ? "danger" : "";
   field.hidden = value === null;
@@ -45,7 +45,7 @@ let toastTimer = 0;
 
 function tell(words, tone = "busy") {
   clearTimeout(toastTimer);
-  progress.replaceChildren(...(words ? [element("span", {}, words)] : []));
+  progress.replaceChildren(...(words ? [element("span", {}, clean(words))] : []));
   progress.dataset.tone = tone;
   if (tone !== "busy") toastTimer = setTimeout(() => progress.replaceChildren(), tone === "bad" ? 15000 : 5000);
 }

@@ -276,9 +276,10 @@ function drawFacts(pairs) {
     }
     const { pair, value } = facts.get(name);
     pair.hidden = !text;
-    if (value.textContent !== text) {
-      value.textContent = text;
-      value.title = whole ?? "";
+    const shown = clean(text);
+    if (value.textContent !== shown) {
+      value.textContent = shown;
+      value.title = clean(whole ?? "");
     }
   }
 }

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.conftest import wait_until
 from tests.daemon.web.test_site import Visitor
 from tests.free_ports import take_port
 
@@ -130,3 +131,26 @@ def test_nothing_is_added_for_another_page_or_a_stranger(
 
     assert answer.status in {401, 403, 415}
     assert set(lab.pids()) == {"web"}
+
+
+def test_a_catalog_with_mistakes_is_told_with_all_of_them(lab: Any, visitor: Visitor) -> None:
+    (lab.home / "services.yaml").write_text("services:\n  - {name: a, comand: x}\n  - {nam: b}\n")
+
+    answer = visitor.ask(ADD)
+
+    assert answer.status == 409
+    assert "comand" in answer.document["error"]["message"]
+    assert "nam" in answer.document["error"]["message"]
+
+
+def test_what_is_added_comes_up_though_the_page_went_away(lab: Any, visitor: Visitor) -> None:
+    body = b'{"services": ["cache"]}'
+    with socket.create_connection(("127.0.0.1", visitor.port), timeout=30) as page:
+        page.sendall(
+            f"POST {ADD} HTTP/1.1\r\nHost: localhost:{visitor.port}\r\nCookie: {visitor.cookie}\r\n"
+            f"Content-Type: application/json\r\nX-Prismctl: 1\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+            + body
+        )
+        assert page.recv(12) == b"HTTP/1.1 200"
+
+    wait_until(lambda: "cache" in lab.pids(), lambda: str(lab.client.status()))

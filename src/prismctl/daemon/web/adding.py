@@ -62,7 +62,10 @@ class Adding:
         last = next((each for each in documents if "note" not in each), {})
         error = last.get("error")
         if error is not None:
-            raise RequestError(409, str(error["message"]), hint=str(error["hint"]))
+            problems = [str(each["message"]) for each in error.get("problems") or ()]
+            raise RequestError(
+                409, "; ".join(problems) or str(error["message"]), hint=str(error["hint"])
+            )
         return Answer(document={"services": last.get("services", [])})
 
     def add(self, request: Request) -> Stream:
