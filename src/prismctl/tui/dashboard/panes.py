@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from prismctl.domain.counting import count_of
+from prismctl.domain.setback import is_of_ended_run
 from prismctl.present.excerpt import FEWEST_LINES, MOST_LINES, READ_LINES
 from prismctl.present.failure import failure_card, find_dependants, find_missing, has_run
 from prismctl.present.text import (
@@ -25,13 +26,15 @@ from prismctl.tui.dashboard.state import Focus, Link, Pane, find_service, is_abo
 from prismctl.tui.dashboard.view import View
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from prismctl.tui.dashboard.logbook import Logbook
     from prismctl.tui.dashboard.state import DashboardState, Prompt
 
 _CARD_WIDTH: Final = 100
 _LEAST_NOTE: Final = 14
+_LEAST_AROUND: Final = 5
+"""Lines of a card besides what was said, at the least: why, keys, a gap, and what to try."""
 _CARD_KEYS: Final = {
     "end-holder": "ends what has its port",
     "failed": "",
@@ -159,10 +162,7 @@ def card_lines(state: DashboardState, logbook: Logbook, width: int, page: int) -
     service = find_service(state, state.selected)
     if service is None:
         return []
-    ring = logbook.ring(state.selected)
-    # Of one that is up again, what the run before said is wanted, and much may have been said since.
-    lines = ring.all() if service.get("last_exit") else ring.take(ring.end - READ_LINES, ring.end)
-    said = [{"time": each.time, "replica": each.replica, "text": each.text} for each in lines]
+    said = _last_words(service, logbook)
     dependants = find_dependants(state.services, state.selected)
     missing = find_missing(state.services, state.selected)
 
@@ -177,7 +177,7 @@ def card_lines(state: DashboardState, logbook: Logbook, width: int, page: int) -
             most_lines=most_lines,
         )
 
-    most = MOST_LINES
+    most = max(FEWEST_LINES, min(MOST_LINES, page - _LEAST_AROUND))
     card = make(most)
     # One more line is that of the keys.
     while (over := len(card) + 1 - page) > 0 and most > FEWEST_LINES:
@@ -186,6 +186,18 @@ def card_lines(state: DashboardState, logbook: Logbook, width: int, page: int) -
     # The headline and what is below it, with the keys between: they are seen where little else is.
     cut = next((index for index, each in enumerate(card) if not each), len(card))
     return [*card[:cut], _card_keys(state, missing, width), *card[cut:]]
+
+
+def _last_words(service: Mapping[str, Any], logbook: Logbook) -> list[dict[str, Any]]:
+    """What the run said that went wrong: of one that is up again, much may have been said since."""
+    said: list[dict[str, Any]] = []
+    for each in reversed(logbook.ring(str(service["name"])).all()):
+        entry = {"time": each.time, "replica": each.replica, "text": each.text}
+        if is_of_ended_run(service, entry):
+            said.append(entry)
+            if len(said) == READ_LINES:
+                break
+    return said[::-1]
 
 
 def _card_keys(state: DashboardState, missing: Sequence[tuple[str, str]], width: int) -> Line:
