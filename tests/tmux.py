@@ -47,6 +47,10 @@ class Terminal:
         )
         return done.stdout
 
+    def record(self, file: Path) -> None:
+        """Write down all that comes to the screen from now on, as it comes: `cat` plays it."""
+        self._tmux("pipe-pane", "-O", "-t", "it", f"exec cat > {shlex.quote(str(file))}")
+
     @property
     def text(self) -> str:
         """What is on the screen."""

@@ -21,6 +21,7 @@ from tests.tmux import Terminal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from tests.e2e.conftest import Shell
 
@@ -108,7 +109,7 @@ def is_busy(row: str) -> bool:
 
 
 def test_a_backend_that_is_killed_under_load_is_told_at_once_and_its_rates_recover(
-    shell: Shell, engine: str
+    shell: Shell, engine: str, tmp_path: Path
 ) -> None:
     require(PROGRAM, "chromium or chromedriver is not there: `make backends` installs them")
     require(tmux.IS_HERE, "tmux is not there: `make shells` installs it")
@@ -122,6 +123,8 @@ def test_a_backend_that_is_killed_under_load_is_told_at_once_and_its_rates_recov
     )
     (port,) = shell.lab.service_status("redis")["ports"]
     terminal = Terminal(shell.environment, shell.lab.home.parent, size=(140, 40))
+    recording = tmp_path / "a-kill-under-load.typescript"
+    terminal.record(recording)
     try:
         with open_browser(PROGRAM) as browser, load_on(port["port"]):
             browser.open(shell.run("dev", "dashboard", "--web").strip())
@@ -167,6 +170,7 @@ def test_a_backend_that_is_killed_under_load_is_told_at_once_and_its_rates_recov
                 lambda: terminal.text,
             )
             assert "● running" in terminal.text
+            assert KILLED.encode() in recording.read_bytes()
 
             # Once it is no news any more, the card is a key away on both.
             wait_until(
