@@ -320,25 +320,30 @@ def test_a_service_that_did_not_answer_had_no_card(lab: Any, enter: Callable[...
     browser.wait_until(lambda: browser.texts(".card") == [])
 
 
-def test_a_card_that_could_not_be_had_stayed_away(lab: Any, enter: Callable[..., Browser]) -> None:
-    flag = lab.home / "broken"
-    browser = enter(
-        lab.shell(
-            "web", f"[ -e {flag} ] && {{ echo 'FATAL: no licence'; exit 3; }}; exec sleep 1000"
-        )
+def test_a_card_stayed_old_when_its_news_could_not_be_had(
+    lab: Any, enter: Callable[..., Browser]
+) -> None:
+    flag = lab.home / "other"
+    script = (
+        f"[ -e {flag} ] && {{ echo 'FATAL: no disk'; exit 4; }}; echo 'FATAL: no licence'; exit 3"
+    )
+    browser = enter(lab.shell("web", script))
+    browser.wait_until(
+        lambda: "web failed: exited 6 times with code 3" in browser.text("#failures")
     )
     browser.run(
-        "const real = window.fetch; window.refused = 0; window.fetch = (address, ...rest) =>"
-        " String(address).startsWith('v1/failure') && window.refused++ < 2"
+        "const real = window.fetch; window.isCut = true; window.fetch = (address, ...rest) =>"
+        " window.isCut && String(address).startsWith('v1/failure')"
         " ? Promise.reject(new TypeError('cut')) : real(address, ...rest)"
     )
 
     flag.touch()
-    os.kill(lab.pids()["web"], 9)
+    browser.click(".card [data-what='restart']")
+    browser.wait_until(lambda: "with code 4; not tried again" in row(browser, "web"))
+    assert "no disk" not in browser.text("#failures")
+    browser.run("window.isCut = false")
 
-    browser.wait_until(lambda: "FATAL: no licence" in browser.text("#failures"))
-    browser.wait_until(lambda: "web failed" in browser.text("#failures"))
-    assert browser.run("return window.refused") > 2
+    browser.wait_until(lambda: "FATAL: no disk" in browser.text("#failures"))
 
 
 def test_what_hides_or_turns_text_around_reached_the_log(
