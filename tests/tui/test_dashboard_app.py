@@ -340,7 +340,7 @@ async def test_logs_that_have_not_been_read_yet_are_not_taken_for_none() -> None
         assert "it has printed nothing yet" in text_of(app)
 
 
-@pytest.mark.parametrize("key", ["f", "r", "a", "l", "d", "w", "slash", "down"])
+@pytest.mark.parametrize("key", ["f", "r", "a", "w", "n", "y", "down", "enter"])
 async def test_a_key_before_anything_is_known_gets_an_answer(key: str) -> None:
     hands = Hands()
     app = make_app(None, hands=hands)
@@ -350,6 +350,16 @@ async def test_a_key_before_anything_is_known_gets_an_answer(key: str) -> None:
         await settle(pilot)
         assert "the daemon has not answered yet" in text_of(app)
     assert not hands.done
+
+
+async def test_what_shall_be_shown_can_be_said_before_anything_is_known() -> None:
+    app = make_app(None)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await pilot.press("d")
+        app.mailbox.put_status(RUNNING)
+        await settle(pilot)
+        assert "what needs what" in text_of(app)
 
 
 async def test_k_names_who_has_the_port_and_ends_it_after_a_yes() -> None:

@@ -73,10 +73,18 @@ def act(
     return state, Do(action.id, service if action.needs_service else state.selected)
 
 
+_COUNTING: Final = frozenset({"logs", "all-logs", "graph", "filter"})
+"""What can be asked for before anything is known, and is shown as soon as something is."""
+
+
 def _refuse(state: DashboardState, action: Action, service: str) -> str:
     if action.changes and state.is_read_only:
         return f"{action.title}: this dashboard is read-only"
-    if state.status is None and action.section is not Section.DASHBOARD:
+    if (
+        state.status is None
+        and action.id not in _COUNTING
+        and action.section is not Section.DASHBOARD
+    ):
         return f"{action.title}: the daemon has not answered yet"
     if action.id == "start-again":
         return "" if state.link is Link.STOPPED else "it runs"
