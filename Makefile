@@ -49,7 +49,7 @@ check: setup
 	$(BIN)/lint-imports
 
 .PHONY: shells
-shells: ## zsh, fish, groff and tmux for the tests of completion, of the man page and of the dashboard; packages as for `podman`
+shells: ## zsh, fish, groff, tmux and Node for the tests of completion, of the man page and of the dashboards; packages as for `podman`
 	scripts/install_shells.sh
 
 .PHONY: test

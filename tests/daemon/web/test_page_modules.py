@@ -37,7 +37,7 @@ NUMBERS = [
 @pytest.fixture
 def ask(tmp_path: Path) -> Callable[[str, str, Any], list[Any]]:
     """What a function of one of the page's modules answers for each of some values."""
-    require(NODE, "node is not there: `apt-get install nodejs` brings it")
+    require(NODE, "node is not there: `make shells` installs it")
 
     def call(module: str, function: str, values: Any) -> list[Any]:
         for name in ("words", "format", "levels", "clean"):
@@ -46,8 +46,9 @@ def ask(tmp_path: Path) -> Callable[[str, str, Any], list[Any]]:
             (tmp_path / f"{name}.js").write_bytes(asset.body)
         (tmp_path / "package.json").write_text('{"type": "module"}')
         script = (
+            "import { readFileSync } from 'node:fs';"
             f"import {{ {function} }} from './{module}.js';"
-            "const given = JSON.parse(await new Response(process.stdin).text());"
+            "const given = JSON.parse(readFileSync(0));"
             f"console.log(JSON.stringify(given.map((each) => {function}(each))));"
         )
         (tmp_path / "main.js").write_text(script)
