@@ -73,6 +73,13 @@ class Terminal:
         """Whether there is a cursor."""
         return self._fact("cursor_flag") == "1"
 
+    def wait_for_program(self, name: str) -> None:
+        """Return once keys that send a signal reach a program of that name, and no shell that is just starting it."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while (running := self._fact("pane_current_command")) != name:
+            assert time.monotonic() < deadline, f"{running}, not {name}:\n{self.text}"
+            time.sleep(_LOOK_SECONDS)
+
     def _fact(self, name: str) -> str:
         return self._tmux("display-message", "-p", "-t", "it", f"#{{{name}}}").strip()
 

@@ -346,6 +346,7 @@ def test_a_shell_beside_a_service_knows_the_stack_and_comes_back(
     screen.expect("\nfor web of default")
     screen.type("sleep 1000")
     screen.press("Enter")
+    screen.wait_for_program("sleep")
     screen.press("C-c")
     screen.run(["exit"])
     screen.expect("● web", "q leave")
