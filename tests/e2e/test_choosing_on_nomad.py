@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pexpect
@@ -68,6 +69,19 @@ def is_warm(shell: Shell) -> Callable[[], bool]:
     return look
 
 
+@pytest.fixture
+def count_connections(shell: Shell) -> Callable[[], int]:
+    """How many programs talk to the daemon: each picker that is loaded keeps a connection for as long as it is open."""
+
+    def count() -> int:
+        place = str(shell.lab.paths.daemon_socket)
+        sockets = [line.split() for line in Path("/proc/net/unix").read_text().splitlines()]
+        connected = "03"
+        return sum(words[-1] == place and words[5] == connected for words in sockets)
+
+    return count
+
+
 def test_leaving_the_picker_leaves_a_stack_alone_that_was_started_elsewhere_meanwhile(
     shell: Shell,
     open_picker: Callable[[], Any],
@@ -107,12 +121,16 @@ def test_somebody_else_can_choose_while_agents_are_only_warm(
     shell: Shell,
     open_picker: Callable[[], Any],
     is_warm: Callable[[], bool],
+    count_connections: Callable[[], int],
     wait_until: Callable[..., None],
 ) -> None:
     first = open_picker()
     wait_until(is_warm, seconds=60)
     daemon = shell.lab.daemon_pid()
+    wait_until(lambda: count_connections() == 1)
     second = open_picker()
+    # It is on the screen before it is loaded; from here on it needs what is warm, too.
+    wait_until(lambda: count_connections() == 2)
     first.send("q")
     first.expect("nothing was started")
     first.expect(pexpect.EOF)

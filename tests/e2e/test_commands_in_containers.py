@@ -71,7 +71,7 @@ def test_a_command_runs_inside_the_container(dashboard: Terminal) -> None:
     dashboard.type(f"cat /{MARK}; tty; echo $((6 * 7)) things")
     dashboard.press("Enter")
 
-    shown = dashboard.expect("inside", "/dev/pts/", "42 things")
+    shown = dashboard.expect("inside", "/dev/pts/", "42 things", "enter goes back")
 
     # It waits, so that there is time to read; then all is as it was.
     assert "● running" not in shown
