@@ -88,6 +88,12 @@ def test_light_commands_load_nothing_heavy(tmp_path: Path, arguments: list[str])
     assert not loaded(arguments, tmp_path) & HEAVY
 
 
+def test_a_status_for_programs_loads_no_archives(tmp_path: Path) -> None:
+    # They come with what asks for the width of a terminal, and take 3 ms.
+    assert not loaded(["dev", "status", "-o", "json"], tmp_path) & {"shutil", "bz2", "lzma"}
+    assert not loaded([], tmp_path, **complete("prismctl dev logs ")) & {"shutil", "bz2", "lzma"}
+
+
 def test_status_loads_no_other_command(tmp_path: Path) -> None:
     commands = "prismctl.cli.commands."
     modules = loaded(["dev", "status"], tmp_path)

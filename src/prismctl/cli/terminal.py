@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from typing import TYPE_CHECKING, Final, TextIO
 
 from prismctl.present.colours import SGR
@@ -64,6 +63,9 @@ def width_of_stream(stream: TextIO) -> int:
         return max(_NARROWEST, int(columns))
     if not is_terminal(stream):
         return UNBOUNDED
+    # With it come the libraries of archives: a pipe does without.
+    import shutil
+
     return max(_NARROWEST, shutil.get_terminal_size((80, 24)).columns)
 
 
