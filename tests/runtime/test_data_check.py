@@ -13,37 +13,13 @@ import pytest
 
 from prismctl.runtime.refusal import find_refusal, read_refusal
 from prismctl.runtime.servers import data_check_here
+from tests.runtime.no_versions import NO_VERSIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can do that")
 ME = pwd.getpwuid(os.geteuid()).pw_name
-
-
-def make_link_to_zeros(version: Path) -> None:
-    version.symlink_to("/dev/zero")
-
-
-def make_link_to_another_file(version: Path) -> None:
-    other = version.parent.with_name("other")
-    other.write_text("15\n")
-    version.symlink_to(other)
-
-
-def make_pipe(version: Path) -> None:
-    os.mkfifo(version)
-
-
-def make_words(version: Path) -> None:
-    version.write_bytes(b"hush \xff\xfe")
-
-
-def make_big(version: Path) -> None:
-    version.write_bytes(b"15" * (1 << 19))
-
-
-NO_VERSIONS = (make_link_to_zeros, make_link_to_another_file, make_pipe, make_words, make_big)
 
 
 @pytest.fixture

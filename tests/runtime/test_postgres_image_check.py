@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import inspect
-import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ import pytest
 
 from prismctl.runtime.refusal import EXIT_REFUSED, find_refusal, read_refusal
 from prismctl.runtime.servers import data_check_here, postgres_image_check_here
+from tests.runtime.no_versions import NO_VERSIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,31 +20,6 @@ CLIENT = """\
 test "$1 $2" = "image inspect" && echo '["PATH=/bin","PG_MAJOR={major}","PGDATA={place}"]'
 """
 """Says of every image what one of the official ones says; what real clients say is tried elsewhere."""
-
-
-def make_link_to_zeros(version: Path) -> None:
-    version.symlink_to("/dev/zero")
-
-
-def make_link_to_another_file(version: Path) -> None:
-    other = version.parent.with_name("other")
-    other.write_text("15\n")
-    version.symlink_to(other)
-
-
-def make_pipe(version: Path) -> None:
-    os.mkfifo(version)
-
-
-def make_words(version: Path) -> None:
-    version.write_bytes(b"hush \xff\xfe")
-
-
-def make_big(version: Path) -> None:
-    version.write_bytes(b"15" * (1 << 19))
-
-
-NO_VERSIONS = (make_link_to_zeros, make_link_to_another_file, make_pipe, make_words, make_big)
 
 
 @pytest.fixture

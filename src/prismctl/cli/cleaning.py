@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from prismctl.cli.agreement import ask_for_agreement
 from prismctl.cli.clean_document import describe_done, describe_plan
 from prismctl.cli.clean_removal import Done, carry_out_cleaning
 from prismctl.cli.interrupts import Terminated, interruption_error
-from prismctl.cli.keypress import ask_for_key
 from prismctl.client import find_condition
 from prismctl.domain.counting import count_of
 from prismctl.errors import ConfigError, ExitCode, PartialError, PrismError, Problem
@@ -20,7 +20,6 @@ from prismctl.install.cleaning.removing import remove_empty
 from prismctl.install.home_lock import holding_home
 from prismctl.install.manifest import read_manifest
 from prismctl.present.cleaning import failure_words, plan_lines, result_lines
-from prismctl.present.question import Choice
 from prismctl.present.text import line
 
 if TYPE_CHECKING:
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
     from prismctl.install.cleaning.targets import CleaningPlan
 
 _AGAIN: Final = "`prismctl dev clean` again goes on with what is left"
-_CHOICES: Final = (Choice("y", "remove all of this"), Choice("n", "leave everything as it is"))
 
 
 def clean_home(call: Invocation, *, is_all: bool, is_trial: bool) -> None:
@@ -91,10 +89,13 @@ def _confirm(call: Invocation, plan: CleaningPlan, document: dict[str, Any]) -> 
             [Problem(message=message)],
             hint="add --yes, or --dry-run to see what would be removed",
         )
-    call.show([*plan_lines(document), ()])
-    if ask_for_key(call, _CHOICES, declining="n") != "y":
-        call.show([line("nothing was touched")])
-        raise click.exceptions.Exit(ExitCode.FAILED)
+    ask_for_agreement(
+        call,
+        plan_lines(document),
+        yes="remove all of this",
+        no="leave everything as it is",
+        otherwise="nothing was touched",
+    )
 
 
 def _no_init_meanwhile(home: Home) -> AbstractContextManager[None]:

@@ -6,20 +6,18 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-import click
-
+from prismctl.cli.agreement import ask_for_agreement
 from prismctl.cli.data_listing import settle_files
 from prismctl.cli.interrupts import Terminated, interruption_error
 from prismctl.cli.naming import resolve_words
 from prismctl.cli.stack import find_stack, option_of
 from prismctl.client.holding import holding_stack
-from prismctl.errors import ConfigError, ExitCode, Problem, RejectedError
+from prismctl.errors import ConfigError, Problem, RejectedError
 from prismctl.files.data_changes import copy_data, find_source, prepare_reset, prepare_restore
 from prismctl.files.passwords import adopt_passwords
 from prismctl.files.service_data import ServiceData
 from prismctl.files.snapshots import MAX_SNAPSHOTS, Snapshots, verify_name
 from prismctl.present.data import change_lines
-from prismctl.present.question import Choice
 from prismctl.present.text import line
 from prismctl.present.units import list_of, render_bytes, render_duration
 
@@ -209,20 +207,18 @@ def _dependents(stack: _Running, names: Sequence[str]) -> list[str]:
     return [name for name in stack.services if name in found and name not in names]
 
 
-_CHOICES: Final = (Choice("y", "go on"), Choice("n", "leave everything as it is"))
-
-
 def _confirm(call: Invocation, reasons: Sequence[str]) -> None:
     """Ask; where nobody can be asked, only `--yes` is an agreement."""
     if not reasons or call.is_confirmed:
         return
     if call.can_ask:
-        from prismctl.cli.keypress import ask_for_key
-
-        call.show([*map(line, reasons), ()])
-        if ask_for_key(call, _CHOICES, declining="n") != "y":
-            call.show([line("nothing was touched")])
-            raise click.exceptions.Exit(ExitCode.FAILED)
+        ask_for_agreement(
+            call,
+            [*map(line, reasons)],
+            yes="go on",
+            no="leave everything as it is",
+            otherwise="nothing was touched",
+        )
         return
     problem = Problem(message=f"{'; '.join(reasons)}: here nobody can be asked whether to go on")
     raise ConfigError((problem,), hint="add --yes to go on without a question")

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-import click
-
-from prismctl.cli.interrupts import Terminated, interruption_error
+from prismctl.cli.agreement import ask_for_agreement
 from prismctl.domain.disturbance import is_felt
-from prismctl.errors import ExitCode
 from prismctl.present.disturbance import disturbance_lines
-from prismctl.present.question import Choice
-from prismctl.present.text import line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -19,9 +14,6 @@ if TYPE_CHECKING:
 
     from prismctl.cli.invocation import Invocation
     from prismctl.domain.disturbance import Disturbance
-
-_UNCHANGED: Final = "nothing was changed"
-_CHOICES: Final = (Choice("y", "change it"), Choice("n", "leave everything as it is"))
 
 
 def confirm_disturbances(
@@ -37,14 +29,11 @@ def confirm_disturbances(
     """
     if call.is_confirmed or not call.can_ask or not is_felt(disturbances, services):
         return False
-    from prismctl.cli.keypress import ask_for_key
-
-    call.show([*disturbance_lines(disturbances, width=call.width), ()])
-    try:
-        answer = ask_for_key(call, _CHOICES, declining="n")
-    except (KeyboardInterrupt, Terminated) as interrupt:
-        raise interruption_error(interrupt, f"interrupted; {_UNCHANGED}") from interrupt
-    if answer != "y":
-        call.show([line(_UNCHANGED)])
-        raise click.exceptions.Exit(ExitCode.FAILED)
+    ask_for_agreement(
+        call,
+        disturbance_lines(disturbances, width=call.width),
+        yes="change it",
+        no="leave everything as it is",
+        otherwise="nothing was changed",
+    )
     return True

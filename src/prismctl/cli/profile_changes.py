@@ -8,12 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import click
-
+from prismctl.cli.agreement import ask_for_agreement
 from prismctl.cli.stack import open_stack, option_of
 from prismctl.cli.starting import read_applied_plan
 from prismctl.domain.presets import RANDOM
-from prismctl.errors import ConfigError, ExitCode, Problem, UnavailableError
+from prismctl.errors import ConfigError, Problem, UnavailableError
 from prismctl.files.profile_uses import find_last_use, forget_use
 from prismctl.files.profile_writing import draft_profile, new_file, plain_config, write_profile
 from prismctl.files.profiles import (
@@ -26,7 +25,6 @@ from prismctl.files.profiles import (
 from prismctl.files.text import name_for_people
 from prismctl.planning import PlanRequest, choose_services
 from prismctl.present.profiles import change_words, deletion_lines, saved_lines
-from prismctl.present.question import Choice
 from prismctl.present.text import clean, line
 from prismctl.present.units import list_of, render_duration
 
@@ -42,9 +40,6 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION: Final = 1
 """Of the documents; fields are only ever added."""
-
-_SAVE_CHOICES: Final = (Choice("y", "write over it"), Choice("n", "leave it as it is"))
-_DELETE_CHOICES: Final = (Choice("y", "delete it"), Choice("n", "keep it"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,23 +222,18 @@ def _ask_to_replace(call: Invocation, typed: Typed, draft: Draft) -> None:
     if not call.can_ask:
         problem = Problem(message="; ".join(words))
         raise ConfigError((problem,), hint="add --yes to write over it, or take another name")
-    _ask(call, words, _SAVE_CHOICES, otherwise="nothing was written")
+    ask_for_agreement(
+        call,
+        [line(clean(each)) for each in words],
+        yes="write over it",
+        no="leave it as it is",
+        otherwise="nothing was written",
+    )
 
 
 def _tell_drawn(typed: Typed) -> list[str]:
     """How to have the same drawn again."""
     return [] if typed.seed is None else [f"`--preset=random --seed={typed.seed}` drew this"]
-
-
-def _ask(
-    call: Invocation, words: list[str], choices: tuple[Choice, ...], *, otherwise: str
-) -> None:
-    from prismctl.cli.keypress import ask_for_key
-
-    call.show([*(line(clean(each)) for each in words), ()])
-    if ask_for_key(call, choices, declining="n") != "y":
-        call.show([line(otherwise)])
-        raise click.exceptions.Exit(ExitCode.FAILED)
 
 
 def _tell_saved(
@@ -293,7 +283,13 @@ def remove_profile(call: Invocation, name: str) -> None:
         if not call.can_ask:
             problem = Problem(message=f"{words}: that has to be confirmed")
             raise ConfigError((problem,), hint="add --yes")
-        _ask(call, [words], _DELETE_CHOICES, otherwise="nothing was deleted")
+        ask_for_agreement(
+            call,
+            [line(clean(words))],
+            yes="delete it",
+            no="keep it",
+            otherwise="nothing was deleted",
+        )
     removed = delete_profile(call.home, name)
     forget_use(call.home, name)
     document = {

@@ -8,9 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import click
-
 from prismctl.changing import plan_adding, plan_removing, plan_scaling, read_running_plan
+from prismctl.cli.agreement import ask_for_agreement
 from prismctl.cli.endings import conclude
 from prismctl.cli.following import follow
 from prismctl.cli.interrupts import Terminated, interruption_error
@@ -21,12 +20,11 @@ from prismctl.cli.stack import open_stack, option_of
 from prismctl.domain.counting import count_of
 from prismctl.domain.selection import is_chosen
 from prismctl.domain.snapshot import is_as_asked
-from prismctl.errors import DeadlineError, ExitCode
+from prismctl.errors import DeadlineError
 from prismctl.files.last_selection import remember_selection
 from prismctl.planning import PlanRequest, PortTakenError
 from prismctl.present.changes import dependents_lines, removal_lines
 from prismctl.present.progress import begin_progress
-from prismctl.present.question import Choice
 from prismctl.present.text import line
 from prismctl.present.units import list_of
 
@@ -263,9 +261,6 @@ def _say_present(call: Invocation, client: StackClient, adding: Adding) -> None:
     _say_unchanged(call, client, lines)
 
 
-_CHOICES: Final = (Choice("y", "remove all of them"), Choice("n", "leave everything as it is"))
-
-
 def _ask_about_dependents(call: Invocation, removing: Removing) -> bool:
     """Whether what needs them goes as well; where nobody can be asked, the daemon will refuse.
 
@@ -275,16 +270,13 @@ def _ask_about_dependents(call: Invocation, removing: Removing) -> bool:
     """
     if not call.can_ask:
         return False
-    from prismctl.cli.keypress import ask_for_key
-
-    call.show([*dependents_lines(removing.dependents), ()])
-    try:
-        answer = ask_for_key(call, _CHOICES, declining="n")
-    except (KeyboardInterrupt, Terminated) as interrupt:
-        raise interruption_error(interrupt, f"interrupted; {_UNCHANGED}") from interrupt
-    if answer != "y":
-        call.show([line(_UNCHANGED)])
-        raise click.exceptions.Exit(ExitCode.FAILED)
+    ask_for_agreement(
+        call,
+        dependents_lines(removing.dependents),
+        yes="remove all of them",
+        no="leave everything as it is",
+        otherwise=_UNCHANGED,
+    )
     return True
 
 
