@@ -1,9 +1,18 @@
 from __future__ import annotations
 
+import asyncio
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import pytest
 
 from prismctl.domain.containers import PODMAN, ContainerTool
-from prismctl.runtime.image_pull import explain_failure
+from prismctl.errors import PrismError
+from prismctl.runtime.image_pull import explain_failure, pull_image
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 TOOL = ContainerTool(kind=PODMAN, program="/usr/bin/podman")
 
@@ -75,3 +84,38 @@ def test_what_nobody_knows_is_told_as_it_was_said() -> None:
     error = explain_failure(TOOL, "redis", ["Trying to pull…", "Error: the moon is full"])
     assert error.message == "cannot pull redis: the moon is full"
     assert "podman pull docker.io/library/redis:latest" in error.hint
+
+
+def test_a_client_that_ends_while_its_refusal_is_read_is_no_failure_of_the_daemon(
+    tmp_path: Path, wait_until: Callable[..., None]
+) -> None:
+    client = tmp_path / "podman"
+    client.write_text(
+        '#!/bin/sh\necho $$ >"${0%/*}/pid"\necho toomanyrequests: no more for you\nexit 125\n',
+        encoding="utf-8",
+    )
+    client.chmod(0o755)
+
+    def read_slowly(_: str) -> None:
+        # Its end is collected meanwhile by the thread that waits for it, and the loop has not heard of it.
+        process = tmp_path.joinpath("pid").read_text(encoding="ascii").strip()
+        wait_until(lambda: not is_running(process))
+
+    with pytest.raises(PrismError, match="the registry gives no more images to this address"):
+        asyncio.run(
+            pull_image(ContainerTool(kind=PODMAN, program=str(client)), "redis", read_slowly)
+        )
+
+
+def is_running(pid: str) -> bool:
+    """Whether a child is there; one that ended and that the loop itself collects is not running either."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z" or is_collected_by_thread()
+
+
+def is_collected_by_thread() -> bool:
+    """Whether a thread waits for each child, as asyncio has it up to Python 3.11."""
+    return sys.version_info < (3, 12)
