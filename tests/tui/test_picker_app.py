@@ -333,6 +333,43 @@ async def test_what_of_the_preview_does_not_fit_is_counted_and_can_be_seen(
         assert text_of(app) == first
 
 
+@pytest.mark.parametrize("size", [(80, 24), (110, 14), (60, 18), (40, 12)])
+async def test_the_wheel_moves_the_preview_and_not_the_list(size: tuple[int, int]) -> None:
+    app = crowded_app()
+    async with app.run_test(size=size) as pilot:
+        await settle(pilot)
+        first = text_of(app)
+        assert "more: m" in first
+        region = app.query_one("#preview").region
+        over_it = (region.x + 1, region.y)
+        seen = first
+        while "more: m" in text_of(app):
+            before = text_of(app)
+            await pilot._post_mouse_events([events.MouseScrollDown], offset=over_it)
+            assert text_of(app) != before
+            seen += text_of(app)
+        assert "no image registry" in seen
+        assert "redis-server" in seen
+        last = text_of(app)
+        await pilot._post_mouse_events([events.MouseScrollDown], offset=over_it)
+        assert text_of(app) == last
+        assert not app.query_one("#services").scroll_offset.y
+        while text_of(app) != first:
+            before = text_of(app)
+            await pilot._post_mouse_events([events.MouseScrollUp], offset=over_it)
+            assert text_of(app) != before
+
+
+async def test_the_wheel_over_the_list_leaves_the_preview_alone() -> None:
+    app = crowded_app()
+    async with app.run_test(size=(60, 18)) as pilot:
+        await settle(pilot)
+        shown = [line for line in text_of(app).splitlines() if "more: m" in line]
+        for turn in (events.MouseScrollDown, events.MouseScrollDown, events.MouseScrollUp):
+            await pilot._post_mouse_events([turn], offset=(5, 4))
+        assert [line for line in text_of(app).splitlines() if "more: m" in line] == shown
+
+
 async def test_the_preview_is_as_wide_as_the_screen_again_after_that_was_narrow() -> None:
     app = crowded_app()
     async with app.run_test(size=(80, 24)) as pilot:

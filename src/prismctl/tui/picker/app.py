@@ -31,6 +31,7 @@ from prismctl.tui.picker.screen import (
     key_lines,
     next_page,
     page_lines,
+    roll_page,
     title_line,
 )
 
@@ -52,6 +53,8 @@ if TYPE_CHECKING:
 ENDING: Final = (signal.SIGINT, signal.SIGTERM)
 """Signals that end the picker as `q` does, so that the terminal is given back in order."""
 PAGE: Final = 10
+WHEEL_LINES: Final = 3
+"""How far the preview moves at one turn of the wheel."""
 TYPED: Final = frozenset(
     {
         "take",
@@ -334,6 +337,21 @@ class PickerApp(App[Picked]):
     def on_service_list_clicked(self, message: ServiceList.Clicked) -> None:
         """Take in or out what is clicked at."""
         self._become(states.click(self.state, message.row))
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        """The wheel moves the preview, or the keys in its place; the list moves itself."""
+        self._roll(event, WHEEL_LINES)
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        """The same, the other way."""
+        self._roll(event, -WHEEL_LINES)
+
+    def _roll(self, event: events.MouseEvent, by: int) -> None:
+        if self._arranged is None or event.screen_offset not in self.query_one("#preview").region:
+            return
+        layout, _ = self._arranged
+        self._top = roll_page(len(self._told), layout.preview_height, self._top, by)
+        self._show()
 
     def action_take(self) -> None:
         """Take the service in or out."""

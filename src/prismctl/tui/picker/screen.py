@@ -181,6 +181,12 @@ def next_page(count: int, height: int, top: int) -> int:
     return 0 if top + height >= count else top + max(1, height - 1)
 
 
+def roll_page(count: int, height: int, top: int, by: int) -> int:
+    """The first line in view after the wheel moved some lines by so many; by fewer where a line would never be in view."""
+    most = max(1, height - 1)
+    return max(0, min(top + max(-most, min(by, most)), count - height))
+
+
 def key_lines(width: int) -> list[Line]:
     """What each key does, folded where that takes more than the width."""
     lines: list[Line] = []
