@@ -291,6 +291,16 @@ def test_add_says_what_comes_along_and_for_whom(
     assert recall_last(home).services == ("memstore", "api")
 
 
+def test_a_removed_service_is_added_back_to_what_was_chosen_and_not_to_what_lacks_it(
+    prismctl: Prismctl, daemon: DaemonState, running: StackPlan, home: Home
+) -> None:
+    home.catalog.write_text("services:\n  - {name: worker, command: [sleep, '1000']}\n")
+    runs(daemon, replace(running, origin="minimal + db without worker"))
+    ends(daemon)
+    answer = prismctl("dev", "add", "worker", "--dry-run")
+    assert 'origin="added to minimal"' in answer.out.splitlines()[0]
+
+
 def test_add_of_what_runs_changes_nothing(
     prismctl: Prismctl, daemon: DaemonState, running: StackPlan
 ) -> None:

@@ -361,6 +361,11 @@ def _refuse_port_clashes(running: StackPlan, fresh: Sequence[ServicePlan]) -> No
                 )
 
 
+def name_chosen(origin: str) -> str:
+    """What was chosen at first, in words, without what was added and removed since."""
+    return _split_origin(origin)[0]
+
+
 def _with(origin: str, names: Sequence[str]) -> str:
     """What was chosen, in words, once some were added."""
     base, more, less = _split_origin(origin)

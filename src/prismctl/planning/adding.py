@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from prismctl.domain.dependencies import close_over
-from prismctl.domain.plan_change import ADDED
+from prismctl.domain.plan_change import ADDED, name_chosen
 from prismctl.domain.problems import NOWHERE, Problems
 from prismctl.domain.resolve import resolve_plan
 from prismctl.domain.selection import Selection, find_named, hint_at_packaged, needed_by
@@ -110,7 +110,7 @@ def plan_addition(
     _refuse_conflicts(resolution.conflicts, running, owners, home, problems)
     plan = replace(
         resolution.plan,
-        origin=f"added to {running.origin}",
+        origin=f"added to {name_chosen(running.origin)}",
         engine_reason=running.engine_reason,
         base_env=running.base_env,
         project=running.project,
