@@ -231,13 +231,13 @@ class Api:
 
     async def _hold(self, name: EngineName) -> AsyncIterator[dict[str, Any]]:
         """The engine, then events; the agents stay up while they are listened to."""
-        self._stack.chooser_came()
+        self._stack.idleness.chooser_came()
         try:
             yield {"engine": name.value}
             async for event in self._stack.events.follow(self._stack.events.last_sequence):
                 yield event_to_json(event)
         finally:
-            self._stack.chooser_went()
+            self._stack.idleness.chooser_went()
 
     async def _apply(self, request: Request) -> Stream:
         body = request.json()
@@ -330,9 +330,9 @@ class Api:
         return self._follow_operation(operation, after)
 
     def _refuse_claimed(self) -> None:
-        if not self._stack.is_unclaimed:
+        if not self._stack.idleness.is_unclaimed:
             raise RejectedError("a plan was applied meanwhile; the stack runs on")
-        if self._stack.choosers > 1:
+        if self._stack.idleness.choosers > 1:
             raise RejectedError("somebody else is choosing; the engine stays up")
 
     async def _login(self, request: Request) -> Answer:

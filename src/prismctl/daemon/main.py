@@ -211,8 +211,8 @@ async def _run(paths: StackPaths, arguments: Arguments, ready: ReadyPipe) -> Non
     server = HttpServer(
         api.handle,
         admits=is_own_user,
-        on_connect=stack.client_came,
-        on_end=stack.client_went,
+        on_connect=stack.idleness.client_came,
+        on_end=stack.idleness.client_went,
     )
     stack.stop_listening = lambda: _stop_listening(server, paths)
     try:
@@ -225,7 +225,7 @@ async def _run(paths: StackPaths, arguments: Arguments, ready: ReadyPipe) -> Non
         if arguments.engine:
             _warm(stack, arguments.engine)
         if is_unheard:
-            stack.lose_starter()
+            stack.idleness.lose_starter()
         await _wait_for_either(leaving, stack.ended)
     finally:
         grace_seconds = FAREWELL_SECONDS if stack.ended.is_set() else 0.0

@@ -9,6 +9,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any, Final
 
+from prismctl.daemon.background import begin
 from prismctl.daemon.operations.restart import restart
 from prismctl.domain.counting import count_of
 from prismctl.domain.events import EventKind
@@ -53,10 +54,7 @@ class Reloading:
             self.close()
             self._watched = watched
             if watched and sys.platform == "linux":
-                self._opening = asyncio.get_running_loop().create_task(
-                    self._open(), name="watch files"
-                )
-                self._opening.add_done_callback(_tell_failure)
+                self._opening = begin(self._open(), "watch files")
         self._stack.monitor.show_notes(self._describe() if is_asked_for else (), _NOTES)
 
     def close(self) -> None:
@@ -183,10 +181,3 @@ class Reloading:
             f"{name} changes as often as it is restarted, and waits; does it write where it is watched?"
             for name in names
         ]
-
-
-def _tell_failure(task: asyncio.Task[None]) -> None:
-    """An error that nobody awaits is a bug, and no less one for that."""
-    if not task.cancelled() and (failure := task.exception()) is not None:
-        context = {"message": task.get_name(), "exception": failure}
-        task.get_loop().call_exception_handler(context)

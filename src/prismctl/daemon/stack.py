@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+from prismctl.daemon.background import begin
 from prismctl.daemon.engine_seat import EngineSeat
 from prismctl.daemon.event_log import EventLog
 from prismctl.daemon.figure_history import FigureHistory
-from prismctl.daemon.keeper_link import KeeperLink, open_keeper
-from prismctl.daemon.log_copy import LogCopy
+from prismctl.daemon.idleness import IDLE_SECONDS, Idleness
+from prismctl.daemon.keeper_seat import KeeperSeat
+from prismctl.daemon.leftovers import Leftovers
+from prismctl.daemon.log_copying import LogCopying
 from prismctl.daemon.log_room import keep_room
 from prismctl.daemon.metering import Metering
 from prismctl.daemon.monitor import Monitor
 from prismctl.daemon.operations.data import settle_data
-from prismctl.daemon.operations.queue import WARM, OperationQueue
+from prismctl.daemon.operations.queue import OperationQueue
 from prismctl.daemon.operations.stop import stop
 from prismctl.daemon.reloading import Reloading
 from prismctl.daemon.start_recorder import StartRecorder
@@ -28,14 +30,7 @@ from prismctl.daemon.state_file import (
     remove_files,
     save_state,
 )
-from prismctl.daemon.suspended_keeper import (
-    LOOK_SECONDS,
-    SuspendedError,
-    attend,
-    end_hold,
-    find_hold,
-)
-from prismctl.daemon.sweep import end_leftovers
+from prismctl.daemon.suspended_keeper import attend
 from prismctl.daemon.usage_watch import UsageWatch
 from prismctl.daemon.web.dashboard import Dashboard
 from prismctl.domain.events import EventKind
@@ -45,10 +40,9 @@ from prismctl.errors import PrismError, RejectedError, UnavailableError
 from prismctl.files.redaction import remember_secrets
 from prismctl.machine import release_ports, reserve_port
 from prismctl.probes.scheduler import ProbeScheduler
-from prismctl.runtime.container_sweep import let_containers_go_on, sweep_containers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Coroutine, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from prismctl.domain.plan import EngineName, StackPlan
     from prismctl.domain.service import ServiceName
@@ -57,18 +51,9 @@ if TYPE_CHECKING:
 
 REMEMBER_SECONDS: Final = 0.1
 """What is learnt this close together is written down at once: each writing waits for the disk."""
-IDLE_SECONDS: Final = 30.0
-"""A daemon without a plan, a client and anything to do ends after this long."""
-KEEPER_END_SECONDS: Final = 2.0
-"""How long the keeper may take to go once it has said that nothing is left."""
 ADOPT_SECONDS: Final = 3.0
 """How long a new daemon waits for engine and services to tell how they are, before it answers anyway."""
-RECOVERY_DELAYS: Final = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0)
 MAX_RESERVED_PORTS: Final = 128
-COPY_END_SECONDS: Final = 5.0
-"""How long a stop waits for the rest of the logs to be in the file that was asked for."""
-RECOVERY_SECONDS: Final = 60.0
-"""How long an operation waits for a lost keeper to be replaced."""
 
 
 class Stack:
@@ -76,7 +61,6 @@ class Stack:
 
     def __init__(self, paths: StackPaths, *, idle_seconds: float = IDLE_SECONDS) -> None:
         self.paths = paths
-        self._idle_seconds = idle_seconds
         self.stop_listening: Callable[[], None] = lambda: None
         """Called before it is told that everything is down: the next command must not find this daemon."""
         self.events = EventLog(paths.events)
@@ -84,14 +68,13 @@ class Stack:
         """Hides the secrets of the plan in whatever leaves the daemon for somebody's eyes; one for the whole life."""
         self.monitor = Monitor(paths, self.events)
         self.events.redactor = self.monitor.redactor = self.redactor
-        self.operations = OperationQueue(self.events, self.reconsider_idleness)
+        self.idleness = Idleness(self, idle_seconds)
+        self.operations = OperationQueue(self.events, self.idleness.reconsider)
         self.ended = asyncio.Event()
         """The daemon has nothing left to look after."""
         self.is_ending = False
         """Everything is being taken down: the keeper's end is no loss."""
         self._is_stopping = False
-        self._has_leftovers = False
-        """Something of an earlier run could not be ended; nothing of this stack may run beside it."""
         self.withheld: frozenset[ServiceName] = frozenset()
         """Services of the plan that nobody may run now, because their data is being changed."""
         self.stop_notes: list[str] = []
@@ -99,21 +82,21 @@ class Stack:
         self._probes = ProbeScheduler(self.monitor.take_answer)
         self._metering = Metering(self.monitor.has_answered, self._probes.count_answers)
         self.figures = FigureHistory()
+        self._keeper = KeeperSeat(paths, self.monitor, self.events)
+        self._leftovers = Leftovers(paths, self.monitor, self.events)
         self.usage = UsageWatch(
-            self.monitor, self._metering, self.figures, lambda: self._link, self.reserve_ports
+            self.monitor,
+            self._metering,
+            self.figures,
+            lambda: self._keeper.link,
+            self.reserve_ports,
         )
         self.starts = StartRecorder(paths, self.monitor, self.events, self.usage)
         self.dashboard = Dashboard(self)
         self.reloading = Reloading(self)
-        self._link: KeeperLink | None = None
+        self.log_copying = LogCopying(paths, self.redactor, self.monitor)
         self._seat = EngineSeat(paths, self.monitor)
-        self._keeper_is_there = asyncio.Event()
-        self._background: dict[str, asyncio.Task[None]] = {}
-        self._log_file = ""
-        self._log_copy: LogCopy | None = None
-        self._clients = 0
-        self._choosers = 0
-        self._idle_timer: asyncio.TimerHandle | None = None
+        self._background: list[asyncio.Task[None]] = []
         self._memory_timer: asyncio.TimerHandle | None = None
 
     # Its life.
@@ -129,22 +112,23 @@ class Stack:
         """
         self.monitor.use_probes(self._probes, self.remember)
         self.monitor.use_metering(self._metering)
-        self._link = await open_keeper(self.paths, keeper_fd)
-        self._keeper_is_there.set()
-        self._begin("keeper watch", self._guard_keeper())
-        self._begin("usage", self.usage.go_on_for_ever())
-        self._begin("log room", keep_room(self.paths.logs, lambda: self.monitor.service_names))
+        keeper = await self._keeper.open(keeper_fd)
+        self._background = [
+            begin(self._guard_keeper(), "keeper watch"),
+            begin(self.usage.go_on_for_ever(), "usage"),
+            begin(keep_room(self.paths.logs, lambda: self.monitor.service_names), "log room"),
+        ]
         plan = load_plan(self.paths)
-        is_kept = bool(self._link.facts.processes)
-        ended = [] if is_kept else await self._try_ending_leftovers(self._link.facts.pid)
+        is_kept = bool(keeper.processes)
+        ended = [] if is_kept else await self._leftovers.try_ending(spared_pid=keeper.pid)
         if plan is not None and (is_kept or is_resumed):
-            self._tell_swept("ended", ended)
+            self._leftovers.tell("ended", ended)
             await settle_data(self)
             await self._adopt(plan)
-        elif not is_kept and not self._has_leftovers:
+        elif not is_kept and not self._leftovers.are_in_the_way:
             self._begin_afresh(ended, had_plan=self.paths.plan.exists())
             await settle_data(self)
-        self.reconsider_idleness()
+        self.idleness.reconsider()
 
     def begin_stopping(self) -> None:
         """From now on what ends is no loss; a daemon that takes this one's place goes on stopping."""
@@ -168,74 +152,18 @@ class Stack:
         await self.operations.close()
         await self.dashboard.close(grace_seconds=0.0)
         await self.starts.finish()
-        for task in self._background.values():
+        await self.log_copying.close()
+        for task in self._background:
             task.cancel()
         if self._background:
-            await asyncio.wait(self._background.values())
+            await asyncio.wait(self._background)
         self._metering.close()
         await self._probes.__aexit__(None, None, None)
         await self._seat.let_go()
         self.monitor.close()
         self.usage.close()
-        if self._idle_timer is not None:
-            self._idle_timer.cancel()
-        if self._link is not None:
-            with contextlib.suppress(PrismError, TimeoutError):
-                async with asyncio.timeout(1.0):
-                    await self._link.client.goodbye()
-            await self._link.client.close()
-
-    def client_came(self) -> None:
-        """Somebody is connected."""
-        self._clients += 1
-        self.reconsider_idleness()
-
-    def client_went(self) -> None:
-        """Somebody has hung up."""
-        self._clients -= 1
-        self.reconsider_idleness()
-
-    @property
-    def is_unclaimed(self) -> bool:
-        """Whether nobody has asked for more than the engine's agents."""
-        asked = (subject for subject in self.operations.subjects if not subject.startswith(WARM))
-        return self.monitor.plan is None and not any(asked)
-
-    @property
-    def choosers(self) -> int:
-        """How many hold the agents up while they choose what to run on them."""
-        return self._choosers
-
-    def chooser_came(self) -> None:
-        """Somebody chooses, and wants the agents up meanwhile."""
-        self._choosers += 1
-
-    def chooser_went(self) -> None:
-        """Somebody who chose has hung up, however that came; what nobody wants any more goes down at once."""
-        self._choosers -= 1
-        self._end_if_unwanted()
-
-    def lose_starter(self) -> None:
-        """Whoever started this was gone before it could be used."""
-        self._end_if_unwanted()
-
-    def _end_if_unwanted(self) -> None:
-        if not self._choosers and self.is_unclaimed and not self.is_ending:
-            self.operations.start_instead("stop", lambda: stop(self, kill=False))
-
-    def reconsider_idleness(self) -> None:
-        """Without a plan, a client and anything to do, end after a while: an abandoned picker leaves nothing."""
-        is_idle = self.monitor.plan is None and not self._clients and not self.operations.is_busy
-        if self._idle_timer is not None:
-            self._idle_timer.cancel()
-            self._idle_timer = None
-        if is_idle and not self.is_ending:
-            self._idle_timer = asyncio.get_running_loop().call_later(
-                self._idle_seconds, self._give_up_idling
-            )
-
-    def _give_up_idling(self) -> None:
-        self.operations.start("idle", lambda: stop(self, kill=False))
+        self.idleness.close()
+        await self._keeper.say_goodbye()
 
     # What operations do.
 
@@ -245,13 +173,12 @@ class Stack:
         Raises:
             PrismError: it still does not end.
         """
-        if not self._has_leftovers:
+        if not self._leftovers.are_in_the_way:
             return
-        spare = self._link.facts.pid if self._link is not None else 0
-        ended = await self._end_leftovers(spare=spare)
-        self._has_leftovers = False
+        ended = await self._leftovers.end(spared_pid=self._keeper.pid)
+        self._leftovers.are_in_the_way = False
         if self.monitor.plan is not None:
-            self._tell_swept("ended", ended)
+            self._leftovers.tell("ended", ended)
         else:
             self._begin_afresh(ended, had_plan=self.paths.plan.exists())
             await settle_data(self)
@@ -264,7 +191,7 @@ class Stack:
         """
         # Before anything of the plan can want the page's port.
         await self.dashboard.serve(plan)
-        await attend(self._hand_over(plan, spared), self._refuse_silence)
+        await attend(self._hand_over(plan, spared), self._keeper.refuse_silence)
 
     async def _hand_over(self, plan: StackPlan, spared: Collection[ServiceName] = ()) -> None:
         try:
@@ -273,9 +200,9 @@ class Stack:
                 await engine.apply(self._without_withheld(plan), spared=spared)
         except UnavailableError as error:
             # When it was the keeper that died under our hands, the recovery applies the plan.
-            if not await self._has_lost_keeper():
+            if not await self._keeper.has_gone():
                 raise
-            await self._await_keeper(error)
+            await self._keeper.wait_until_replaced(error)
 
     async def restart_services(self, names: Sequence[ServiceName]) -> None:
         """Restart services.
@@ -283,7 +210,7 @@ class Stack:
         Raises:
             PrismError: the engine could not.
         """
-        await attend(self._restart_services(names), self._refuse_silence)
+        await attend(self._restart_services(names), self._keeper.refuse_silence)
 
     async def _restart_services(self, names: Sequence[ServiceName]) -> None:
         async with self._seat.turn:
@@ -308,7 +235,7 @@ class Stack:
         Raises:
             PrismError: something could not be ended.
         """
-        await attend(self._leave_engine(), self._refuse_silence)
+        await attend(self._leave_engine(), self._keeper.refuse_silence)
 
     async def _leave_engine(self) -> None:
         async with self._seat.turn:
@@ -331,11 +258,7 @@ class Stack:
                     # Of a stack that was adopted and whose engine was not opened yet.
                     await self._fill_seat(plan.engine)
                 await self._seat.end(kill=kill)
-            if self._link is not None:
-                with contextlib.suppress(UnavailableError, TimeoutError):
-                    await self._link.client.shutdown(kill=kill)
-                    async with asyncio.timeout(KEEPER_END_SECONDS):
-                        await self._link.client.wait_closed()
+            await self._keeper.shut_down(kill=kill)
 
     def hide_secrets(self, plan: StackPlan, *, is_new_start: bool = False) -> None:
         """Let no secret of this plan be read in logs, events and reasons; of earlier ones neither, unless it begins anew.
@@ -346,32 +269,6 @@ class Stack:
         secrets = find_secrets(plan)
         self.redactor.adopt(secrets)
         remember_secrets(self.paths, secrets, self.redactor, is_new_start=is_new_start)
-
-    def copy_logs_to(self, target: str, *, is_resumed: bool = False) -> None:
-        """Append all output to a file from now on; empty: no more. A copy to the same file goes on as it is."""
-        self._log_file = target
-        if self._log_copy is not None and self._log_copy.target == target:
-            return
-        running = self._background.pop("log copy", None)
-        if running is not None:
-            running.cancel()
-        self._log_copy = None
-        if target:
-            self._log_copy = LogCopy(
-                self.paths,
-                target,
-                redactor=self.redactor,
-                show_problem=lambda text: self.monitor.show_notes((text,) if text else (), "copy"),
-            )
-            self._begin("log copy", self._log_copy.run(is_resumed=is_resumed))
-
-    async def finish_log_copy(self) -> None:
-        """Copy what is left, the services' last words included."""
-        task = self._background.get("log copy")
-        if self._log_copy is not None and task is not None:
-            self._log_copy.finish()
-            await asyncio.wait({task}, timeout=COPY_END_SECONDS)
-        self.copy_logs_to("")
 
     def remember(self) -> None:
         """Write down soon what a new daemon could not see for itself."""
@@ -389,7 +286,7 @@ class Stack:
             return
         state = RememberedState(
             history=self.monitor.history,
-            log_file=self._log_file,
+            log_file=self.log_copying.target,
             is_stopping=self._is_stopping,
         )
         try:
@@ -397,21 +294,10 @@ class Stack:
         except PrismError as error:
             self.monitor.add_note(error.message)
 
-    def _refuse_silence(self) -> None:
-        """Say it, where an answer is missing because the keeper is suspended."""
-        link = self._link
-        if link is None or link.client.silent_seconds < LOOK_SECONDS:
-            return
-        held = find_hold(link.process)
-        if held is not None:
-            raise SuspendedError(held)
-
     def _continue_keeper(self) -> None:
-        keeper = self._link.process if self._link is not None else None
-        held = find_hold(keeper)
-        if keeper is None or held is None:
+        held = self._keeper.end_hold()
+        if held is None:
             return
-        end_hold(keeper)
         note = f"the keeper (PID {held}) was suspended; it was continued to stop"
         if note not in self.stop_notes:
             self.stop_notes.append(note)
@@ -433,7 +319,7 @@ class Stack:
         except PrismError as error:
             # Those of this plan are hidden all the same, and what runs has to be looked after.
             self.monitor.add_note(error.message)
-        self.copy_logs_to(state.log_file, is_resumed=True)
+        self.log_copying.copy_to(state.log_file, is_resumed=True)
         self.monitor.begin(plan, state.history)
         if state.is_stopping:
             self.operations.start("stop", lambda: stop(self, kill=False))
@@ -464,34 +350,7 @@ class Stack:
     def _begin_afresh(self, ended: list[dict[str, Any]], *, had_plan: bool) -> None:
         self.events.begin()
         remove_files(self.paths)
-        self._tell_swept("the last run was killed; ended", ended, is_always_told=had_plan)
-
-    async def _end_leftovers(self, *, spare: int = 0) -> list[dict[str, Any]]:
-        """End what carries the keeper's mark although no keeper keeps it."""
-        await asyncio.to_thread(let_containers_go_on, self.paths)
-        ended = await asyncio.to_thread(
-            end_leftovers, self.paths.keeper_id, spare=(os.getpid(), spare)
-        )
-        return ended + await asyncio.to_thread(sweep_containers, self.paths)
-
-    async def _try_ending_leftovers(self, keeper_pid: int) -> list[dict[str, Any]]:
-        """The same where somebody who can be told is yet to come: what does not end is in the way of the next start."""
-        try:
-            return await self._end_leftovers(spare=keeper_pid)
-        except PrismError as error:
-            self._has_leftovers = True
-            self.monitor.add_note(error.message)
-            return []
-
-    def _tell_swept(
-        self, words: str, ended: list[dict[str, Any]], *, is_always_told: bool = False
-    ) -> None:
-        if ended or is_always_told:
-            self.events.append(
-                EventKind.SWEPT,
-                message=f"{words} {len(ended)} leftover processes",
-                details={"processes": ended},
-            )
+        self._leftovers.tell("the last run was killed; ended", ended, is_always_told=had_plan)
 
     def _without_withheld(self, plan: StackPlan) -> StackPlan:
         """The plan with no instance of what nobody may run now, or runs here; dependents are not disturbed by that."""
@@ -504,60 +363,26 @@ class Stack:
         return replace(plan, services=tuple(services))
 
     async def _fill_seat(self, name: EngineName) -> Engine:
-        if self._link is None:
-            raise UnavailableError("there is no keeper")
         await self.clear_leftovers()
-        return await self._seat.fill(name, self._link.client)
-
-    async def _has_lost_keeper(self) -> bool:
-        try:
-            if self._link is not None:
-                await self._link.client.list()
-        except UnavailableError:
-            self._keeper_is_there.clear()
-            return True
-        return False
-
-    async def _await_keeper(self, cause: UnavailableError) -> None:
-        """Return once the recovery has applied the plan."""
-        try:
-            async with asyncio.timeout(RECOVERY_SECONDS):
-                await self._keeper_is_there.wait()
-        except TimeoutError as error:
-            raise UnavailableError(f"the keeper could not be replaced: {cause.message}") from error
+        return await self._seat.fill(name, self._keeper.client)
 
     async def _guard_keeper(self) -> None:
-        """Replace a keeper that died, and apply the plan again."""
-        while self._link is not None:
-            await self._link.client.wait_closed()
-            if self.is_ending:
-                return
-            self.reserve_ports()
-            self._keeper_is_there.clear()
-            self.monitor.lose_component("keeper")
-            self.events.append(
-                EventKind.COMPONENT_LOST,
-                service="keeper",
-                message="the keeper was killed, and everything it kept with it",
-                details={"pid": self._link.facts.pid},
-            )
-            for attempt in range(1000):
-                await asyncio.sleep(RECOVERY_DELAYS[min(attempt, len(RECOVERY_DELAYS) - 1)])
-                try:
-                    await self._replace_keeper()
-                except PrismError as error:
-                    self.monitor.add_note(f"the keeper cannot be replaced: {error.message}")
-                else:
-                    break
+        await self._keeper.guard(
+            self._replace_keeper, on_loss=self.reserve_ports, is_ending=lambda: self.is_ending
+        )
 
     async def _replace_keeper(self) -> None:
+        """Open another keeper, and apply the plan again.
+
+        Raises:
+            PrismError: it cannot be had, or the plan cannot be applied.
+        """
         async with self._seat.turn:
             engine_name = await self._seat.let_go()
-            if self._link is not None:
-                await self._link.client.close()
+            await self._keeper.hang_up()
             self.monitor.forget_world()
-            self._tell_swept("ended", await self._end_leftovers())
-            self._link = await open_keeper(self.paths)
+            self._leftovers.tell("ended", await self._leftovers.end())
+            await self._keeper.open()
             plan = self.monitor.plan
             if plan is not None:
                 engine = await self._fill_seat(plan.engine)
@@ -565,12 +390,11 @@ class Stack:
                 self.monitor.take_comeback("keeper")
             elif engine_name is not None:
                 await self._fill_seat(engine_name)
-            self._keeper_is_there.set()
         self.events.append(
             EventKind.COMPONENT_READY,
             service="keeper",
             message="a new keeper runs; the plan was applied again",
-            details={"pid": self._link.facts.pid},
+            details={"pid": self._keeper.pid},
         )
 
     def reserve_ports(self) -> None:
@@ -588,14 +412,3 @@ class Stack:
         # A start holds them only as long as it lives.
         for port in ports[:MAX_RESERVED_PORTS]:
             reserve_port(port, str(self.paths.directory))
-
-    def _begin(self, name: str, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work, name=name)
-        self._background[name] = task
-        task.add_done_callback(lambda _: self._drop(name, task))
-
-    def _drop(self, name: str, task: asyncio.Task[None]) -> None:
-        if self._background.get(name) is task:
-            del self._background[name]
-        if not task.cancelled() and (failure := task.exception()) is not None:
-            task.get_loop().call_exception_handler({"message": name, "exception": failure})

@@ -72,7 +72,7 @@ async def _change(
         discard_logs(stack.paths)
         data["fresh"], data["kept"] = discard_data(stack.paths, plan)
         details = dict(data)
-    stack.copy_logs_to(log_file)
+    stack.log_copying.copy_to(log_file)
     # Whoever looks at the events or a dashboard later did not see what the start said.
     disturbed = describe_disturbances(find_disturbances(running, plan))
     message = f"{plan.origin}; {disturbed}" if disturbed else ""

@@ -57,7 +57,7 @@ async def take_down(stack: Stack, *, kill: bool) -> None:
             message=f"ended {len(ended)} leftovers",
             details={"processes": ended},
         )
-    await stack.finish_log_copy()
+    await stack.log_copying.finish()
     remove_files(stack.paths)
     stack.monitor.refresh()
     stack.monitor.end()
