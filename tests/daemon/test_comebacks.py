@@ -10,10 +10,10 @@ from prismctl.daemon.event_log import EventLog
 from prismctl.daemon.monitor import Monitor
 from prismctl.daemon.state_file import RememberedState, load_state, save_state
 from prismctl.domain.comeback import Comeback, describe_comeback
-from prismctl.domain.fold import StackHistory
 from prismctl.domain.observation import ComponentObservation, ComponentState
 from prismctl.domain.plan import EngineName, StackPlan
 from prismctl.domain.service import StackName
+from prismctl.domain.stack_history import StackHistory
 from prismctl.files.paths import Home
 
 if TYPE_CHECKING:

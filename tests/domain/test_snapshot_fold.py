@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prismctl.domain.fold import StackHistory, fold_snapshot
+from prismctl.domain.fold import fold_snapshot
 from prismctl.domain.needs import Condition, Need
 from prismctl.domain.observation import (
     ComponentObservation,
@@ -30,6 +30,7 @@ from prismctl.domain.service import (
 )
 from prismctl.domain.setback import Setback
 from prismctl.domain.snapshot import ServiceState, StackSnapshot, StackState
+from prismctl.domain.stack_history import StackHistory
 
 NOW = 1000.0
 ADMIN = ServiceName("prism-admin")

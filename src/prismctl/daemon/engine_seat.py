@@ -9,6 +9,7 @@ from prismctl.engine.registry import make_engine
 
 if TYPE_CHECKING:
     from prismctl.daemon.monitor import Monitor
+    from prismctl.daemon.readiness import StackReadiness
     from prismctl.domain.plan import EngineName
     from prismctl.engine.interface import Engine
     from prismctl.files.paths import StackPaths
@@ -18,9 +19,10 @@ if TYPE_CHECKING:
 class EngineSeat:
     """Holds at most one engine; whoever uses it, or changes which it is, does so in `turn`."""
 
-    def __init__(self, paths: StackPaths, monitor: Monitor) -> None:
+    def __init__(self, paths: StackPaths, monitor: Monitor, readiness: StackReadiness) -> None:
         self._paths = paths
         self._monitor = monitor
+        self._readiness = readiness
         self.turn = asyncio.Lock()
         self.engine: Engine | None = None
         """The engine in use."""
@@ -41,7 +43,7 @@ class EngineSeat:
             paths=self._paths,
             keeper=keeper,
             reporter=self._monitor,
-            readiness=self._monitor,
+            readiness=self._readiness,
         )
         try:
             await engine.open()

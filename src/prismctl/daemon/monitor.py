@@ -12,22 +12,15 @@ from typing import TYPE_CHECKING, Final
 from prismctl.daemon.container_ending import explain_ending
 from prismctl.daemon.disk_room import describe_full_disk
 from prismctl.daemon.hiding import hide_in_snapshot
+from prismctl.daemon.inner_processes import find_inner_processes
 from prismctl.daemon.latest import LatestValue
 from prismctl.daemon.meter_targets import find_target
-from prismctl.daemon.narration import (
-    Telling,
-    narrate_component,
-    narrate_instance,
-    narrate_snapshots,
-)
+from prismctl.daemon.narration import narrate_component, narrate_instance
+from prismctl.daemon.narrator import Narrator
 from prismctl.daemon.obstacles import find_obstacle
-from prismctl.daemon.outages import Outages
 from prismctl.daemon.questions import find_question
-from prismctl.daemon.usage import InnerProcess
-from prismctl.domain.comeback import Comeback
-from prismctl.domain.containers import PODMAN
 from prismctl.domain.events import EventKind
-from prismctl.domain.fold import StackHistory, fold_components, fold_snapshot
+from prismctl.domain.fold import fold_components, fold_snapshot
 from prismctl.domain.observation import (
     ComponentObservation,
     ComponentState,
@@ -39,20 +32,20 @@ from prismctl.domain.observation import (
 from prismctl.domain.redaction import NOTHING_HIDDEN
 from prismctl.domain.servers.registry import describe_durability
 from prismctl.domain.service import Runtime, StackName
-from prismctl.domain.setback import Setback
-from prismctl.domain.snapshot import (
-    ServiceState,
-    StackSnapshot,
-    StackState,
-    stopped_snapshot,
+from prismctl.domain.snapshot import StackSnapshot, stopped_snapshot
+from prismctl.domain.stack_history import (
+    StackHistory,
+    add_comeback,
+    add_note,
+    add_setback,
+    advance,
 )
-from prismctl.runtime.container import container_name
-from prismctl.runtime.container_records import read_process
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from prismctl.daemon.event_log import EventLog
+    from prismctl.daemon.inner_processes import InnerProcess
     from prismctl.daemon.metering import Metering
     from prismctl.domain.observation import Observation, ProbeResult, UsageSample
     from prismctl.domain.plan import ServicePlan, StackPlan
@@ -76,7 +69,7 @@ _LIVE_PHASES: Final = frozenset({Phase.RUNNING, Phase.STOPPING})
 
 
 class Monitor:
-    """The newest facts, the snapshot they fold into, and who waits for what; a `Reporter` and a `Readiness`."""
+    """The newest facts, and the snapshot they fold into; a `Reporter` for engines."""
 
     def __init__(self, paths: StackPaths, events: EventLog) -> None:
         self._paths = paths
@@ -98,7 +91,7 @@ class Monitor:
         self._dashboard_url = ""
         self._is_dirty = False
         self._fold_seconds = 0.0
-        self._outages = Outages()
+        self._narrator = Narrator(events)
         self._timer: asyncio.TimerHandle | None = None
         self._on_progress: Callable[[], None] = lambda: None
         self.redactor = NOTHING_HIDDEN
@@ -190,7 +183,7 @@ class Monitor:
         self._services = {}
         self._history = StackHistory(memory_limit_bytes=self._history.memory_limit_bytes)
         self._world = WorldView()
-        self._outages.forget()
+        self._narrator.forget()
         self._lost_at.clear()
         self._touch()
 
@@ -211,7 +204,7 @@ class Monitor:
 
     def add_note(self, note: str) -> None:
         """Something that somebody who looks at the stack should know."""
-        self._history = replace(self._history, notes=(*self._history.notes, note)[-5:])
+        self._history = add_note(self._history, note)
         self._touch()
 
     def show_notes(self, notes: tuple[str, ...], source: str = "usage") -> None:
@@ -227,11 +220,8 @@ class Monitor:
     def take_comeback(self, name: str) -> None:
         """It is back, and everything that it ran was started anew: to be known as long as this start lasts."""
         now = time.time()
-        known = self._history.comebacks
         lost_at = self._lost_at.pop(name, now)
-        times = known[name].times + 1 if name in known else 1
-        comeback = Comeback(lost_at=lost_at, seconds=now - lost_at, times=times)
-        self._history = replace(self._history, comebacks={**known, name: comeback})
+        self._history = add_comeback(self._history, name, lost_at, now)
         self._on_progress()
         self._touch()
 
@@ -311,26 +301,11 @@ class Monitor:
             if seen.pid is not None and seen.phase in _LIVE_PHASES
         }
 
-    def container_pids(self) -> dict[InstanceKey, int]:
-        """The first process inside the container of every instance that is one, as this machine numbers it."""
-        return {key: inner.pid for key, inner in self.inner_processes().items()}
-
     def inner_processes(self) -> dict[InstanceKey, InnerProcess]:
         """The first process inside the container of every instance that is one, and what ends a pause of it."""
-        tool = self._plan.containers if self._plan is not None else None
-        kind = tool.kind if tool is not None else PODMAN
-        names = {
-            key: container_name(service, key.replica, self._paths)
-            for key in self._world.instances
-            if (service := self._services.get(key.service)) is not None
-            and service.runtime is Runtime.CONTAINER
-        }
-        found = {key: read_process(self._paths, name) for key, name in names.items()}
-        return {
-            key: InnerProcess(pid, f"{kind} unpause {names[key]}")
-            for key, pid in found.items()
-            if pid is not None
-        }
+        if self._plan is None:
+            return {}
+        return find_inner_processes(self._world.instances, self._plan, self._paths)
 
     def was_tried(self, service: ServiceName) -> bool:
         """Whether a process of the service has ever run, as far as the newest facts tell."""
@@ -338,47 +313,7 @@ class Monitor:
             seen.has_begun for key, seen in self._world.instances.items() if key.service == service
         )
 
-    # Readiness, and waiting for it.
-
-    async def wait_until_good(self, service: ServiceName) -> bool:
-        """Return ``True`` once the service is healthy or completed, ``False`` as soon as it can never be."""
-        self.refresh()
-        async for snapshot in self.snapshots.watch():
-            found = [each for each in snapshot.services if each.name == service]
-            if found and found[0].is_good:
-                return True
-            if not found or found[0].state is ServiceState.FAILED:
-                return False
-        raise AssertionError("a watch has no end")
-
-    async def wait_until_started(self, service: ServiceName) -> bool:
-        """Return ``True`` once a process of the service has begun, ``False`` as soon as none ever can."""
-        self.refresh()
-        async for snapshot in self.snapshots.watch():
-            found = [each for each in snapshot.services if each.name == service]
-            if found and (found[0].is_good or self.was_tried(service)):
-                return True
-            if not found or found[0].state is ServiceState.FAILED:
-                return False
-        raise AssertionError("a watch has no end")
-
-    async def wait_until_settled(
-        self, names: Collection[ServiceName] = (), *, until_failure: bool = False
-    ) -> StackSnapshot:
-        """Return once nothing is waited for any more.
-
-        Args:
-            names: of the services that are waited for; all of them when none is named.
-            until_failure: whether to return as soon as something failed.
-        """
-        self.refresh()
-        async for snapshot in self.snapshots.watch():
-            waited_for = [each for each in snapshot.services if not names or each.name in names]
-            if all(service.is_settled for service in waited_for):
-                return snapshot
-            if until_failure and has_failed(snapshot):
-                return snapshot
-        raise AssertionError("a watch has no end")
+    # The snapshot.
 
     def refresh(self) -> StackSnapshot:
         """The snapshot of what is known at this moment."""
@@ -406,7 +341,7 @@ class Monitor:
             if after.is_anew and self._plan is not None:
                 self.take_comeback(after.name)
             self._lost_at.pop(after.name, None)
-        self._tell(narrate_component(before, after))
+        self._narrator.tell(narrate_component(before, after))
 
     def _observe_instance(self, after: InstanceObservation) -> None:
         key = after.key
@@ -424,10 +359,10 @@ class Monitor:
         if told and self._is_dirty and service is not None and service.depends_on:
             # That what it waited for is healthy comes before that it starts.
             self._publish()
-        self._tell(told)
+        self._narrator.tell(told)
         is_done = service is not None and service.one_shot and after.exit_code == 0
         if any(each.kind is EventKind.SERVICE_EXITED for each in told) and not is_done:
-            self._remember_setback(after)
+            self._history = add_setback(self._history, after, time.time())
         if key.service not in self._services and after.phase in _ENDED_PHASES:
             self._forget(key)
         else:
@@ -463,25 +398,6 @@ class Monitor:
         if self._metering is not None:
             self._metering.forget(key)
 
-    def _remember_setback(self, seen: InstanceObservation) -> None:
-        service, replica = seen.key
-        at = seen.exited_at if seen.exited_at is not None else time.time()
-        self._history = replace(
-            self._history,
-            last_errors={**self._history.last_errors, service: seen.ending},
-            setbacks={**self._history.setbacks, service: Setback(at=at, instance=replica)},
-        )
-
-    def _tell(self, told: Collection[Telling]) -> None:
-        for each in told:
-            self._events.append(
-                each.kind,
-                service=each.service,
-                instance=each.instance,
-                message=each.message,
-                details=each.details,
-            )
-
     def _touch(self) -> None:
         if not self._is_dirty:
             self._is_dirty = True
@@ -500,68 +416,19 @@ class Monitor:
         after = self._fold()
         self._fold_seconds = time.perf_counter() - began
         been_up = self._history.healthy_after_seconds
-        if self._advance_history(after):
+        history = advance(self._history, after, time.time())
+        if history is not self._history:
+            self._history = history
             after = self._fold()
             self._on_progress()
         self.snapshots.set(after)
-        now = time.time()
-        seconds = self._outages.take_note(before, after, now)
         known = self._history.healthy_after_seconds
-        seconds.update({name: known[name] for name in known.keys() - been_up.keys()})
-        if self._plan is not None:
-            is_same_life = before.services and before.state is not StackState.STOPPED
-            self._tell(narrate_snapshots(before if is_same_life else None, after, seconds))
-        if after.state is StackState.RUNNING and before.state is not StackState.RUNNING:
-            self._tell_ready(before, after, now)
+        first_seconds = {name: known[name] for name in known.keys() - been_up.keys()}
+        self._narrator.compare(before, after, time.time(), first_seconds)
         if not all(service.is_settled for service in after.services):
             self._schedule(UNSETTLED_SECONDS)
         elif any(service.alarm for service in after.services):
             self._schedule(NEWS_SECONDS)
-
-    def _tell_ready(self, before: StackSnapshot, after: StackSnapshot, now: float) -> None:
-        outage_seconds = self._outages.end_stack(now)
-        if not before.services and after.ready_seconds is None:
-            return
-        is_first = before.ready_seconds is None
-        seconds = after.ready_seconds if is_first and before.services else outage_seconds
-        details = {} if seconds is None else {"seconds": round(seconds, 3)}
-        self._events.append(EventKind.STACK_READY, details=details)
-
-    def _advance_history(self, snapshot: StackSnapshot) -> bool:
-        """Take note of what happened for the first time; whether there was anything."""
-        before = self._history
-        history = before
-        now = time.time()
-        applied_at = history.applied_at or now
-        fresh = {
-            service.name: now - applied_at
-            for service in snapshot.services
-            if service.state.is_good and service.name not in history.healthy_after_seconds
-        }
-        if fresh:
-            known = {**history.healthy_after_seconds, **fresh}
-            history = replace(history, healthy_after_seconds=known)
-        errors = {
-            service.name: service.reason
-            for service in snapshot.services
-            if service.state in {ServiceState.UNHEALTHY, ServiceState.FAILED}
-            and service.reason
-            and service.name not in history.last_errors
-        }
-        if errors:
-            history = replace(history, last_errors={**history.last_errors, **errors})
-        is_settled = bool(snapshot.services) and all(
-            service.is_settled for service in snapshot.services
-        )
-        if is_settled and not history.has_settled:
-            history = replace(history, has_settled=True)
-            if history.apply_seconds is None and not has_failed(snapshot):
-                began_at = history.started_at or applied_at
-                history = replace(
-                    history, apply_seconds=now - applied_at, ready_seconds=now - began_at
-                )
-        self._history = history
-        return history is not before
 
     def _fold(self) -> StackSnapshot:
         endpoints = self._endpoints()
@@ -585,11 +452,6 @@ class Monitor:
         return hide_in_snapshot(
             fold_snapshot(self._plan, self._world, time.time(), history), self.redactor
         )
-
-
-def has_failed(snapshot: StackSnapshot) -> bool:
-    """Whether some service will not come up."""
-    return any(service.has_failed for service in snapshot.services)
 
 
 def _machine_memory_bytes() -> int:

@@ -21,6 +21,7 @@ from prismctl.daemon.monitor import Monitor
 from prismctl.daemon.operations.data import settle_data
 from prismctl.daemon.operations.queue import OperationQueue
 from prismctl.daemon.operations.stop import stop
+from prismctl.daemon.readiness import StackReadiness
 from prismctl.daemon.reloading import Reloading
 from prismctl.daemon.start_recorder import StartRecorder
 from prismctl.daemon.state_file import (
@@ -67,6 +68,7 @@ class Stack:
         self.redactor = Redactor()
         """Hides the secrets of the plan in whatever leaves the daemon for somebody's eyes; one for the whole life."""
         self.monitor = Monitor(paths, self.events)
+        self.readiness = StackReadiness(self.monitor)
         self.events.redactor = self.monitor.redactor = self.redactor
         self.idleness = Idleness(self, idle_seconds)
         self.operations = OperationQueue(self.events, self.idleness.reconsider)
@@ -95,7 +97,7 @@ class Stack:
         self.dashboard = Dashboard(self)
         self.reloading = Reloading(self)
         self.log_copying = LogCopying(paths, self.redactor, self.monitor)
-        self._seat = EngineSeat(paths, self.monitor)
+        self._seat = EngineSeat(paths, self.monitor, self.readiness)
         self._background: list[asyncio.Task[None]] = []
         self._memory_timer: asyncio.TimerHandle | None = None
 
@@ -336,7 +338,7 @@ class Stack:
                 async with self.operations.turn:
                     # A keeper that is held meanwhile holds this up, and nothing is lost.
                     await self._hand_over(plan)
-                await self.monitor.wait_until_settled()
+                await self.readiness.wait_until_settled()
             finally:
                 is_adopted.set()
             return {"outcome": "ready"}

@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from prismctl.domain.comeback import Comeback
-from prismctl.domain.fold import StackHistory
 from prismctl.domain.plan import StackPlan, plan_from_json
 from prismctl.domain.service import ServiceName
 from prismctl.domain.setback import Setback
+from prismctl.domain.stack_history import StackHistory
 from prismctl.files.atomic import write_atomically
 from prismctl.runtime.container_sweep import forget_containers
 

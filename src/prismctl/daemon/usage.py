@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from prismctl.daemon.process_table import (
     MemoryView,
@@ -19,6 +19,7 @@ from prismctl.keeper.freezer import is_frozen
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+    from prismctl.daemon.inner_processes import InnerProcess
     from prismctl.domain.observation import InstanceKey
 
 
@@ -30,15 +31,6 @@ CPU_SECONDS: Final = 2.0
 """CPU is told over about this long: the kernel counts it in hundredths of a second."""
 LEAST_CPU_SECONDS: Final = 0.4
 """Over less, one of those hundredths would be too much of it."""
-
-
-class InnerProcess(NamedTuple):
-    """The first process inside a container."""
-
-    pid: int
-    """As this machine numbers it."""
-    unpause: str
-    """The command that lets the container go on when it is paused."""
 
 
 class UsageSampler:

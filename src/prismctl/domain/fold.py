@@ -5,7 +5,6 @@ A pure function of the newest facts: in which order they arrived does not matter
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from prismctl.domain.comeback import describe_comeback
@@ -31,38 +30,11 @@ from prismctl.domain.snapshot import (
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from prismctl.domain.comeback import Comeback
     from prismctl.domain.needs import Need
     from prismctl.domain.observation import InstanceObservation, WorldView
     from prismctl.domain.plan import ServicePlan, StackPlan
     from prismctl.domain.service import ServiceName
-    from prismctl.domain.setback import Setback
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StackHistory:
-    """What the present facts do not say: how the stack came to be where it is."""
-
-    started_at: float | None = None
-    """When the command that started it began."""
-    applied_at: float | None = None
-    """When the plan was handed to the engine."""
-    apply_seconds: float | None = None
-    ready_seconds: float | None = None
-    has_settled: bool = False
-    """There was a moment at which nothing was waited for: from then on, what is not up is a loss."""
-    is_stopping: bool = False
-    healthy_after_seconds: Mapping[ServiceName, float] = field(default_factory=dict)
-    """When each service was healthy for the first time, from the plan being handed over."""
-    last_errors: Mapping[ServiceName, str] = field(default_factory=dict)
-    """How the latest run that went wrong ended, or the last probe error."""
-    setbacks: Mapping[ServiceName, Setback] = field(default_factory=dict)
-    """When the latest run ended that did so by itself."""
-    comebacks: Mapping[str, Comeback] = field(default_factory=dict)
-    """When everything was started anew because what ran it was lost, by component."""
-    memory_limit_bytes: int = 0
-    endpoints: Mapping[str, str] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
+    from prismctl.domain.stack_history import StackHistory
 
 
 class _Moment(NamedTuple):

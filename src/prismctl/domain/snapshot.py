@@ -195,6 +195,11 @@ class StackSnapshot:
         known = [each.memory_bytes for each in self.services if each.memory_bytes is not None]
         return sum(known) if known else None
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether some service will not come up."""
+        return any(service.has_failed for service in self.services)
+
     def service(self, name: str) -> ServiceSnapshot:
         """The service of that name.
 

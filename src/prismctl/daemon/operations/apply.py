@@ -41,7 +41,7 @@ async def apply(
     plan = plan_from_json(document)
     async with stack.operations.turn:
         data = await _change(stack, plan, began_at=began_at, log_file=log_file)
-    snapshot = await stack.monitor.wait_until_settled(
+    snapshot = await stack.readiness.wait_until_settled(
         until_failure=on_failure is FailurePolicy.STOP
     )
     stack.write_down()

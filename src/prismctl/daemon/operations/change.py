@@ -158,7 +158,7 @@ async def _settle(
     """What came of a change, once the services it is about are up or never will be."""
     snapshot = stack.monitor.refresh()
     if names:
-        snapshot = await stack.monitor.wait_until_settled(names)
+        snapshot = await stack.readiness.wait_until_settled(names)
         result = render_result(snapshot, stack.monitor.was_tried, names)
     else:
         result = {**render_result(snapshot, stack.monitor.was_tried), **_NOTHING_LOST}

@@ -198,7 +198,7 @@ async def _conclude(
 ) -> dict[str, Any]:
     snapshot = stack.monitor.refresh()
     if affected:
-        snapshot = await stack.monitor.wait_until_settled(affected)
+        snapshot = await stack.readiness.wait_until_settled(affected)
     result = (
         render_result(snapshot, stack.monitor.was_tried, affected)
         if affected

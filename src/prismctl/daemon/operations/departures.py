@@ -55,7 +55,9 @@ class Departures:
         main = {key: pid for key, pid in self._monitor.main_pids().items() if self._is_leaving(key)}
         # Both of a container: what keeps it takes it away after all inside has ended.
         inner = {
-            key: pid for key, pid in self._monitor.container_pids().items() if self._is_leaving(key)
+            key: found.pid
+            for key, found in self._monitor.inner_processes().items()
+            if self._is_leaving(key)
         }
         self._names.update(key.service for key in (*main, *inner))
         for pid in (*main.values(), *inner.values()):

@@ -31,7 +31,7 @@ async def restart(stack: Stack, names: Sequence[str]) -> dict[str, Any]:
     async with stack.operations.turn:
         wanted = await _change(stack, names)
     # Others that are not well were not so because of this.
-    snapshot = await stack.monitor.wait_until_settled(wanted)
+    snapshot = await stack.readiness.wait_until_settled(wanted)
     return render_result(snapshot, stack.monitor.was_tried, wanted)
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from prismctl.daemon.operations.images import prepare_containers
 from prismctl.daemon.state_file import remove_files, save_plan
 from prismctl.domain.events import EventKind
-from prismctl.domain.fold import StackHistory
-from prismctl.domain.plan import compare_plans, plan_to_json
+from prismctl.domain.plan import plan_to_json
+from prismctl.domain.stack_history import StackHistory, continue_history
 from prismctl.errors import PrismError
 
 if TYPE_CHECKING:
@@ -54,7 +53,12 @@ async def put_in_place(
     )
     stack.hide_secrets(plan, is_new_start=before is None)
     save_plan(stack.paths, plan_to_json(plan))
-    stack.monitor.begin(plan, _next_history(stack, before, plan, began_at))
+    now = time.time()
+    if before is None:
+        history = StackHistory(started_at=began_at, applied_at=now)
+    else:
+        history = continue_history(stack.monitor.history, before, plan, now)
+    stack.monitor.begin(plan, history)
     stack.reloading.follow(plan)
     try:
         await prepare_containers(stack, plan)
@@ -72,29 +76,3 @@ def _undo(stack: Stack, before: StackPlan | None) -> None:
         return
     remove_files(stack.paths)
     stack.monitor.end()
-
-
-def _next_history(
-    stack: Stack, before: StackPlan | None, plan: StackPlan, began_at: float
-) -> StackHistory:
-    """A first plan begins a history; a change keeps what stays true of what is not touched."""
-    now = time.time()
-    if before is None:
-        return StackHistory(started_at=began_at, applied_at=now)
-    history = stack.monitor.history
-    changes = compare_plans(before, plan)
-    untouched = set(plan.names) - {*changes.added, *changes.changed}
-    return replace(
-        history,
-        applied_at=now,
-        has_settled=False,
-        healthy_after_seconds={
-            name: seconds
-            for name, seconds in history.healthy_after_seconds.items()
-            if name in untouched
-        },
-        last_errors={
-            name: error for name, error in history.last_errors.items() if name in untouched
-        },
-        setbacks={name: setback for name, setback in history.setbacks.items() if name in untouched},
-    )
