@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from prismctl.daemon.http import Answer, Request, RequestError, Stream
+from prismctl.daemon.http import MAX_HEAD_BYTES, Answer, Request, RequestError, Stream
 from prismctl.daemon.http_server import DEFAULT_LIMITS, HttpServer, Limits
 from prismctl.daemon.unix_socket import listen
 from prismctl.errors import MissingToolError, RejectedError, UnavailableError
@@ -143,6 +143,19 @@ async def test_what_cannot_be_answered_is_refused_in_words(
 
     assert said.startswith(f"HTTP/1.1 {status} ".encode())
     assert set(body_of(said)["error"]) == {"code", "message", "hint"}
+
+
+async def test_somebody_without_a_token_cannot_fill_memory_with_headers() -> None:
+    async with serving() as (_, path):
+        reader, writer = await asyncio.open_unix_connection(path)
+        # No end: who waited for it would go on to collect what comes.
+        headers = b"".join(b"h%d: " % number + b"x" * 60_000 + b"\r\n" for number in range(3))
+        writer.write(b"GET / HTTP/1.1\r\n" + headers)
+        said = await reader.read()
+        writer.close()
+
+    assert said.startswith(b"HTTP/1.1 431 ")
+    assert f"more than {MAX_HEAD_BYTES} bytes" in body_of(said)["error"]["message"]
 
 
 async def test_a_stream_is_lines_in_chunks_with_an_end() -> None:

@@ -189,7 +189,7 @@ def test_kafka_is_had_from_init() -> None:
     assert refusal.hint.startswith("`prismctl dev init --with kafka`")
 
 
-def at_version(version: str, wanted: str) -> RuntimeChoice | Refusal:
+def at_version(version: str | None, wanted: str) -> RuntimeChoice | Refusal:
     machine = replace(facts(programs=("redis-server",)), read_version=lambda _: version)
     return choose_runtime(replace(REDIS, program_version=wanted), machine, preferred=Runtime.NATIVE)
 
@@ -213,6 +213,14 @@ def test_a_program_that_does_not_say_its_version_is_taken_and_that_is_said() -> 
     choice = at_version("", ">=7")
     assert isinstance(choice, RuntimeChoice)
     assert choice.reason == "asked for; `redis-server` does not say its version, >=7 is wanted"
+
+
+def test_a_program_that_was_not_asked_its_version_is_taken_and_that_is_said() -> None:
+    choice = at_version(None, ">=7")
+    assert isinstance(choice, RuntimeChoice)
+    assert (
+        choice.reason == "asked for; `redis-server` is asked its version by a start, >=7 is wanted"
+    )
 
 
 def test_a_runtime_in_the_catalog_leaves_no_choice() -> None:

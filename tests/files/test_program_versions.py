@@ -39,6 +39,18 @@ def test_a_trial_writes_nothing(home: Home, tmp_path: Path) -> None:
     assert list(home.directory.iterdir()) == []
 
 
+def test_a_program_that_may_not_be_run_is_known_from_before_or_not_at_all(
+    home: Home, tmp_path: Path
+) -> None:
+    path = program(tmp_path, "v1.0")
+    assert read_version(home, path, saves=True, asks=False) is None
+    assert not (tmp_path / "asked").exists()
+
+    read_version(home, path, saves=True)
+
+    assert read_version(home, path, saves=True, asks=False) == "1.0"
+
+
 def test_what_says_nothing_is_asked_again(home: Home, tmp_path: Path) -> None:
     path = program(tmp_path, "usage")
     assert read_version(home, path, saves=True) == ""

@@ -18,6 +18,8 @@ from prismctl.domain.importing.procfile import is_procfile
 from prismctl.domain.importing.references import Finder
 from prismctl.domain.importing.secret_names import is_secret
 from prismctl.domain.importing.variables import (
+    MOST_CHARACTERS,
+    MOST_IN_ALL,
     TemplateError,
     evaluate,
     parse_dotenv,
@@ -97,6 +99,54 @@ def test_a_translated_text_means_what_compose_makes_of_it(parts: list[str]) -> N
     )
     assert interpolate(text, around, mistakes) == evaluate(written, {})
     assert mistakes == []
+
+
+def test_variables_that_repeat_each_other_do_not_take_all_memory(tmp_path: Path) -> None:
+    lines = ["A0=xxxxxxxxxx", *(f"A{n}=${{A{n - 1}}}${{A{n - 1}}}" for n in range(1, 60))]
+    (tmp_path / ".env").write_text("\n".join(lines))
+    file = tmp_path / "compose.yaml"
+    file.write_text("services: {a: {image: redis, environment: {Z: '${A59}'}}}")
+
+    resolved = resolve_dotenv("\n".join(lines))
+    load_foreign(file, catalog_directory=tmp_path)
+
+    assert resolved["A5"] == "x" * 320
+    assert max(map(len, resolved.values())) <= MOST_CHARACTERS
+
+
+def test_variables_that_all_repeat_a_long_one_do_not_take_all_memory() -> None:
+    lines = [f"A={'x' * 100_000}", *(f"A{n}=x$A" for n in range(5_000))]
+
+    resolved = resolve_dotenv("\n".join(lines))
+
+    assert resolved["A0"] == "x" * 100_001
+    assert sum(map(len, resolved.values())) < 2 * MOST_IN_ALL
+
+
+def test_one_long_variable_in_many_places_does_not_take_all_memory(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text(f"A={'x' * 100_000}")
+    file = tmp_path / "compose.yaml"
+    words = ", ".join("'$A'" for _ in range(5_000))
+    file.write_text(f"services: {{a: {{image: redis, command: [{words}]}}}}")
+
+    with pytest.raises(ConfigError) as refused:
+        load_foreign(file, catalog_directory=tmp_path)
+
+    (problem,) = refused.value.problems
+    assert "comes to more than 1048576 characters" in problem.message
+
+
+@pytest.mark.parametrize("work", [translate, evaluate])
+@pytest.mark.parametrize(
+    ("written", "why"),
+    [
+        ("${A:-" * 5_000 + "x" + "}" * 5_000, "more than 16 references in each other"),
+        ("$LONG" * 100, "more than 131072 characters"),
+    ],
+)
+def test_a_text_out_of_bounds_is_refused(work: Any, written: str, why: str) -> None:
+    with pytest.raises(TemplateError, match=why):
+        work(written, {"LONG": "x" * 10_000})
 
 
 def test_a_dotenv_file_is_read_with_quotes_comments_and_references() -> None:

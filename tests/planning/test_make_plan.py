@@ -399,6 +399,34 @@ def test_who_only_looks_is_shown_the_plan_and_the_ports_that_are_taken(desk: Des
     assert not desk.home.directory.exists()
 
 
+def test_who_only_looks_at_a_strangers_catalog_runs_nothing_of_it(desk: Desk) -> None:
+    for name, directory in (("stranger", desk.project), ("installed", desk.path)):
+        desk.program(name, directory)
+        (directory / name).write_text(f"#!/bin/sh\necho 1.0 | tee {desk.project}/{name}-ran\n")
+    file = desk.write(
+        "mine.yaml",
+        """
+core: false
+services:
+  - {name: web, command: ./stranger, native: {version: ">=1"}, default: true}
+  - {name: db, command: installed, native: {version: ">=1"}, default: true}
+""",
+    )
+
+    plan, _ = foresee_plan(
+        PlanRequest(services_file=file),
+        home=desk.home,
+        environment=desk.environment,
+        working_directory=desk.project,
+    )
+
+    assert not (desk.project / "stranger-ran").exists()
+    assert (desk.project / "installed-ran").exists()
+    assert "is asked its version by a start, >=1 is wanted" in plan.service("web").runtime_reason
+    desk.plan(services_file=file)
+    assert (desk.project / "stranger-ran").exists()
+
+
 def test_whoever_wants_no_other_ports_gets_none_in_a_second_stack_either(desk: Desk) -> None:
     desk.program("web")
     with listener() as (port, _):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import sys
@@ -140,7 +139,9 @@ class Invocation:
 
     def write_json(self, document: Any, *, is_pretty: bool = False) -> None:
         """Write one JSON document: on one line, or indented for eyes."""
-        self.write(json.dumps(document, ensure_ascii=False, indent=2 if is_pretty else None))
+        from prismctl.present.json_text import render_json
+
+        self.write(render_json(document, indent=2 if is_pretty else None))
         self.flush()
 
     def report(self, lines: Iterable[Line]) -> None:

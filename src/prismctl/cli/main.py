@@ -162,10 +162,10 @@ def wants_json(arguments: Sequence[str]) -> bool:
 
 
 def _write_json(document: object) -> None:
-    import json
+    from prismctl.present.json_text import render_json
 
     try:
-        sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
+        sys.stdout.write(f"{render_json(document)}\n")
         sys.stdout.flush()
     except BrokenPipeError:
         _abandon_stdout()

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 MAX_LINE_BYTES: Final = 64 * 1024
 """Who follows the logs of hundreds of instances names the place in each."""
 MAX_HEADERS: Final = 100
+MAX_HEAD_BYTES: Final = 2 * MAX_LINE_BYTES
+"""Of the first line and all headers together: it is read before anybody knows who asks."""
 MAX_BODY_BYTES: Final = 16 * 1024 * 1024
 MAX_QUERY_FIELDS: Final = 1000
 
@@ -143,14 +145,19 @@ async def read_request(
         RequestError: it is none, or larger than anything that is asked here.
         asyncio.IncompleteReadError: the client hung up.
     """
-    words = (await _read_line(reader)).split(" ")
+    first = await _read_line(reader)
+    words = first.split(" ")
     if len(words) != 3 or not words[2].startswith("HTTP/1."):  # noqa: PLR2004 - method, target, version
         raise RequestError(400, "this is not an HTTP/1.1 request")
     headers: dict[str, str] = {}
+    head_bytes = len(first)
     for _ in range(MAX_HEADERS):
         line = await _read_line(reader)
         if not line:
             break
+        head_bytes += len(line)
+        if head_bytes > MAX_HEAD_BYTES:
+            raise RequestError(431, f"a head of more than {MAX_HEAD_BYTES} bytes")
         name, _, value = line.partition(":")
         name = name.lower()
         if name in _SINGLE_HEADERS and name in headers:

@@ -49,7 +49,7 @@ class MachineFacts:
         "Podman is not installed"
     )
     """Whether containers can be run; costs tenths of a second, and is asked only for services that could be one."""
-    read_version: Callable[[str], str] | None = None
+    read_version: Callable[[str], str | None] | None = None
     """The version that a program says it is, by its absolute path; empty: it does not say. ``None``: nobody asks."""
     is_file: Callable[[str], bool] = lambda _: False
     """Whether there is a file at a path: of a program that cannot be run, that says what is missing."""
@@ -253,7 +253,10 @@ def _take_native(
         if version and not is_within(version, wanted):
             return _refuse_version(definition, found, version, facts)
         if not version:
-            unknown = f"`{program}` does not say its version, {wanted} is wanted"
+            says = (
+                "does not say its version" if version == "" else "is asked its version by a start"
+            )
+            unknown = f"`{program}` {says}, {wanted} is wanted"
             reason = f"{reason}; {unknown}" if reason else unknown
     return RuntimeChoice(Runtime.NATIVE, found, reason)
 

@@ -22,10 +22,16 @@ PATIENCE_SECONDS: Final = 5.0
 _MAX_CHARACTERS: Final = 4096
 
 
-def read_version(home: Home, program: str, *, saves: bool) -> str:
-    """The version that a program says it is; empty: it does not say.
+def read_version(home: Home, program: str, *, saves: bool, asks: bool = True) -> str | None:
+    """The version that a program says it is; empty: it does not say; ``None``: it would have to be asked.
 
-    What is known is kept in home's cache, by path, size and time of the last change; ``saves``: new knowledge, too.
+    What is known is kept in home's cache, by path, size and time of the last change.
+
+    Args:
+        home: of the user.
+        program: absolute path.
+        saves: whether new knowledge is kept.
+        asks: whether the program may be run for it.
     """
     path = Path(program)
     try:
@@ -39,6 +45,8 @@ def read_version(home: Home, program: str, *, saves: bool) -> str:
     if isinstance(entry, list) and entry[:2] == stamp:
         return str(entry[2])
     version = read_kafka_version(path) if path.name.startswith("kafka-") else ""
+    if not version and not asks:
+        return None
     version = version or ask_version(program)
     if version and saves:
         # Whoever cannot write there is slower, no more.

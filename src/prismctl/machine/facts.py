@@ -28,7 +28,7 @@ def gather_facts(
     home_tools: Path,
     project_directory: Path,
     look_for_containers: Callable[[], ContainerFacts],
-    read_version: Callable[[str], str] | None = None,
+    read_version: Callable[[str], str | None] | None = None,
     environment: Mapping[str, str] = os.environ,
 ) -> MachineFacts:
     """What choices on this machine depend on.

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prismctl.files.program_versions import read_version
-from prismctl.machine import gather_facts
+from prismctl.machine import find_program, gather_facts
 
 if TYPE_CHECKING:
     from prismctl.domain.choice import MachineFacts
@@ -22,11 +23,16 @@ def look_at_machine(inquiry: Inquiry, files: Files) -> MachineFacts:
         home_tools=inquiry.home.tools,
         project_directory=files.directory,
         look_for_containers=cache(lambda: _look_for_containers(inquiry, files.settings)),
-        read_version=lambda program: read_version(
-            inquiry.home, program, saves=not inquiry.request.is_trial
-        ),
+        read_version=lambda program: _read_version(inquiry, program),
         environment=inquiry.environment,
     )
+
+
+def _read_version(inquiry: Inquiry, program: str) -> str | None:
+    """The version of a program; who only looks runs none that a file names by its path: it may be anybody's."""
+    is_trial = inquiry.request.is_trial
+    is_on_path = find_program(Path(program).name, inquiry.environment) == program
+    return read_version(inquiry.home, program, saves=not is_trial, asks=is_on_path or not is_trial)
 
 
 def _look_for_containers(inquiry: Inquiry, settings: Settings) -> ContainerFacts:

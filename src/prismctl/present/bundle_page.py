@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from prismctl.domain.counting import count_of
 from prismctl.present.doctor import doctor_lines
 from prismctl.present.events import timed_event_line
+from prismctl.present.json_text import render_json
 from prismctl.present.start_report import report_lines
 from prismctl.present.status import status_lines
 from prismctl.present.text import clean, plain
@@ -46,7 +47,7 @@ def bundle_page(document: Mapping[str, Any]) -> str:
     stack = html.escape(clean(str(document["stack"])))
     sections = "\n".join(_section(name, part) for name, part in document["parts"].items())
     # Inside a script only its end tag ends it, and `<` is never needed in JSON.
-    data = json.dumps(document, ensure_ascii=False).replace("<", "\\u003c")
+    data = render_json(document).replace("<", "\\u003c")
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -111,7 +112,7 @@ def _text_of(name: str, content: Any) -> tuple[str, str]:
         return _words(doctor_lines(content, width=_WIDTH)), ""
     if isinstance(content, list) and all(isinstance(each, str) for each in content):
         return "\n".join(map(clean, content)), count_of(len(content), "line")
-    return json.dumps(content, indent=2, ensure_ascii=False), ""
+    return render_json(content, indent=2), ""
 
 
 def _words(lines: Iterable[Line]) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 from typing import TYPE_CHECKING, Final
+
+from prismctl.present.json_text import render_json
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -39,7 +40,7 @@ def render_environment(
         gone: variables that an earlier call gave to the shell and that are not among these.
     """
     if form == "json":
-        return json.dumps(dict(sorted(variables.items())), ensure_ascii=False, indent=2)
+        return render_json(dict(sorted(variables.items())), indent=2)
     if form == "direnv":
         option = "" if stack == "default" else f" --stack {stack}"
         return f'eval "$(prismctl dev env{option})"'

@@ -107,8 +107,7 @@ def _render(
 ) -> Iterator[str]:
     """Whole lines, several at once: one by one, writing them would take longer than all the rest."""
     if call.is_json:
-        import json
-
+        from prismctl.present.json_text import render_json
         from prismctl.present.structured_logs import describe
 
         for bundle in bundles:
@@ -116,7 +115,7 @@ def _render(
                 {**entry, **describe(str(entry["text"])), **_describe_skip(entry)}
                 for entry in bundle
             )
-            yield "".join(f"{json.dumps(each, ensure_ascii=False)}\n" for each in documents)
+            yield "".join(f"{render_json(each)}\n" for each in documents)
         return
     from prismctl.present.loglines import LogPrinter
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from prismctl.domain.document import Path, Report
 from prismctl.domain.importing.imported import Remark, RemarkKind
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from prismctl.domain.document import Document
     from prismctl.domain.problems import Place
+
+MOST_CHARACTERS: Final = 1 << 20
+"""Of all texts in which variables were put in; a catalog that is longer would not be read."""
 
 
 class Around(NamedTuple):
@@ -45,6 +48,8 @@ class Reading:
         """The one that is being read."""
         self._merged: dict[Path, Path] | None = None
         """Where values stand that `<<` brought, by where they belong."""
+        self._characters = 0
+        """Of what variables were put into."""
 
     def problem(self, path: Path, message: str) -> None:
         """Take note of something that the other tool itself would refuse."""
@@ -140,6 +145,8 @@ class Reading:
         except TemplateError as error:
             self.problem(path, str(error))
             return ""
+        if self._is_too_much(written, text, path):
+            return ""
         for loss in losses:
             self.left_out(path, subject or _subject(path), loss)
         for key in withheld:
@@ -148,6 +155,17 @@ class Reading:
             if count:
                 self.changed(path, subject or _subject(path), describe_withheld(key, DOTENV))
         return text
+
+    def _is_too_much(self, written: str, text: str, path: Path) -> bool:
+        """Whether variables make the whole file too long with this text; told once."""
+        was_too_much = self._characters > MOST_CHARACTERS
+        self._characters += len(text) if text != written else 0
+        is_too_much = self._characters > MOST_CHARACTERS
+        if is_too_much and not was_too_much:
+            self.problem(
+                path, f"the file comes to more than {MOST_CHARACTERS} characters, variables put in"
+            )
+        return is_too_much
 
     def evaluated(self, value: object, path: Path) -> str | None:
         """A scalar whose value has to be known now; ``None`` once it is reported that it is none."""

@@ -11,12 +11,19 @@ What the file ``.env`` beside the foreign file says becomes the default.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+MOST_CHARACTERS: Final = 128 * 1024
+"""Of what one text comes to; Linux gives a process no longer variable. A few lines that repeat each other come to billions."""
+MOST_IN_ALL: Final = 8 * MOST_CHARACTERS
+"""Of all variables of a file together."""
+MOST_NESTED: Final = 16
+"""References in the default of another one."""
 DOTENV: Final = ".env"
 """What gives variables of a foreign file their values, beside it."""
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -57,13 +64,14 @@ def translate(text: str, defaults: Mapping[str, str]) -> Translated:
         defaults: what ``.env`` says.
 
     Raises:
-        TemplateError: a dollar sign begins nothing that is known.
+        TemplateError: a dollar sign begins nothing that is known, or what it comes to is out of bounds.
     """
     if "$" not in text:
         return Translated(text)
     losses: list[str] = []
     written = ""
     for part in _split(text):
+        _refuse_length(written)
         if isinstance(part, str):
             # A dollar at the end of one literal and a brace at the begin of the next are one mark, too.
             written += part.replace("${", "$${")
@@ -73,6 +81,7 @@ def translate(text: str, defaults: Mapping[str, str]) -> Translated:
             losses.append(f"a dollar cannot stand right before `${{{part.name}}}`")
             written = written[:-1]
         written += reference
+    _refuse_length(written)
     return Translated(written, tuple(losses))
 
 
@@ -80,7 +89,7 @@ def evaluate(text: str, defaults: Mapping[str, str]) -> str:
     """What a text is when nothing but ``.env`` gives values: for numbers that have to be known now.
 
     Raises:
-        TemplateError: a dollar sign begins nothing that is known.
+        TemplateError: a dollar sign begins nothing that is known, or what it comes to is out of bounds.
     """
     value = ""
     for part in _split(text):
@@ -96,7 +105,13 @@ def evaluate(text: str, defaults: Mapping[str, str]) -> str:
             value += evaluate(part.word, defaults)
         else:
             value += given or ""
+        _refuse_length(value)
     return value
+
+
+def _refuse_length(text: str) -> None:
+    if len(text) > MOST_CHARACTERS:
+        raise TemplateError(f"comes to more than {MOST_CHARACTERS} characters, variables put in")
 
 
 def parse_dotenv(text: str) -> tuple[dict[str, str], list[int]]:
@@ -126,11 +141,15 @@ def resolve_dotenv(text: str) -> dict[str, str]:
     {'A': '1', 'B': '12'}
     """
     resolved: dict[str, str] = {}
-    for name, value in parse_dotenv(text)[0].items():
-        try:
-            resolved[name] = evaluate(value, resolved)
-        except TemplateError:
-            resolved[name] = value
+    characters = 0
+    for name, written in parse_dotenv(text)[0].items():
+        # What is out of bounds stays as it was written: no process could be given it.
+        value = written
+        if characters <= MOST_IN_ALL:
+            with contextlib.suppress(TemplateError):
+                value = evaluate(written, resolved)
+        resolved[name] = value
+        characters += len(value)
     return resolved
 
 
@@ -210,11 +229,17 @@ def _read_reference(text: str, position: int) -> tuple[_Reference, int]:
 
 
 def _find_end(text: str, position: int) -> int:
-    """Where the brace at a position is closed, counting the references in between; -1: nowhere."""
+    """Where the brace at a position is closed, counting the references in between; -1: nowhere.
+
+    Raises:
+        TemplateError: there are too many of them, each in the one before.
+    """
     depth = 0
     while position < len(text):
         if text.startswith("${", position) or (depth == 0 and text[position] == "{"):
             depth += 1
+            if depth > MOST_NESTED:
+                raise TemplateError(f"has more than {MOST_NESTED} references in each other")
             position += 2 if text[position] == "$" else 1
             continue
         if text[position] == "}":
