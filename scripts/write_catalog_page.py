@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from prismctl.domain.catalog import catalog_schema
+from prismctl.domain.catalog_keys import catalog_schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -25,10 +25,11 @@ from prismctl.domain.plan import (
     plan_to_json,
     port_from_json,
 )
+from prismctl.domain.plan_options import PlanOptions
 from prismctl.domain.presets import PRESETS
 from prismctl.domain.problems import Problems
 from prismctl.domain.replicas import find_replica_ports, plan_replica
-from prismctl.domain.resolve import PlanOptions, Resolution, resolve_plan
+from prismctl.domain.resolve import Resolution, resolve_plan
 from prismctl.domain.selection import Addition, preset_layer, select_services
 from prismctl.domain.service import (
     CheckType,

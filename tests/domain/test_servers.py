@@ -9,10 +9,11 @@ from prismctl.domain.choice import MachineFacts
 from prismctl.domain.containers import PODMAN, ContainerFacts, ContainerTool, ImageFacts
 from prismctl.domain.offering import Catalog
 from prismctl.domain.packaged import PACKAGED
+from prismctl.domain.plan_options import PlanOptions
 from prismctl.domain.presets import PRESETS
 from prismctl.domain.problems import Problems
 from prismctl.domain.replicas import plan_replica
-from prismctl.domain.resolve import PlanOptions, resolve_plan
+from prismctl.domain.resolve import resolve_plan
 from prismctl.domain.selection import Addition, preset_layer, select_services
 from prismctl.domain.servers.registry import SERVERS, describe_durability
 from prismctl.domain.service import PortDefinition, Runtime, ServiceDefinition, ServiceName

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prismctl.domain.absent_dependencies import find_absent_dependencies
-from prismctl.domain.catalog import catalog_schema
+from prismctl.domain.catalog_keys import catalog_schema
 from prismctl.domain.needs import Condition, Need
 from prismctl.domain.packaged import CORE, PACKAGED, render_catalog
 from prismctl.domain.service import (

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from prismctl.domain.catalog import HEALTH_CHECK, SERVICE
+from prismctl.domain.catalog_keys import HEALTH_CHECK, SERVICE
 from prismctl.domain.compose_words import COMPOSE_CHECK_WORDS, COMPOSE_WORDS
 from prismctl.errors import ConfigError, Problem
 from prismctl.files.catalog import parse_catalog

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from prismctl.domain.problems import Place, Problems
 
@@ -42,6 +42,13 @@ class Document:
         return (
             Place(self.file, *self.keys[path]) if path in self.keys else self.place_of_value(path)
         )
+
+    def mapping_at(self, path: Path) -> Mapping[Any, Any]:
+        """The mapping that is written there, its mistakes included; an empty one where there is something else."""
+        value: Any = self.tree
+        for step in path:
+            value = value[step]
+        return value if isinstance(value, dict) else {}
 
 
 class Report:

@@ -138,7 +138,7 @@ def save_catalog_schema(home: Home) -> None:
     """
     import json
 
-    from prismctl.domain.catalog import catalog_schema
+    from prismctl.domain.catalog_keys import catalog_schema
     from prismctl.files.atomic import write_atomically
 
     text = json.dumps(catalog_schema(), indent=2) + "\n"

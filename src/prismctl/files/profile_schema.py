@@ -23,7 +23,7 @@ MODELINE: Final = f"# yaml-language-server: $schema=./{SCHEMA_FILE_NAME}"
 
 def profile_schema() -> dict[str, Any]:
     """The JSON Schema of profiles; of a packaged service it knows the keys of its own server only."""
-    from prismctl.domain.catalog import SCHEMA_DIALECT
+    from prismctl.domain.catalog_keys import SCHEMA_DIALECT
     from prismctl.domain.packaged import PACKAGED
     from prismctl.domain.servers.registry import find_server
     from prismctl.domain.service import SHORT_NAMES

@@ -246,7 +246,7 @@ def plain_config(profile: Profile) -> dict[str, Any]:
 
 
 def _locate(volume: object, directory: str) -> object:
-    from prismctl.domain.definition import locate_volume
+    from prismctl.domain.catalog_paths import locate_volume
 
     return locate_volume(volume, directory) if isinstance(volume, str) else volume
 

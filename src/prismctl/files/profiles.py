@@ -228,7 +228,7 @@ def profile_shape() -> Fields:
 
 def change_shape(settings: Mapping[str, Setting]) -> Fields:
     """The table of keys of what a profile changes about a service whose server has these settings."""
-    from prismctl.domain.catalog import SERVICE
+    from prismctl.domain.catalog_keys import SERVICE
     from prismctl.domain.shape import Fields, Key, Whole
 
     changeable = (

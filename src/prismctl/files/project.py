@@ -140,7 +140,7 @@ def name_stack(directory_name: str) -> StackName:
 
 def project_shape() -> Fields:
     """The table of keys of a project file."""
-    from prismctl.domain.catalog import SERVICE
+    from prismctl.domain.catalog_keys import SERVICE
     from prismctl.domain.service import NAME_PATTERN
     from prismctl.domain.shape import Fields, Key, ListOf, Text
     from prismctl.files.settings import settings_shape

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from prismctl.domain.plan import ENGINES, Terms
+from prismctl.domain.plan_options import PlanOptions
 from prismctl.domain.problems import Problems
-from prismctl.domain.resolve import PlanOptions, resolve_plan
+from prismctl.domain.resolve import resolve_plan
 from prismctl.domain.service import Runtime
 from prismctl.files.passwords import Passwords
 from prismctl.files.settings import RUNTIMES

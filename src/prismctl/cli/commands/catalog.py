@@ -175,7 +175,7 @@ def validate(call: Invocation, file: str | None) -> None:
 )
 def schema(call: Invocation) -> None:
     """Print the schema."""
-    from prismctl.domain.catalog import catalog_schema
+    from prismctl.domain.catalog_keys import catalog_schema
 
     call.write_json(catalog_schema(), is_pretty=True)
 
