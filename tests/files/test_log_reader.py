@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prismctl.files.log_cursor import MAX_TEXT_BYTES, LogCursor
+from prismctl.files.log_cursor import LogCursor
 from prismctl.files.log_line import line_to_json, render_stamp
+from prismctl.files.log_search import MAX_TEXT_BYTES
 from prismctl.files.logs import LogFollower, find_logs, read_logs
 
 

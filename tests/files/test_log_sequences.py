@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prismctl.domain.redaction import HIDDEN, Redactor
-from prismctl.files.log_cursor import MAX_TEXT_BYTES
 from prismctl.files.log_line import LogLine, line_to_json, render_lines, render_stamp
+from prismctl.files.log_search import MAX_TEXT_BYTES
 from prismctl.files.logs import LogFollower, find_logs, part_lines, read_logs
 
 TEXTS = st.text(

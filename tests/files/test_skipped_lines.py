@@ -161,3 +161,78 @@ def test_the_count_of_what_is_gone_stays_small(tmp_path: Path) -> None:
 
     assert (tmp_path / "web#0.log.gone").stat().st_size <= 64 * 1024
     assert (tmp_path / "web#0.log.gone").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("count", [0, 1, 4, 5, 6, 25, PER_FILE * FILES, 77, 500])
+@pytest.mark.parametrize("tail", [1, 5, PER_FILE, 25])
+@pytest.mark.parametrize("read", [0, 3, PER_FILE])
+def test_who_goes_on_with_the_newest_lines_is_told_how_many_are_left_out(
+    tmp_path: Path, count: int, tail: int, read: int
+) -> None:
+    writer = Writer(tmp_path)
+    writer.write(read)
+    with LogFollower(find_logs(tmp_path)) as follower:
+        follower.include([tmp_path / "web#0.log"])
+        had = read_all(follower)
+        writer.write(count)
+        follower.skip_to_tail(tail)
+        later = read_all(follower)
+
+    missing = sorted(set(range(writer.written)) - set(numbers([*had, *later])))
+    skips = [skip for line in later if (skip := read_skip(line_to_json(line)))]
+    assert numbers(later) == list(range(max(read, writer.written - tail), writer.written))
+    assert sum(skip["bytes"] or 0 for skip in skips) == len(missing) * writer.entry_bytes
+    if None not in [skip["lines"] for skip in skips]:
+        assert sum(skip["lines"] or 0 for skip in skips) == len(missing)
+    else:
+        assert read == 3, "part of a file that was read is gone"
+    assert bool(skips) == bool(missing)
+    assert [line.stream for line in later[:1]] == (
+        [SKIPPED] if missing else ["stdout"] * bool(count)
+    )
+    sequences = [line.sequence for line in [*had, *later]]
+    assert sequences == sorted(set(sequences))
+
+
+def test_what_is_left_out_and_what_was_gone_before_is_told_as_one(tmp_path: Path) -> None:
+    writer = Writer(tmp_path)
+    writer.write(PER_FILE)
+    *_, last = read_logs(tmp_path)
+    writer.write(100)
+    with LogFollower(find_logs(tmp_path), after={"web#0": last.sequence}) as follower:
+        follower.skip_to_tail(3)
+        first, *rest = read_all(follower)
+
+    assert first.text.startswith(f"skipped 97 lines ({97 * writer.entry_bytes} bytes): ")
+    assert first.text.endswith("came faster than they can be shown")
+    assert numbers(rest) == [107, 108, 109]
+
+
+def test_a_line_in_parts_is_one_of_those_that_are_left_out(tmp_path: Path) -> None:
+    def entry(mark: str) -> str:
+        return f"{render_stamp(1)} stdout {mark} a text that says P too\n"
+
+    (tmp_path / "web#0.log").write_text(entry("F") + (entry("P") * 2 + entry("F")) * 5)
+    with LogFollower(find_logs(tmp_path)) as follower:
+        follower.skip_to_tail(2)
+        first, *rest = read_all(follower)
+
+    assert read_skip(line_to_json(first)) == {"lines": 4, "bytes": 10 * len(entry("F"))}
+    assert len(rest) == 2
+
+
+def test_an_unfinished_line_is_neither_counted_nor_lost_where_the_rest_is_left_out(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "web#0.log"
+    stamp = render_stamp(1)
+    path.write_text(f"{stamp} stdout F one\n" * 3 + f"{stamp} stdout F begun")
+    with LogFollower([path]) as follower:
+        follower.skip_to_tail(2)
+        first, only = read_all(follower)
+        with path.open("a") as file:
+            file.write(" and ended\n")
+        (last,) = read_all(follower)
+
+    assert first.text.startswith("skipped 2 lines")
+    assert (only.text, last.text) == ("one", "begun and ended")

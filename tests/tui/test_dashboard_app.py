@@ -16,7 +16,7 @@ from prismctl.tui.dashboard.app import DashboardApp, Ending
 from prismctl.tui.dashboard.doing import Doing, Foreground, KeyQuestion, Question, ToOpen
 from prismctl.tui.dashboard.feeds import WAITING_LINES, Loss
 from prismctl.tui.dashboard.frame import changed_lines
-from prismctl.tui.dashboard.logbook import LINES_OF_ONE
+from prismctl.tui.dashboard.logbook import LINES_OF_ONE, decode_line
 from prismctl.tui.dashboard.state import DashboardState, Do, Link, Pane, forget_message
 from prismctl.tui.dashboard.theme_names import THEME_NAMES
 from prismctl.tui.dashboard.themes import THEMES, choose_theme, draw_line
@@ -548,11 +548,26 @@ async def test_a_flood_is_calm_and_what_is_kept_of_it_is_bounded() -> None:
 
 async def test_a_reader_that_is_slow_gets_the_newest_lines_and_is_told() -> None:
     app = make_app()
+    app.mailbox.take()
     app.mailbox.put_lines([log(f"line {number}") for number in range(WAITING_LINES + 5)])
-    delivery = app.mailbox.take()
-    assert len(delivery.lines) == WAITING_LINES
-    assert delivery.left_out
-    assert not app.mailbox.take().left_out
+    app.mailbox.put_lines([log(f"line {number}", "redis") for number in range(7)])
+    note, *lines = app.mailbox.take().lines
+    assert len(lines) == WAITING_LINES
+    assert note.text == "skipped 12 lines: they came faster than they can be shown"
+    assert (note.service, note.time) == ("prism-admin", lines[0].time)
+    assert not app.mailbox.take().lines
+
+
+async def test_lines_that_are_missing_are_counted_also_where_the_note_of_them_is_left_out() -> None:
+    app = make_app()
+    app.mailbox.take()
+    skipped = {"service": "redis", "stream": "skipped", "time": "2026-01-02T03:04:05Z"}
+    exact = decode_line({**skipped, "text": "skipped 40 lines (400 bytes): they were gone"})
+    vague = decode_line({**skipped, "text": "skipped 400 bytes: they were gone"})
+    flood = [log(f"line {number}") for number in range(WAITING_LINES)]
+    for note, words in ((exact, "skipped 41 lines: "), (vague, "skipped more than 1 line: ")):
+        app.mailbox.put_lines([note, log("a line", "redis"), *flood])
+        assert app.mailbox.take().lines[0].text.startswith(words)
 
 
 def test_only_what_is_different_is_drawn_again() -> None:

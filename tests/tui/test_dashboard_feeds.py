@@ -12,7 +12,6 @@ import pytest
 from prismctl.domain.shown_logs import LONGEST_LINE, MOST_CHARACTERS
 from prismctl.tui.dashboard.feeds import Feeds, Mailbox
 from prismctl.tui.dashboard.logbook import (
-    LEFT_OUT,
     Logbook,
     decode_line,
 )
@@ -21,12 +20,15 @@ from tests.tui.stacks import log
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from prismctl.tui.dashboard.feeds import Loss
     from prismctl.tui.dashboard.logbook import LogLine
 
 COUNTING = 'n=0; while :; do n=$((n+1)); echo "line $n"; sleep 0.01; done'
 BOUND_SECONDS = 20
+FLOOD = 300_000
+"""Lines: several times as many as a dashboard takes in what it may be behind."""
 
 
 class Reader:
@@ -108,6 +110,31 @@ def test_following_goes_on_without_loss_or_repetition_when_the_daemon_is_killed(
     assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
 
 
+def test_who_is_too_slow_for_a_flood_is_told_how_many_lines_are_missing_where_they_are(
+    lab: Any, reader: Reader, tmp_path: Path
+) -> None:
+    may_begin = tmp_path / "may begin"
+    flood = f'while [ ! -e "{may_begin}" ]; do sleep 0.02; done; seq -f "line %.0f" {FLOOD}'
+    lab.start_with(lab.shell("flooding", f"echo line 0; {flood}; exec sleep 1000"))
+    reader.feeds.open()
+    reader.read_until(lambda: reader.has_read_logs and bool(reader.numbers()))
+    may_begin.touch()
+    reader.read_until(lambda: reader.numbers()[-1] == FLOOD)
+
+    expected, notes = 0, 0
+    for each in reader.lines:
+        if each.is_note:
+            assert each.text.startswith(f"skipped {each.lines} lines (")
+            assert each.text.endswith("came faster than they can be shown")
+            expected += each.lines or 0
+            notes += 1
+        else:
+            assert each.text == f"line {expected}"
+            expected += 1
+    assert expected == FLOOD + 1
+    assert notes
+
+
 def test_a_suspended_daemon_is_told_of_within_seconds_and_again_when_it_goes_on(
     lab: Any, reader: Reader
 ) -> None:
@@ -154,15 +181,6 @@ def test_a_logbook_keeps_the_newest_of_each_service_within_its_bounds() -> None:
     assert [each.text for each in quiet.take(quiet.first - 5, quiet.first + 2)] == ["1000", "1001"]
 
 
-def test_what_is_left_out_is_noted_where_it_is_missing() -> None:
-    logbook = Logbook()
-    logbook.add([log("before")])
-    logbook.add([log("after")], left_out=True)
-    assert [each.text for each in logbook.ring("prism-admin").all()] == [
-        "before", LEFT_OUT, "after",
-    ]  # fmt: skip
-
-
 def test_a_line_of_a_megabyte_is_cut() -> None:
-    entry = {"time": "t", "service": "s", "replica": 0, "text": "x" * 1_000_000}
+    entry = {"time": "t", "service": "s", "replica": 0, "stream": "stdout", "text": "x" * 1_000_000}
     assert decode_line(entry).text == "x" * LONGEST_LINE + "… 992000 characters more"

@@ -141,10 +141,14 @@ class StackClient:
         tail: int | None = None,
         since: float | None = None,
         after: Mapping[str, str] | None = None,
+        newest: int | None = None,
         follow: bool = False,
         hangup: Hangup | None = None,
     ) -> Iterator[list[dict[str, Any]]]:
-        """The same lines, as many at once as there are."""
+        """The same lines, as many at once as there are.
+
+        ``newest`` leaves out all but so many of each instance; how many those were is told in their place.
+        """
         from urllib.parse import urlencode
 
         query = [("service", name) for name in services]
@@ -152,6 +156,8 @@ class StackClient:
             query.append(("tail", str(tail)))
         if since is not None:
             query.append(("since", f"{since:.6f}"))
+        if newest is not None:
+            query.append(("newest", str(newest)))
         query += [("after", f"{key}={sequence}") for key, sequence in (after or {}).items()]
         if follow:
             query.append(("follow", "1"))

@@ -165,7 +165,7 @@ class Api:
             yield event_to_json(event)
 
     async def _logs(self, request: Request) -> Stream:
-        tail = _number(request, "tail")
+        tail, newest = _number(request, "tail"), _number(request, "newest")
         services = request.query.get("service", [])
         try:
             follower = LogFollower(
@@ -175,6 +175,8 @@ class Api:
                 after=_positions(request),
                 redactor=self._stack.redactor,
             )
+            if newest is not None:
+                follower.skip_to_tail(int(newest))
         except ValueError as error:
             raise RequestError(400, f"`after` has what is no sequence: {error}") from error
         lines = self._tell_logs(follower, services, is_followed=_flag(request, "follow"))

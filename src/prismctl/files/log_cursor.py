@@ -13,17 +13,20 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from prismctl.domain.redaction import NOTHING_HIDDEN
-from prismctl.files.log_line import SKIPPED, LogLine, describe_skip
+from prismctl.files.log_line import SKIPPED, LogLine, Missing, describe_skip
+from prismctl.files.log_search import (
+    BLOCK_BYTES,
+    MAX_TEXT_BYTES,
+    count_lines,
+    find_tail,
+    find_time,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from prismctl.domain.redaction import Redactor
 
-BLOCK_BYTES: Final = 256 * 1024
-"""How much of one file is read at a time."""
-MAX_TEXT_BYTES: Final = 1024 * 1024
-"""Parts of a line are joined up to this length; what is longer stays in several lines."""
 MAX_FILES: Final = 32
 """How many rotated files are looked for."""
 LOG_SUFFIX: Final = ".log"
@@ -36,11 +39,11 @@ _ENTRY: Final = re.compile(rb"([\dT:.Z-]{30}) (stdout|stderr) ([FP]) ")
 _IS_STAMP: Final = re.compile(r"[\dT:.Z-]{30}").fullmatch
 _HEAD_BYTES: Final = len("2026-01-02T03:04:05.678901234Z stdout F \n")
 """What an entry has beside its text; both streams' names are of one length."""
-_MAX_HEAD_BYTES: Final = 64
 _STAMP: Final = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z ")
 _STAMP_BYTES: Final = 31
 _FIRST: Final = 10_000_000_000
 """Offsets count from here: so all of them have as many digits and are in order as text, without being formatted."""
+_NO_FILE: Final = ""
 _PLACE: Final = r"(\d{23}\.[0-9a-f]+)-(1\d{10})"
 _SEQUENCE: Final = re.compile(rf"{_PLACE}(?:~{_PLACE})?")
 
@@ -70,14 +73,14 @@ class LogCursor:
         self._known: tuple[str, int, str] | None = None
         """While lines are read once more: the file and the offset up to which all have been had, and the file before
         it in which the reading began."""
-        self._skip: LogLine | None = None
-        """What was gone before it could be read; told before the next line."""
+        self._missing: Missing | None = None
+        """What comes before the next line and is not read; told before it."""
 
     def seek_tail(self, count: int) -> None:
         """Go to where the last ``count`` lines begin."""
         missing = count
         for name in self._names_from_newest():
-            offset, missing = _find_tail(name, missing)
+            offset, missing = find_tail(name, missing)
             self._open(name, offset)
             if missing <= 0:
                 return
@@ -86,7 +89,7 @@ class LogCursor:
         """Go to the first line that is not older."""
         wanted = stamp.encode()
         for name in self._names_from_newest():
-            offset = _find_time(name, wanted)
+            offset = find_time(name, wanted)
             self._open(name, offset)
             if offset:
                 return
@@ -112,13 +115,54 @@ class LogCursor:
         if self._open_oldest():
             self._note_skip(file, offset=int(offset) - _FIRST)
 
+    def skip_to_tail(self, count: int) -> None:
+        """Leave out all that comes but the last ``count`` lines, at least one; how many those were is told before them."""
+        place = f"{self._file}-{self._offset}" if self._file else ""
+        missing = self._missing
+        # Files that are moved aside meanwhile have other names in the middle of it.
+        while not self._try_to_skip(place, max(1, count)):
+            self._missing = missing
+
+    def _try_to_skip(self, place: str, count: int) -> bool:
+        """Whether no file was moved aside while their names were used."""
+        if place:
+            self.seek_after(place)
+        elif self._open_oldest():
+            self._note_skip(_NO_FILE)
+        if self._descriptor == -1:
+            return True
+        names, mine = self._names_from_newest(), os.fstat(self._descriptor)
+        own = next((at for at, name in enumerate(names) if _is_same(name, mine)), None)
+        if own is None:
+            return not names
+        begin = self._offset - _FIRST
+        try:
+            for name in names[: own + 1]:
+                end, count = find_tail(name, count)
+                if count <= 0:
+                    break
+            else:
+                return True
+        except FileNotFoundError:
+            return False
+        if name != names[own] or begin < end:
+            self._leave_unread(
+                name,
+                end,
+                [
+                    (each, begin if each == names[own] else 0, end if each == name else None)
+                    for each in names[names.index(name) : own + 1]
+                ],
+            )
+        return _is_same(names[own], mine)
+
     def read(self) -> tuple[list[LogLine], bool]:
         """The lines of the next block, and whether there may be more at once."""
         if self._descriptor == -1 and not self._open_oldest():
             return [], False
-        if self._skip is not None:
-            skip, self._skip = self._skip, None
-            return [skip], True
+        if self._missing is not None:
+            missing, self._missing = self._missing, None
+            return [self._render_missing(missing)], True
         chunk = os.read(self._descriptor, BLOCK_BYTES)
         if not chunk:
             return [], self._advance()
@@ -251,10 +295,11 @@ class LogCursor:
     def _note_skip(self, file: str, *, offset: int | None = None) -> None:
         """Find out how much was written between a file that is gone and the one that is open now.
 
-        ``offset`` is how far that file was read; all of it, when none is given.
+        ``offset`` is how far that file was read; all of it, when none is given. Before `_NO_FILE`, nothing was written.
         """
         gone = _read_gone(self._path)
-        at = next((at for at, each in enumerate(gone) if each[0] == file), None)
+        before_all = -1 if file == _NO_FILE else None
+        at = next((at for at, each in enumerate(gone) if each[0] == file), before_all)
         if at is None:
             # Not moved out by what came after it: somebody emptied the directory, and nothing is missing.
             return
@@ -267,16 +312,40 @@ class LogCursor:
             missing_bytes += size
             missing_lines += lines
         self._parts.clear()
-        if not missing_bytes:
+        self._add_missing(missing_bytes, missing_lines if is_exact else None, is_gone=True)
+
+    def _leave_unread(
+        self, name: str, offset: int, parts: list[tuple[str, int, int | None]]
+    ) -> None:
+        """Go on at a place in a file; the parts before it are only counted."""
+        counts = [count_lines(*part) for part in parts]
+        if self._open(name, offset):
+            self._parts.clear()
+            self._known = None
+            self._add_missing(
+                sum(size for size, _ in counts), sum(lines for _, lines in counts), is_gone=False
+            )
+
+    def _add_missing(self, size: int, lines: int | None, *, is_gone: bool) -> None:
+        missing = self._missing
+        if not size:
             return
-        head = os.pread(self._descriptor, _STAMP_BYTES - 1, 0)
-        self._skip = LogLine(
+        if missing is not None:
+            size += missing.bytes
+            lines = None if lines is None or missing.lines is None else lines + missing.lines
+            is_gone = is_gone and missing.is_gone
+        self._missing = Missing(size, lines, is_gone)
+
+    def _render_missing(self, missing: Missing) -> LogLine:
+        """What is missing, in the place of the line before the next one, at the time of that."""
+        head = os.pread(self._descriptor, _STAMP_BYTES - 1, self._offset - _FIRST)
+        return LogLine(
             head.decode(errors="replace"),
             self._service,
             self._replica,
             SKIPPED,
-            describe_skip(missing_bytes, missing_lines if is_exact else None),
-            f"{self._file}-{_FIRST}",
+            describe_skip(missing),
+            f"{self._file}-{self._offset}",
         )
 
     def _open_oldest(self) -> bool:
@@ -362,55 +431,3 @@ def _identify_open(descriptor: int) -> str:
     # Where somebody else wrote first, the inode alone has to do, as long as the file stays.
     began = head.translate(None, b"-T:.Z ").decode() if _STAMP.match(head) else "0" * 23
     return f"{began}.{os.fstat(descriptor).st_ino:x}"
-
-
-def _find_tail(name: str, count: int) -> tuple[int, int]:
-    """Where the last ``count`` lines of a file begin, and how many of them it does not have."""
-    if count <= 0:
-        return os.stat(name).st_size, 0  # noqa: PTH116 - names are text here
-    with open(name, "rb") as file:  # noqa: PTH123 - names are text here
-        end = file.seek(0, os.SEEK_END)
-        carried = b""
-        missing = count + 1
-        while end:
-            size = min(BLOCK_BYTES, end)
-            end = file.seek(end - size)
-            block = file.read(size) + carried
-            starts = block.split(b"\n")
-            # The first piece may have begun in the block before.
-            carried = starts[0] if end else b""
-            at = end + len(block)
-            for piece in reversed(starts[1:] if end else starts):
-                at -= len(piece)
-                if piece:
-                    missing -= _ends_line(piece)
-                    if missing == 0:
-                        return at + len(piece) + 1, 0
-                at -= 1
-            if len(carried) > 2 * MAX_TEXT_BYTES:
-                carried = b""
-    return 0, missing - 1
-
-
-def _ends_line(raw: bytes) -> bool:
-    return b" F " in raw[:_MAX_HEAD_BYTES]
-
-
-def _find_time(name: str, stamp: bytes) -> int:
-    """The offset of the first line of a file that is not older; 0 when all are newer."""
-    with open(name, "rb") as file:  # noqa: PTH123 - names are text here
-        low, high = 0, file.seek(0, os.SEEK_END)
-        while low < high:
-            middle = (low + high) // 2
-            file.seek(middle)
-            if middle:
-                file.readline()
-            line = file.readline()
-            if line and line.partition(b" ")[0] < stamp:
-                low = middle + 1
-            else:
-                high = middle
-        file.seek(low)
-        if low:
-            file.readline()
-        return file.tell()

@@ -36,12 +36,27 @@ SKIPPED: Final = "skipped"
 _SKIP: Final = re.compile(r"skipped (?:(\d+) lines \((\d+) bytes\)|(\d+) bytes)")
 
 
-def describe_skip(missing_bytes: int, missing_lines: int | None) -> str:
-    """What was gone before it could be read, in words; ``None``: nobody can say how many lines it was."""
-    amount = f"{missing_bytes} bytes"
-    if missing_lines is not None:
-        amount = f"{missing_lines} lines ({amount})"
-    return f"skipped {amount}: they were gone before they could be read"
+class Missing(NamedTuple):
+    """How much nobody gets to read, of what was printed."""
+
+    bytes: int
+    lines: int | None
+    """``None``: nobody can say."""
+    is_gone: bool
+    """It was not there any more; else it came faster than it could be shown."""
+
+
+def describe_skip(missing: Missing) -> str:
+    """How much is missing, and why, in words."""
+    amount = f"{missing.bytes} bytes"
+    if missing.lines is not None:
+        amount = f"{missing.lines} lines ({amount})"
+    why = (
+        "were gone before they could be read"
+        if missing.is_gone
+        else "came faster than they can be shown"
+    )
+    return f"skipped {amount}: they {why}"
 
 
 def read_skip(line: Mapping[str, Any]) -> dict[str, int | None] | None:
@@ -53,6 +68,12 @@ def read_skip(line: Mapping[str, Any]) -> dict[str, int | None] | None:
         return {"lines": None, "bytes": None}
     lines, size, size_alone = match.groups()
     return {"lines": int(lines) if lines else None, "bytes": int(size or size_alone)}
+
+
+def count_in(line: Mapping[str, Any]) -> int | None:
+    """How many lines this one stands for: where it says how many are missing, those; ``None``: nobody can say."""
+    skip = read_skip(line)
+    return 1 if skip is None else skip["lines"]
 
 
 def line_to_json(line: LogLine) -> dict[str, Any]:

@@ -151,6 +151,11 @@ class LogFollower:
         ready.sort(key=lambda line: line.time)
         return ready
 
+    def skip_to_tail(self, count: int) -> None:
+        """Go on with the last ``count`` lines of each instance; how many come before them is told in their place."""
+        for cursor in self._cursors.values():
+            cursor.skip_to_tail(count)
+
     def close(self) -> None:
         """Close the files."""
         for cursor in self._cursors.values():

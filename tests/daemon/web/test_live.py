@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from prismctl.daemon.web.live import StatusChanges, render_sse
 from prismctl.daemon.web.log_feed import MAX_LINES, LogBundle
 from prismctl.domain.shown_logs import LONGEST_LINE, MOST_CHARACTERS
@@ -109,11 +111,21 @@ def test_pages_that_read_nothing_filled_the_memory_with_long_lines() -> None:
     assert bundle.take() == {"skipped": 0, "has_gap": False, "lines": [list(line)]}
 
 
-def test_a_gap_that_nobody_counted_is_told_with_the_next_lines() -> None:
+@pytest.mark.parametrize(
+    ("words", "skipped", "has_gap"),
+    [
+        ("skipped 40 lines (4000 bytes): they were gone", 41, False),
+        ("skipped 4000 bytes: they were gone", 1, True),
+    ],
+)
+def test_lines_that_are_missing_are_counted_also_where_the_note_of_them_is_left_out(
+    words: str,
+    skipped: int,
+    has_gap: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
     bundle = LogBundle()
-    bundle.note_gap()
-    assert bundle.take() is None
-    bundle.add(lines(1))
+    bundle.add([lines(1)[0]._replace(stream="skipped", text=words)])
+    bundle.add(lines(MAX_LINES + 1))
 
     first = bundle.take()
     bundle.add(lines(1))
@@ -121,7 +133,8 @@ def test_a_gap_that_nobody_counted_is_told_with_the_next_lines() -> None:
 
     assert first is not None
     assert second is not None
-    assert (first["has_gap"], second["has_gap"]) == (True, False)
+    assert (first["skipped"], first["has_gap"]) == (skipped, has_gap)
+    assert (second["skipped"], second["has_gap"]) == (0, False)
 
 
 def test_a_message_is_one_line_whatever_is_in_it() -> None:

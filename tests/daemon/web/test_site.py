@@ -20,9 +20,12 @@ from tests.free_ports import take_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 PROMPT_SECONDS = 3.0
 """How long an answer may take that something else must not hold up; on a quiet machine it is milliseconds."""
+FLOOD = 300_000
+"""Lines: several times as many as a page is told before the rest is left out."""
 CHANGE = {"Content-Type": "application/json", "X-Prismctl": "1"}
 
 
@@ -393,6 +396,36 @@ def test_pages_that_read_nothing_keep_nobody_else_waiting(lab: Any) -> None:
     finally:
         for connection in lazy:
             connection.close()
+
+
+def test_a_page_that_is_too_slow_for_a_flood_is_told_how_many_lines_are_missing(
+    lab: Any, tmp_path: Path
+) -> None:
+    may_begin = tmp_path / "may begin"
+    flood = f'while [ ! -e "{may_begin}" ]; do sleep 0.02; done; seq -f "line %.0f" {FLOOD}'
+    lab.start_with(lab.shell("flooding", f"echo line 0; {flood}; exec sleep 1000"))
+    visitor = Visitor(lab.client.dashboard_link()).enter()
+
+    expected, notes = 0, 0
+    for kind, bundle in visitor.follow("tail=1"):
+        if kind != "logs":
+            continue
+        assert not bundle["has_gap"]
+        expected += bundle["skipped"]
+        for _, _, _, stream, text, _ in bundle["lines"]:
+            if stream == "skipped":
+                expected += int(text.split()[1])
+                assert text.endswith("came faster than they can be shown")
+                notes += 1
+            else:
+                assert text == f"line {expected}"
+                expected += 1
+        may_begin.touch()
+        if expected > FLOOD:
+            break
+
+    assert expected == FLOOD + 1
+    assert notes
 
 
 def test_a_port_that_is_taken_is_left_to_who_has_it(lab: Any) -> None:

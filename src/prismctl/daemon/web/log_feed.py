@@ -12,6 +12,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
 from prismctl.domain.shown_logs import MOST_CHARACTERS, cut_line
+from prismctl.files.log_line import SKIPPED, count_in, line_to_json
 from prismctl.files.logs import LogFollower, find_logs
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class LogBundle:
         self._characters = 0
         self._skipped = 0
         self._has_gap = False
+        """There were more that nobody can count."""
 
     def add(self, lines: list[LogLine]) -> None:
         """Let them wait; where there are too many, the oldest are only counted."""
@@ -49,12 +51,13 @@ class LogBundle:
             self._lines.append(shown)
             self._characters += len(shown.text)
             while len(self._lines) > MAX_LINES or self._characters > MOST_CHARACTERS:
-                self._characters -= len(self._lines.popleft().text)
-                self._skipped += 1
+                self._leave_out(self._lines.popleft())
 
-    def note_gap(self) -> None:
-        """Lines were left out that nobody has counted."""
-        self._has_gap = True
+    def _leave_out(self, line: LogLine) -> None:
+        self._characters -= len(line.text)
+        count = 1 if line.stream != SKIPPED else count_in(line_to_json(line))
+        self._skipped += count or 0
+        self._has_gap = self._has_gap or count is None
 
     def take(self) -> dict[str, Any] | None:
         """All that waits, to be sent now; ``None`` when nothing does."""
@@ -83,11 +86,10 @@ class LogFeed:
         """Fill the bundle, and wake whoever sends it."""
         since = self._wishes.since
         tail: int | None = None if since is not None else self._wishes.tail
-        while True:
-            with self._open(tail, since) as follower:
+        with self._open(tail, since) as follower:
+            while True:
                 await self._read_until_too_late(follower, wake)
-            self.bundle.note_gap()
-            tail, since = MAX_LINES, None
+                follower.skip_to_tail(MAX_LINES)
 
     def _open(self, tail: int | None, since: float | None) -> LogFollower:
         return LogFollower(self._find(), tail=tail, since=since, redactor=self._stack.redactor)

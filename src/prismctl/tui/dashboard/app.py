@@ -181,7 +181,7 @@ class DashboardApp(App[Ending]):
         now = self._clock()
         state = self.state
         if delivery.lines:
-            self.logbook.add(delivery.lines, left_out=delivery.left_out)
+            self.logbook.add(delivery.lines)
         self.logbook.is_read = self.logbook.is_read or delivery.has_read_logs
         if delivery.history is not None:
             state = states.take_history(state, delivery.history)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from prismctl.client import Hangup, StackClient, StackCondition, find_condition
 from prismctl.errors import PrismError
-from prismctl.tui.dashboard.logbook import LogLine, decode_line
+from prismctl.tui.dashboard.logbook import LogLine, decode_line, note_left_out
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -30,7 +30,7 @@ HISTORY_LINES: Final = 5_000
 """How many lines are asked for at the beginning, of all services together."""
 FEWEST_LINES: Final = 50
 WAITING_LINES: Final = 10_000
-"""How many lines wait for the screen at most; the oldest of more go."""
+"""How many lines wait for the screen at most; the oldest of more are only counted."""
 BATCH_LINES: Final = 500
 BATCH_SECONDS: Final = 0.02
 """A batch takes no less than this: somebody at the keyboard wants the processor, too."""
@@ -57,8 +57,6 @@ class Delivery:
     loss: Loss | None = None
     """The daemon does not answer; later than the document, where both came."""
     lines: tuple[LogLine, ...] = ()
-    left_out: bool = False
-    """Lines are missing before these."""
     has_read_logs: bool = False
     """What was printed before is among these lines, or came before them."""
     history: dict[str, Any] | None = None
@@ -78,8 +76,9 @@ class Mailbox:
         self._loss: Loss | None = None
         self._history: dict[str, Any] | None = None
         self._report: dict[str, Any] | None = None
-        self._lines: deque[LogLine] = deque(maxlen=WAITING_LINES)
-        self._left_out = False
+        self._lines: deque[LogLine] = deque()
+        self._left_out: dict[str, tuple[int, bool]] = {}
+        """How many lines of each service nobody took in time, and whether those are all."""
         self._has_read_logs = False
 
     def put_status(self, document: dict[str, Any]) -> None:
@@ -106,12 +105,12 @@ class Mailbox:
             self._report = report
             self._ring()
 
-    def put_lines(self, lines: Sequence[LogLine], *, left_out: bool = False) -> None:
-        """Lines of logs; where too many wait, the oldest go."""
+    def put_lines(self, lines: Sequence[LogLine]) -> None:
+        """Lines of logs; where too many wait, the oldest go, and a note of how many they were comes in their place."""
         with self._lock:
-            is_full = len(self._lines) + len(lines) > WAITING_LINES
-            self._left_out = self._left_out or left_out or is_full
             self._lines.extend(lines)
+            while len(self._lines) > WAITING_LINES:
+                self._leave_out(self._lines.popleft())
             self._ring()
 
     def put_end_of_history(self) -> None:
@@ -127,16 +126,27 @@ class Mailbox:
             taken = Delivery(
                 self._status,
                 self._loss,
-                tuple(self._lines),
-                self._left_out,
+                (*self._notes(), *self._lines),
                 self._has_read_logs,
                 self._history,
                 self._report,
             )
             self._status = self._loss = self._history = self._report = None
             self._lines.clear()
-            self._left_out = False
+            self._left_out.clear()
             return taken
+
+    def _leave_out(self, line: LogLine) -> None:
+        count, is_exact = self._left_out.get(line.service, (0, True))
+        is_counted = line.lines is not None
+        self._left_out[line.service] = (count + (line.lines or 0), is_exact and is_counted)
+
+    def _notes(self) -> list[LogLine]:
+        at = self._lines[0].time if self._lines else ""
+        return [
+            note_left_out(service, count, at=at, is_exact=is_exact)
+            for service, (count, is_exact) in self._left_out.items()
+        ]
 
     def _ring(self) -> None:
         if not self._is_woken:
@@ -249,15 +259,21 @@ class Feeds:
         pauses = _Pauses(self._is_closing)
         read: dict[str, str] = {}
         """The sequence of the last line of each instance."""
-        has_read = has_history = False
+        has_history = False
+        is_current = True
         while not self._is_closing.is_set():
             hangup = self._new_hangup("logs")
             try:
                 # What is there has an end, which what comes has not: only then is it known who has printed nothing.
                 bundles = self._client.log_bundles(
-                    tail=self._history_lines(), after=read, follow=has_history, hangup=hangup
+                    tail=self._history_lines(),
+                    after=read,
+                    # What is far behind is given up: the newest lines are what somebody looks at.
+                    newest=None if is_current else self._history_lines(),
+                    follow=has_history,
+                    hangup=hangup,
                 )
-                is_current = self._pass_on(bundles, read, left_out=has_read and not read)
+                is_current = self._pass_on(bundles, read)
                 pauses.reset()
                 if not has_history:
                     has_history = True
@@ -266,28 +282,22 @@ class Feeds:
             except PrismError:
                 # The status tells of it.
                 is_current = True
-            has_read = True
             if is_current:
                 pauses.wait()
             else:
-                # What is far behind is given up: the newest lines are what somebody looks at.
                 hangup.hang_up()
-                read.clear()
 
     def _history_lines(self) -> int:
         return max(FEWEST_LINES, HISTORY_LINES // max(1, self._services) // 2)
 
-    def _pass_on(
-        self, bundles: Iterator[list[dict[str, Any]]], read: dict[str, str], *, left_out: bool
-    ) -> bool:
+    def _pass_on(self, bundles: Iterator[list[dict[str, Any]]], read: dict[str, str]) -> bool:
         """Hand lines over until there are no more; ``False``: they come later than they can be shown."""
         opened_at = time.time()
         pace = _Pace(self._is_closing)
         for entries in bundles:
             if not entries:
                 continue
-            self._mailbox.put_lines([decode_line(entry) for entry in entries], left_out=left_out)
-            left_out = False
+            self._mailbox.put_lines([decode_line(entry) for entry in entries])
             for entry in entries:
                 read[f"{entry['service']}#{entry['replica']}"] = str(entry.get("sequence") or "")
             pace.count(len(entries))

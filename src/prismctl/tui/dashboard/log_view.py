@@ -44,7 +44,12 @@ def _log_source(state: DashboardState) -> str:
 
 def _filtered_lines(state: DashboardState, logbook: Logbook) -> list[LogLine]:
     words = state.log_filter.lower()
-    return [each for each in logbook.ring(_log_source(state)).all() if words in each.text.lower()]
+    return [
+        each
+        for each in logbook.ring(_log_source(state)).all()
+        # How much is missing is told whatever somebody looks for.
+        if each.is_note or words in each.text.lower()
+    ]
 
 
 def take_log_lines(state: DashboardState, logbook: Logbook, begin: int, end: int) -> list[LogLine]:
@@ -105,7 +110,7 @@ def log_line(entry: LogLine, width: int, *, sources: int = 0) -> Line:
     tone = Tone.PLAIN
     if level is not None and level >= Level.ERROR:
         tone = Tone.BAD
-    elif level is Level.WARN:
+    elif level is Level.WARN or entry.is_note:
         tone = Tone.BUSY
     elif level is not None and level < Level.INFO:
         tone = Tone.MUTED

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from prismctl.domain.counting import count_of
 from prismctl.domain.shown_logs import MOST_CHARACTERS, cut_line
+from prismctl.files.log_line import SKIPPED, count_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 LINES_OF_ONE: Final = 2_000
 LINES_OF_ALL: Final = 5_000
-LEFT_OUT: Final = "… lines are left out here: they came faster than they can be shown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,10 @@ class LogLine:
     replica: int
     text: str
     """As it came, as far as it is shown; made harmless where it is."""
+    lines: int | None = 1
+    """How many lines it stands for: where it says how many are missing, for those; ``None``: nobody can say."""
+    is_note: bool = False
+    """Nobody printed it: it says what is missing."""
 
     @property
     def source(self) -> str:
@@ -40,7 +45,16 @@ def decode_line(entry: Mapping[str, Any]) -> LogLine:
         str(entry.get("service") or ""),
         int(entry.get("replica") or 0),
         cut_line(str(entry.get("text") or "")),
+        lines=count_in(entry),
+        is_note=entry.get("stream") == SKIPPED,
     )
+
+
+def note_left_out(service: str, lines: int, *, at: str, is_exact: bool = True) -> LogLine:
+    """In place of lines of a service that nobody took in time: how many they were."""
+    amount = f"{'' if is_exact else 'more than '}{count_of(lines, 'line')}"
+    words = f"skipped {amount}: they came faster than they can be shown"
+    return LogLine(at, service, 0, words, lines=lines if is_exact else None, is_note=True)
 
 
 class Ring:
@@ -91,10 +105,8 @@ class Logbook:
         self.is_read = False
         """What was printed before has come: where there is nothing now, nothing was printed."""
 
-    def add(self, lines: Sequence[LogLine], *, left_out: bool = False) -> None:
-        """Take lines in; where others are missing before them, that is noted among them."""
-        if left_out and lines:
-            lines = (replace(lines[0], text=LEFT_OUT), *lines)
+    def add(self, lines: Sequence[LogLine]) -> None:
+        """Take lines in."""
         for line in lines:
             ring = self._of_service.get(line.service)
             if ring is None:

@@ -156,7 +156,7 @@ class PlainDashboard:
         """Say what is different."""
         delivery = self.mailbox.take()
         before = self.state
-        self.logbook.add(delivery.lines, left_out=delivery.left_out)
+        self.logbook.add(delivery.lines)
         self.logbook.is_read = self.logbook.is_read or delivery.has_read_logs
         if delivery.status is not None:
             self.state = states.take_status(self.state, delivery.status, self._clock())

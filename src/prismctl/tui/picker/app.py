@@ -347,7 +347,8 @@ class PickerApp(App[Picked]):
         self._roll(event, -WHEEL_LINES)
 
     def _roll(self, event: events.MouseEvent, by: int) -> None:
-        if self._arranged is None or event.screen_offset not in self.query_one("#preview").region:
+        region = self.query_one("#preview").region
+        if self._arranged is None or not region.contains_point(event.screen_offset):
             return
         layout, _ = self._arranged
         self._top = roll_page(len(self._told), layout.preview_height, self._top, by)
