@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,9 +14,11 @@ from prismctl.install.manifest import (
     InstalledPackages,
     InstalledTool,
     Manifest,
+    change_manifest,
     read_manifest,
     rolled_back,
     with_created,
+    with_image,
     with_packages,
     with_tool,
     write_manifest,
@@ -160,3 +163,34 @@ def test_a_manifest_that_cannot_be_written_leaves_the_old_one(home: Home) -> Non
         write_manifest(home, Manifest())
     home.directory.with_name("elsewhere").rename(home.directory)
     assert home.manifest.read_bytes() == before
+
+
+def test_two_who_change_it_at_once_lose_nothing_of_each_other(home: Home) -> None:
+    is_second_through = threading.Event()
+
+    def change_second() -> None:
+        change_manifest(home, lambda manifest: with_image(manifest, "second"))
+        is_second_through.set()
+
+    second = threading.Thread(target=change_second)
+
+    def change_first(manifest: Manifest) -> Manifest:
+        second.start()
+        # It gets through while this one is at it only where nothing keeps them apart.
+        is_second_through.wait(0.3)
+        return with_image(manifest, "first")
+
+    change_manifest(home, change_first)
+    second.join()
+    assert read_manifest(home).images == ("first", "second")
+
+
+def test_what_changes_nothing_is_not_written(home: Home) -> None:
+    assert change_manifest(home, lambda manifest: manifest) == Manifest()
+    assert not home.manifest.exists()
+
+
+def test_a_home_that_is_gone_is_an_error(home: Home) -> None:
+    home.directory.rmdir()
+    with pytest.raises(PrismError, match="cannot open"):
+        change_manifest(home, lambda manifest: with_image(manifest, "x"))

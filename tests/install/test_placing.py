@@ -79,6 +79,7 @@ def test_rolling_back_twice_goes_forth(home: Home) -> None:
 
 
 def test_there_is_nothing_to_go_back_to_after_the_first(home: Home) -> None:
+    home.directory.mkdir()
     with pytest.raises(PrismError, match="no earlier nomad"):
         roll_back(home, "nomad")
     put(home, NEW)

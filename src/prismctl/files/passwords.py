@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 import secrets
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from prismctl.errors import PrismError
 from prismctl.files.atomic import describe_way_out, write_atomically
+from prismctl.files.locks import holding_directory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -119,14 +118,10 @@ def _lock(paths: StackPaths) -> Iterator[None]:
         place.parent.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         for directory in (place.parent, place):
             directory.mkdir(mode=0o700, exist_ok=True)
-        descriptor = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
         raise PrismError(
             f"cannot write {error.filename or place}: {error.strerror}",
             hint=describe_way_out(error, place),
         ) from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    with holding_directory(place):
         yield
-    finally:
-        os.close(descriptor)

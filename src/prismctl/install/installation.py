@@ -12,9 +12,8 @@ from prismctl.files.text import name_for_people
 from prismctl.install.manifest import (
     InstalledPackages,
     Manifest,
-    read_manifest,
+    change_manifest,
     with_packages,
-    write_manifest,
 )
 from prismctl.install.placing import place
 from prismctl.install.provider import (
@@ -132,10 +131,9 @@ async def carry_out(
         ) from error
     provided = await provider.provide(offer, home.downloads, report)
     if provided.is_system:
-        manifest = read_manifest(home)
         if provided.packages:
             brought = InstalledPackages(manager=offer.provider, names=provided.packages)
-            write_manifest(home, with_packages(manifest, brought))
+            change_manifest(home, lambda manifest: with_packages(manifest, brought))
         return Outcome(
             detail=f"{offer.version} at {provided.path}, from {offer.provider}",
             note=provided.verified,

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 from prismctl import __version__
 from prismctl.errors import PrismError
 from prismctl.files.atomic import write_atomically
+from prismctl.files.locks import holding_directory
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from prismctl.files.paths import Home
@@ -95,8 +96,25 @@ def read_manifest(home: Home) -> Manifest:
         ) from error
 
 
+def change_manifest(home: Home, change: Callable[[Manifest], Manifest]) -> Manifest:
+    """Replace the manifest of a home by what is made of it, and return that.
+
+    Nobody else's change is lost: a start that pulls an image may come into the middle of an installation, or of another
+    start.
+
+    Raises:
+        PrismError: it cannot be read or written, or what `change` raises.
+    """
+    with holding_directory(home.directory):
+        manifest = read_manifest(home)
+        changed = change(manifest)
+        if changed != manifest:
+            write_manifest(home, changed)
+    return changed
+
+
 def write_manifest(home: Home, manifest: Manifest) -> None:
-    """Replace the manifest of a home.
+    """Replace the manifest of a home, whatever is in it by now.
 
     Raises:
         PrismError: it cannot be written.

@@ -10,11 +10,12 @@ from prismctl.errors import PrismError
 from prismctl.files.atomic import describe_way_out
 from prismctl.install.manifest import (
     InstalledTool,
+    Manifest,
+    change_manifest,
     read_manifest,
     rolled_back,
     with_created,
     with_tool,
-    write_manifest,
 )
 
 if TYPE_CHECKING:
@@ -40,9 +41,6 @@ def place(home: Home, offer: Offer, provided: Provided) -> InstalledTool:
         sha256=provided.sha256,
         verified=provided.verified,
     )
-    manifest = with_tool(read_manifest(home), offer.tool, tool)
-    for path in provided.created:
-        manifest = with_created(manifest, path)
     target = home.tools / tool.file
     try:
         home.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -53,9 +51,18 @@ def place(home: Home, offer: Offer, provided: Provided) -> InstalledTool:
     except OSError as error:
         raise _cannot_write(target, error) from error
     # Written down before it can be found: whatever is on the path is accounted for.
-    write_manifest(home, manifest)
+    change_manifest(home, lambda manifest: _with_placed(manifest, offer.tool, tool, provided))
     _point(home.tools / offer.tool, tool.file)
     return tool
+
+
+def _with_placed(
+    manifest: Manifest, name: str, tool: InstalledTool, provided: Provided
+) -> Manifest:
+    manifest = with_tool(manifest, name, tool)
+    for path in provided.created:
+        manifest = with_created(manifest, path)
+    return manifest
 
 
 def roll_back(home: Home, name: str) -> str:
@@ -64,13 +71,17 @@ def roll_back(home: Home, name: str) -> str:
     Raises:
         PrismError: there is none, its file is gone, or home cannot be written.
     """
-    manifest = rolled_back(read_manifest(home), name)
-    file = manifest.tools[name].current
-    if not (home.tools / file).is_file():
-        raise PrismError(
-            f"{home.tools / file} is gone", hint="`prismctl dev init` installs the current version"
-        )
-    write_manifest(home, manifest)
+
+    def change(manifest: Manifest) -> Manifest:
+        changed = rolled_back(manifest, name)
+        file = home.tools / changed.tools[name].current
+        if not file.is_file():
+            raise PrismError(
+                f"{file} is gone", hint="`prismctl dev init` installs the current version"
+            )
+        return changed
+
+    file = change_manifest(home, change).tools[name].current
     _point(home.tools / name, file)
     return file
 

@@ -12,7 +12,7 @@ from prismctl.domain.service import Runtime
 from prismctl.errors import PrismError
 from prismctl.files.container_tool import remember_tool
 from prismctl.files.paths import Home
-from prismctl.install.manifest import read_manifest, with_image, write_manifest
+from prismctl.install.manifest import change_manifest, with_image
 from prismctl.runtime.image_machine import require_own_machine
 from prismctl.runtime.image_pull import identify_image, pull_image
 
@@ -84,7 +84,4 @@ async def _pull(
 def _take_note(stack: Stack, identity: str) -> None:
     """That this home brought the image, so that cleaning it takes the image along."""
     home = Home(stack.paths.directory.parent.parent)
-    manifest = read_manifest(home)
-    changed = with_image(manifest, identity)
-    if changed != manifest:
-        write_manifest(home, changed)
+    change_manifest(home, lambda manifest: with_image(manifest, identity))

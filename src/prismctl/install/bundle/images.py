@@ -11,7 +11,7 @@ from prismctl.errors import MissingToolError, PrismError
 from prismctl.install.bundle.opened import open_bundle
 from prismctl.install.commands import run_command, shorten_line
 from prismctl.install.containers.configuration import podman_environment
-from prismctl.install.manifest import read_manifest, with_image, write_manifest
+from prismctl.install.manifest import change_manifest, with_image
 from prismctl.install.release.writing import writing
 from prismctl.install.steps import Outcome
 from prismctl.install.target import find_target
@@ -142,10 +142,7 @@ async def _find_id(podman: str, image: str, settings: Mapping[str, str]) -> str:
 
 
 def _remember(home: Home, image_id: str) -> None:
-    manifest = read_manifest(home)
-    changed = with_image(manifest, image_id)
-    if changed != manifest:
-        write_manifest(home, changed)
+    change_manifest(home, lambda manifest: with_image(manifest, image_id))
 
 
 def _copy(bundle: Bundle, file: str, path: Path) -> Callable[[Course], None]:

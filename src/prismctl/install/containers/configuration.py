@@ -12,7 +12,7 @@ from prismctl.errors import PrismError
 from prismctl.files.atomic import describe_way_out, write_atomically
 from prismctl.install.containers.settings import Settings, merge_tables, render_settings
 from prismctl.install.containers.toml import write_toml
-from prismctl.install.manifest import read_manifest, with_created, write_manifest
+from prismctl.install.manifest import change_manifest, with_created
 from prismctl.install.versions import Version, parse_version
 
 if TYPE_CHECKING:
@@ -102,10 +102,7 @@ def _make_directory(home: Home) -> Path:
         raise PrismError(
             f"cannot create {directory}: {error.strerror}", hint=describe_way_out(error, directory)
         ) from error
-    manifest = read_manifest(home)
-    changed = with_created(manifest, DIRECTORY)
-    if changed != manifest:
-        write_manifest(home, changed)
+    change_manifest(home, lambda manifest: with_created(manifest, DIRECTORY))
     return directory
 
 
