@@ -107,6 +107,13 @@ def test_a_client_that_ends_while_its_refusal_is_read_is_no_failure_of_the_daemo
         )
 
 
+async def test_a_client_that_is_gone_by_now_is_named(tmp_path: Path) -> None:
+    tool = ContainerTool(kind=PODMAN, program=str(tmp_path / "podman"))
+    with pytest.raises(PrismError, match="podman: No such file or directory") as caught:
+        await pull_image(tool, "redis")
+    assert "`prismctl dev doctor`" in caught.value.hint
+
+
 def is_running(pid: str) -> bool:
     """Whether a child is there; one that ended and that the loop itself collects is not running either."""
     try:

@@ -126,6 +126,33 @@ def test_a_servers_data_directory_is_looked_at_first(
     assert words == [*script, data, "", str(needed_mb), "", "/bin/true", "--serve"]
 
 
+def place_redis(directory: Path, version: str) -> str:
+    program = directory / "redis-server"
+    program.write_text(f'#!/bin/sh\necho "Redis server v={version} sha=0:0"\n')
+    program.chmod(0o755)
+    return str(program)
+
+
+def test_an_old_redis_lets_nobody_on_the_machine_run_programs_as_its_user(tmp_path: Path) -> None:
+    old = render(tmp_path, "redis", place_redis(tmp_path, "6.0.16"), "--port", "1")
+    assert old[-11:] == [
+        *("--port", "1"),
+        *("--rename-command", "CONFIG", ""),
+        *("--rename-command", "MODULE", ""),
+        *("--rename-command", "DEBUG", ""),
+    ]
+    new = render(tmp_path, "redis", place_redis(tmp_path, "7.0.15"), "--port", "1")
+    assert new[-2:] == ["--port", "1"]
+
+
+@pytest.mark.parametrize("own", [("mine.conf",), ("--requirepass", "x"), ("--aclfile", "x")])
+def test_who_says_what_an_old_redis_refuses_is_not_contradicted(
+    tmp_path: Path, own: tuple[str, ...]
+) -> None:
+    program = place_redis(tmp_path, "6.0.16")
+    assert render(tmp_path, "redis", program, *own)[-len(own) - 1 :] == [program, *own]
+
+
 def test_what_no_server_of_ours_is_starts_at_once(tmp_path: Path) -> None:
     assert render(tmp_path, "tool", "/bin/true") == ["/bin/true"]
 

@@ -51,7 +51,7 @@ def render_command(
         # The directory that the catalog names is inside.
         directory = str(data_directory)
     else:
-        argv = _render_argv(service, environment, directory, str(data_directory), paths.servers)
+        argv = _render_argv(service, environment, directory, str(data_directory), paths)
     return ProcessCommand(
         argv=argv,
         env=environment,
@@ -78,13 +78,13 @@ def render_environment(service: ServicePlan, replica: int, plan: StackPlan) -> d
 
 
 def _render_argv(
-    service: ServicePlan, environment: dict[str, str], directory: str, data: str, cache: Path
+    service: ServicePlan, environment: dict[str, str], directory: str, data: str, paths: StackPaths
 ) -> tuple[str, ...]:
     if service.runtime is Runtime.BUILTIN:
         return render_builtin(service)
     if service.runtime is Runtime.BINARY:
         return render_binary(service)
-    return render_native(service, environment, directory, data, cache)
+    return render_native(service, environment, directory, data, paths)
 
 
 def _variable_name(name: str) -> str:

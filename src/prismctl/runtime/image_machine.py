@@ -81,16 +81,19 @@ async def _is_this_kernel(tool: ContainerTool) -> bool:
 
 
 async def _ask(tool: ContainerTool, *words: str) -> str:
-    """What the client says; empty where it fails or does not end."""
-    process = await asyncio.create_subprocess_exec(
-        tool.program,
-        *words,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, **tool.environment, "LC_ALL": "C"},
-        cwd="/",
-    )
+    """What the client says; empty where it cannot be run, fails, or does not end."""
+    try:
+        process = await asyncio.create_subprocess_exec(
+            tool.program,
+            *words,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, **tool.environment, "LC_ALL": "C"},
+            cwd="/",
+        )
+    except OSError:
+        return ""
     try:
         async with asyncio.timeout(_ASK_SECONDS):
             said, _ = await process.communicate()

@@ -118,20 +118,9 @@ async def pull_image(
     Raises:
         PrismError: it cannot be had; the message says why, in one sentence.
     """
-    process = await asyncio.create_subprocess_exec(
-        tool.program,
-        "pull",
-        "--",
-        str(parse_image_name(image)),
-        stdin=subprocess.DEVNULL,
-        # Docker tells there how far it is.
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        env={**os.environ, **tool.environment, "LC_ALL": "C"},
-        cwd="/",
-        limit=_LONGEST_LINE,
-        process_group=0,
-    )
+    # Docker tells on its errors' stream how far it is.
+    words = ("pull", "--", str(parse_image_name(image)))
+    process = await _start_client(tool, *words, errors=subprocess.STDOUT)
     said: list[str] = []
     try:
         while line := await _next_line(process, image, is_seen=tool.kind == PODMAN):
@@ -149,6 +138,31 @@ async def pull_image(
             await process.wait()
     if code:
         raise explain_failure(tool, image, said)
+
+
+async def _start_client(tool: ContainerTool, *words: str, errors: int) -> Process:
+    """A client that leads a process group, with what it says to be read.
+
+    Raises:
+        PrismError: it cannot be run.
+    """
+    try:
+        return await asyncio.create_subprocess_exec(
+            tool.program,
+            *words,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            env={**os.environ, **tool.environment, "LC_ALL": "C"},
+            cwd="/",
+            limit=_LONGEST_LINE,
+            process_group=0,
+        )
+    except OSError as error:
+        raise PrismError(
+            f"cannot run {tool.program}: {error.strerror}",
+            hint="`prismctl dev doctor` looks at it; or start with `--runtime native`",
+        ) from error
 
 
 async def _next_line(process: Process, image: str, *, is_seen: bool) -> bytes:
@@ -197,20 +211,8 @@ async def identify_image(tool: ContainerTool, image: str) -> str:
     Raises:
         PrismError: it is not here.
     """
-    process = await asyncio.create_subprocess_exec(
-        tool.program,
-        "image",
-        "inspect",
-        "--format",
-        "{{.Id}}",
-        "--",
-        str(parse_image_name(image)),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, **tool.environment, "LC_ALL": "C"},
-        cwd="/",
-    )
+    words = ("image", "inspect", "--format", "{{.Id}}", "--", str(parse_image_name(image)))
+    process = await _start_client(tool, *words, errors=subprocess.DEVNULL)
     said, _ = await process.communicate()
     if process.returncode:
         raise PrismError(f"{tool.title} does not know the image {image}")

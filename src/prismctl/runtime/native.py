@@ -10,21 +10,29 @@ from typing import TYPE_CHECKING
 
 from prismctl.domain.servers.kafka import KAFKA
 from prismctl.domain.servers.postgres import POSTGRES
+from prismctl.domain.servers.redis import REDIS
 from prismctl.errors import MissingToolError, PrismError
+from prismctl.files.program_versions import read_version
 from prismctl.runtime import other_account
 from prismctl.runtime.servers.data_check import render_data_check
 from prismctl.runtime.servers.kafka import render_kafka
 from prismctl.runtime.servers.launch import Launch, render_script
 from prismctl.runtime.servers.postgres import render_postgres
+from prismctl.runtime.servers.redis import is_plain_redis, render_redis
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from prismctl.domain.plan import ServicePlan
+    from prismctl.files.paths import StackPaths
 
 
 def render_native(
-    service: ServicePlan, environment: Mapping[str, str], directory: str, data: str, cache: Path
+    service: ServicePlan,
+    environment: Mapping[str, str],
+    directory: str,
+    data: str,
+    paths: StackPaths,
 ) -> tuple[str, ...]:
     """The command line with its program as an absolute path; what is to be done once comes before it.
 
@@ -35,7 +43,7 @@ def render_native(
         environment: of the instance.
         directory: where it runs.
         data: its data directory.
-        cache: where what servers need once a machine is kept.
+        paths: of the stack; its home has what servers need once, and the versions of programs.
 
     Raises:
         MissingToolError: there is no such program.
@@ -63,9 +71,11 @@ def render_native(
             raise _missing(service, first, "native.init")
         launch = launch._replace(init=(*account, initial, *rest))
     if service.driver == POSTGRES.driver:
-        launch = render_postgres(service, launch, data, cache)
+        launch = render_postgres(service, launch, data, paths.servers)
     elif service.driver == KAFKA.driver and not account:
-        launch = render_kafka(service, launch, environment, data, cache)
+        launch = render_kafka(service, launch, environment, data, paths.servers)
+    elif service.driver == REDIS.driver and is_plain_redis(launch):
+        launch = render_redis(launch, read_version(paths.home, found, saves=False) or "")
     return launch.render(data, service.files)
 
 
