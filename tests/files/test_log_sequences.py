@@ -57,6 +57,17 @@ def test_reading_goes_on_after_any_line_as_if_nothing_had_been_in_between(
             assert rest == whole[at + 1 :]
 
 
+def test_lines_were_repeated_where_another_stream_had_an_unfinished_one_for_two_files(
+    tmp_path: Path,
+) -> None:
+    begun = [entry(1, "begun", stream="stderr", mark="P"), entry(2, "in the first")]
+    write_in_files(tmp_path, [*begun, entry(3, "in the second"), entry(4, "in the third")], [2, 3])
+    *_, second, third = read_logs(tmp_path)
+
+    assert list(read_logs(tmp_path, after={"a#0": third.sequence})) == []
+    assert list(read_logs(tmp_path, after={"a#0": second.sequence})) == [third]
+
+
 def test_a_sequence_stays_the_same_while_files_are_moved_aside(tmp_path: Path) -> None:
     path = tmp_path / "a#0.log"
     path.write_text(entry(1, "1") + entry(2, "2"))

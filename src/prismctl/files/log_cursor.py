@@ -269,7 +269,9 @@ class LogCursor:
         new = []
         for line in lines:
             file, _, offset = line.sequence.partition("~")[0].rpartition("-")
-            is_known = int(offset) <= last_offset if file == last_file else file == first_file
+            # Those of files in between begin with when they began.
+            is_before = file == first_file or file < last_file
+            is_known = int(offset) <= last_offset if file == last_file else is_before
             if not is_known:
                 new.append(line)
         if new:
