@@ -97,6 +97,31 @@ def test_entries_of_path_that_depend_on_the_working_directory_are_skipped(
     assert find_program("nomad", {"PATH": entry}) == ""
 
 
+@needs_root
+@pytest.mark.parametrize("linked", ["", "build", "build/binaries", "build/binaries/prism-admin"])
+def test_a_link_of_somebody_else_to_a_program_of_ours_is_not_followed(
+    tmp_path: Path, linked: str
+) -> None:
+    ours = tmp_path / "ours"
+    (ours / "build" / "binaries").mkdir(parents=True)
+    place(ours / "build" / "binaries" / "prism-admin")
+    theirs = tmp_path / "theirs"
+    link = theirs / linked
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.symlink_to(ours / linked)
+    facts = gather_facts(
+        look_for_containers=lambda: no_containers("not asked"),
+        home_tools=tmp_path / "bin",
+        project_directory=theirs,
+        environment={"PATH": ""},
+    )
+    assert facts.find_binary("prism-admin") == str(theirs / "build" / "binaries" / "prism-admin")
+
+    os.lchown(link, STRANGER, STRANGER)
+
+    assert facts.find_binary("prism-admin") == ""
+
+
 def test_binaries_of_a_project_are_held_to_the_same(tmp_path: Path) -> None:
     binaries = tmp_path / "build" / "binaries"
     binaries.mkdir(parents=True)

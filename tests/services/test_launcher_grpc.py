@@ -130,6 +130,10 @@ WRONG = {
     ),
     "odd isolation": lp.LaunchRequest(pattern_name="keyvalue", isolation=9),  # type: ignore[arg-type]  # what a newer client may send
     "odd config": lp.LaunchRequest(pattern_name="keyvalue", config={"A=B": "c"}),
+    "another's code": lp.LaunchRequest(pattern_name="keyvalue", config={"LD_PRELOAD": "/tmp/x.so"}),
+    "another interpreter's code": lp.LaunchRequest(
+        pattern_name="keyvalue", config={"pythonpath": "/"}
+    ),
     "nul": lp.LaunchRequest(pattern_name="keyvalue", config={"A": "\0"}),
     "negative grace": lp.LaunchRequest(pattern_name="keyvalue", grace_period_secs=-1),
     "long": lp.LaunchRequest(pattern_name="keyvalue", namespace="n" * 1000),

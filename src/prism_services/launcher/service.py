@@ -12,6 +12,7 @@ from prism_proto.prism.launcher import launcher_pb2_grpc as services
 from prism_services.launcher.isolation import Isolation, process_id
 from prism_services.launcher.manifest import IDENTIFIER
 from prism_services.launcher.supervisor import LaunchOrder, PatternSupervisor, ProcessState
+from prism_services.launcher.variables import chooses_code
 from prism_services.serving.refusal import Refusal, RefusalCode, invalid
 
 if TYPE_CHECKING:
@@ -130,6 +131,10 @@ class PatternLauncher(services.PatternLauncherServicer):
             if not IDENTIFIER.fullmatch(key):
                 raise invalid(
                     f"config key {key[:200]!r} is not the name of an environment variable"
+                )
+            if chooses_code(key):
+                raise invalid(
+                    f"config key {key[:200]!r} would have the process run other code than its own"
                 )
             if "\0" in value:
                 raise invalid(f"config value of {key[:200]!r} holds a NUL character")

@@ -109,6 +109,11 @@ class StackPaths:
     name: str
 
     @property
+    def home(self) -> Home:
+        """The one that it is a stack of."""
+        return Home(self.directory.parent.parent)
+
+    @property
     def plan(self) -> Path:
         """The applied plan, secrets included (0600)."""
         return self.directory / "plan.json"
@@ -200,7 +205,7 @@ class StackPaths:
     @property
     def servers(self) -> Path:
         """What servers need once a home, to be copied or read by every stack; can be made anew."""
-        return Home(self.directory.parent.parent).cache / "servers"
+        return self.home.cache / "servers"
 
     @property
     def agents(self) -> Path:

@@ -222,6 +222,18 @@ def _find_danger(path: Path, *, judges_owner: bool) -> Skipped | None:
             return Skipped(str(path), each)
         if judges_owner and status.st_uid not in {own, 0}:
             return Skipped(str(path), each, user_name(status.st_uid))
+    return _find_foreign_link(path, own) if judges_owner else None
+
+
+def _find_foreign_link(path: Path, own: int) -> Skipped | None:
+    """A link on the way that somebody else can point elsewhere, once it is seen that it points to a program of ours."""
+    for each in (path, *path.parents):
+        try:
+            status = each.lstat()
+        except OSError:
+            return Skipped(str(path), str(each))
+        if stat.S_ISLNK(status.st_mode) and status.st_uid not in {own, 0}:
+            return Skipped(str(path), str(each), user_name(status.st_uid))
     return None
 
 
