@@ -95,3 +95,33 @@ services:
     assert nothing.document["error"]["message"] == (
         "no service has `othr` in its name, tags or description; did you mean `other`?"
     )
+
+
+def test_a_mistake_in_a_service_of_the_project_is_called_valid(prismctl: Any) -> None:
+    Path("prism.yaml").write_text("services:\n  - {name: web, command: x, one_shott: true}\n")
+    for words in (["validate"], ["validate", "prism.yaml"], ["list"], ["show", "web"]):
+        answer = prismctl("dev", "catalog", *words, "-o", "json")
+        assert answer.code == 2
+        (problem,) = answer.document["error"]["problems"]
+        assert problem["file"].endswith("prism.yaml")
+        assert (problem["line"], problem["suggestion"]) == (2, "one_shot")
+
+
+def test_the_catalog_does_not_know_the_services_of_the_project(prismctl: Any, home: Home) -> None:
+    """Nor is the project file taken for a catalog, which has no `preset` and nothing of what ships."""
+    Path("prism.yaml").write_text(
+        "preset: minimal\nwith: [web]\nservices:\n  - {name: web, command: x, depends_on: redis}\n"
+    )
+    for words in ([], ["prism.yaml"]):
+        answer = prismctl("dev", "catalog", "validate", *words, "-o", "text")
+        assert answer.code == 0, answer.err
+        assert answer.out.endswith("services.yaml + prism.yaml is valid: 11 services\n")
+    listed = prismctl("dev", "catalog", "list", "-o", "json").document
+    assert "web" in {each["name"] for each in listed["services"]}
+    assert listed["sources"][-1] == "prism.yaml"
+    assert prismctl("dev", "catalog", "show", "web", "-o", "json").document["name"] == "web"
+    assert not home.catalog.exists()
+    # A catalog that is named stands for itself.
+    Path("own.yaml").write_text("core: false\nservices: [{name: api, command: x}]\n")
+    own = prismctl("dev", "catalog", "list", "--services", "own.yaml", "-o", "json").document
+    assert [each["name"] for each in own["services"]] == ["api"]

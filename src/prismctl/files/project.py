@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from prismctl.domain.document import Document
+    from prismctl.domain.offering import Catalog
     from prismctl.domain.shape import Fields
+    from prismctl.files.paths import Home
     from prismctl.files.settings import Settings
 
 MAX_STACK_NAME_LENGTH = 40
@@ -58,8 +60,16 @@ def load_project(working_directory: Path) -> Project | None:
         PrismError: it cannot be read.
     """
     path = find_project_file(working_directory)
-    if path is None:
-        return None
+    return None if path is None else load_project_file(path)
+
+
+def load_project_file(path: Path) -> Project:
+    """The project of a file.
+
+    Raises:
+        ConfigError: it has mistakes; all of them, each with its place.
+        PrismError: it cannot be read.
+    """
     from prismctl.files.text import read_text
     from prismctl.files.yaml import load_document
 
@@ -98,6 +108,28 @@ def read_project(document: Document, path: Path) -> Project:
         has_services="services" in given,
         document=document,
     )
+
+
+def load_project_catalog(
+    home: Home, project: Project | None, *, creates: bool = True, locates: bool = False
+) -> Catalog:
+    """What there is to choose from: home's catalog or the project's own, and the project's services on top of it.
+
+    With ``creates`` off, a home without a catalog stays as it is; with ``locates``, each value knows its line.
+
+    Raises:
+        ConfigError: one of the files has mistakes; all of them, each with its place.
+        PrismError: a file cannot be read, or home not be written.
+    """
+    from prismctl.files.catalog import load_catalog
+
+    own = project.catalog if project is not None else None
+    catalog = load_catalog(home, own, creates=creates, locates=locates)
+    if project is None or not project.has_services or project.document is None:
+        return catalog
+    from prismctl.domain.catalog import read_catalog
+
+    return read_catalog(project.document, base=catalog)
 
 
 def settle_settings(settings: Settings, project: Project | None) -> Settings:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from prismctl.domain.problems import shorten
 from prismctl.errors import ConfigError
 from prismctl.files import catalog as catalog_file
-from prismctl.files.project import find_stack_name, load_project
+from prismctl.files.project import find_stack_name, load_project, load_project_catalog
 from prismctl.files.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -100,17 +100,9 @@ def _read_catalog(inquiry: Inquiry, project: Project | None, *, locates: bool) -
     if request.services_file is not None:
         path = inquiry.working_directory / request.services_file
         return catalog_file.load_catalog(inquiry.home, path, locates=locates)
-    catalog = catalog_file.load_catalog(
-        inquiry.home,
-        project.catalog if project else None,
-        creates=not request.is_trial,
-        locates=locates,
+    return load_project_catalog(
+        inquiry.home, project, creates=not request.is_trial, locates=locates
     )
-    if project is not None and project.has_services and project.document is not None:
-        from prismctl.domain.catalog import read_catalog
-
-        return read_catalog(project.document, base=catalog)
-    return catalog
 
 
 def _load_profile(inquiry: Inquiry, project: Project | None, problems: Problems) -> Profile | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,7 +50,7 @@ _FILE_OPTION = option(
     "file",
     metavar="FILE",
     type=click.Path(dir_okay=False),
-    help="This catalog instead of home's.",
+    help="This catalog instead of home's and the project's.",
 )
 
 
@@ -108,11 +109,11 @@ def show(call: Invocation, service: str, file: str | None) -> None:
 
 @click.command(
     cls=Command,
-    help="Check a catalog without starting anything: home's, or a file. All mistakes are listed with "
-    "file, line and column; exits 2 when there are any.",
+    help="Check a catalog without starting anything: home's with the services of the project file one stands below, "
+    "or a file. All mistakes are listed with file, line and column; exits 2 when there are any.",
     short_help="Check a catalog without starting anything.",
     examples=[
-        ("prismctl dev catalog validate", "home's catalog"),
+        ("prismctl dev catalog validate", "home's catalog, and what a prism.yaml adds to it"),
         ("prismctl dev catalog validate services.yaml", "a file"),
     ],
     has_stack=False,
@@ -137,7 +138,7 @@ def validate(call: Invocation, file: str | None) -> None:
         error.hint = "\n".join(each for each in hints if not is_validate_hint(each))
         raise
     notes = find_absent_dependencies(found)
-    is_there = bool(file or found.sources) or call.home.catalog.exists()
+    is_there = bool(file or found.sources or not found.is_generated) or call.home.catalog.exists()
     if call.is_json:
         call.write_json(
             {
@@ -234,7 +235,23 @@ def _nothing_found(words: tuple[str, ...], catalog: Catalog) -> PrismError:
 
 
 def read_catalog_for_reading(call: Invocation, file: str | None) -> Catalog:
-    """The named catalog, else home's; a home without one is not given one for being looked at."""
-    from prismctl.files.catalog import load_catalog
+    """The named catalog, else what a start from here would choose from: home's, with what a project adds.
 
-    return load_catalog(call.home, Path(file).absolute() if file else None, creates=False)
+    A home without a catalog is not given one for being looked at.
+    """
+    from prismctl.files.catalog import load_catalog
+    from prismctl.files.paths import PROJECT_FILE_NAME, find_project_file
+    from prismctl.files.project import load_project_catalog, load_project_file
+
+    named = Path(file).absolute() if file else None
+    if named is not None and named.name != PROJECT_FILE_NAME:
+        return load_catalog(call.home, named)
+    path = named or find_project_file(Path.cwd())
+    project = load_project_file(path) if path else None
+    found = load_project_catalog(call.home, project, creates=False)
+    if project is None or not project.has_services:
+        return found
+    below = found.sources or (found.file,)
+    return replace(
+        found, file=f"{found.file} + {project.file.name}", sources=(*below, project.file.name)
+    )
