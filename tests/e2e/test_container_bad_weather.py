@@ -144,7 +144,7 @@ def test_a_container_that_is_never_ready_is_named_and_can_be_stopped(
         ),
         (
             "size=2m",
-            "the disk of {data} is full: 2 MB are free, 10 are needed; `prismctl dev clean`",
+            "the disk of {data} is full: 2 MB are free, 10 are needed; free some space: `df -h {data}`",
         ),
     ],
 )

@@ -140,7 +140,7 @@ def test_a_full_disk_below_a_data_directory_is_told_before_a_write_is_lost(
         said,
         {
             name: f"the disk of {directories.of(name)} is full: 2 MB are free, {needed_mb} are needed; "
-            "`prismctl dev clean` frees what stacks have left"
+            f"free some space: `df -h {directories.of(name)}` shows the disk"
             for name, needed_mb in NEEDED_MB.items()
         },
     )

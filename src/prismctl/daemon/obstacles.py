@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from prismctl.daemon.disk_room import describe_full_disk
 from prismctl.daemon.process_table import read_marks
 from prismctl.domain.addressing import describe_holder
 from prismctl.domain.observation import Phase
@@ -34,7 +35,8 @@ def find_obstacle(
     if before is not None and before.phase in _DOWN and before.exited_at == seen.exited_at:
         known = before.obstacle
     elif seen.exit_code == EXIT_REFUSED and has_guard(service):
-        known = read_refusal(paths.data_of(*seen.key))
+        # A disk that is full has no room for the sentence that says so.
+        known = read_refusal(paths.data_of(*seen.key)) or describe_full_disk(paths.data)
     else:
         known = _find_port_holder(seen.ports or service.ports, paths)
     return replace(seen, obstacle=known)

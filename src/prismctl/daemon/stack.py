@@ -52,6 +52,8 @@ if TYPE_CHECKING:
 
 REMEMBER_SECONDS: Final = 0.1
 """What is learnt this close together is written down at once: each writing waits for the disk."""
+WRITE_AGAIN_SECONDS: Final = 2.0
+"""Until what could not be written down is tried once more."""
 ADOPT_SECONDS: Final = 3.0
 """How long a new daemon waits for engine and services to tell how they are, before it answers anyway."""
 MAX_RESERVED_PORTS: Final = 128
@@ -280,7 +282,7 @@ class Stack:
             )
 
     def write_down(self) -> None:
-        """Write down now what a new daemon could not see for itself; what cannot be written is not remembered."""
+        """Write down now what a new daemon could not see for itself; a note as long as it cannot be written."""
         if self._memory_timer is not None:
             self._memory_timer.cancel()
             self._memory_timer = None
@@ -291,10 +293,15 @@ class Stack:
             log_file=self.log_copying.target,
             is_stopping=self._is_stopping,
         )
+        problems: tuple[str, ...] = ()
         try:
             save_state(self.paths, state)
         except PrismError as error:
-            self.monitor.add_note(error.message)
+            problems = (error.message,)
+            if not self.is_ending:
+                loop = asyncio.get_running_loop()
+                self._memory_timer = loop.call_later(WRITE_AGAIN_SECONDS, self.write_down)
+        self.monitor.show_notes(problems, "state")
 
     def _continue_keeper(self) -> None:
         held = self._keeper.end_hold()

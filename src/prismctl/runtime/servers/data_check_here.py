@@ -47,7 +47,7 @@ def find_fault(data: str, user: str, needed_mb: int, postgres: str) -> str:
     if free_mb < needed_mb:
         return (
             f"the disk of {data} is full: {free_mb} MB are free, {needed_mb} are needed; "
-            "`prismctl dev clean` frees what stacks have left"
+            f"free some space: `df -h {data}` shows the disk"
         )
     if user == ANY_ACCOUNT:
         return ""
