@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Final
 import pexpect
 from measuring import PRISMCTL, Figure, cpu_seconds, fresh_home, prismctl, write_catalog
 
+from prismctl.tui.dashboard.arrivals import take_status
 from prismctl.tui.dashboard.frame import changed_lines, compose_frame
 from prismctl.tui.dashboard.logbook import Logbook, LogLine
-from prismctl.tui.dashboard.state import DashboardState, take_status
+from prismctl.tui.dashboard.state import DashboardState
 from prismctl.tui.dashboard.themes import choose_theme, draw_line
 
 if TYPE_CHECKING:

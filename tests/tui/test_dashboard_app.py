@@ -571,9 +571,9 @@ async def test_lines_that_are_missing_are_counted_also_where_the_note_of_them_is
 
 
 def test_only_what_is_different_is_drawn_again() -> None:
+    from prismctl.tui.dashboard.arrivals import take_status
     from prismctl.tui.dashboard.frame import compose_frame
     from prismctl.tui.dashboard.logbook import Logbook
-    from prismctl.tui.dashboard.state import take_status
 
     services = [service(f"service-{number:02d}") for number in range(100)]
     state = take_status(DashboardState(), status(*services), 0.0)

@@ -8,7 +8,7 @@ import pytest
 
 from prismctl.present.question import Choice
 from prismctl.present.text import plain
-from prismctl.tui.dashboard import state as states
+from prismctl.tui.dashboard import arrivals
 from prismctl.tui.dashboard.doing import KeyQuestion
 from prismctl.tui.dashboard.feeds import Loss
 from prismctl.tui.dashboard.plain import PlainDashboard, change_lines
@@ -19,7 +19,7 @@ from tests.tui.test_dashboard_app import Hands
 
 
 def shown(document: dict[str, object]) -> DashboardState:
-    return states.take_status(DashboardState(), document, 0.0)
+    return arrivals.take_status(DashboardState(), document, 0.0)
 
 
 def test_at_first_all_is_told() -> None:
@@ -67,9 +67,9 @@ def test_services_that_come_and_go_are_told() -> None:
 
 def test_a_daemon_that_is_lost_and_found_again_is_told() -> None:
     before = shown(RUNNING)
-    lost = states.lose(before, Loss("the daemon is suspended (PID 7)", ""), 1.0)
+    lost = arrivals.lose(before, Loss("the daemon is suspended (PID 7)", ""), 1.0)
     assert change_lines(before, lost) == ["stale: the daemon is suspended (PID 7); trying again"]
-    assert change_lines(lost, states.take_status(lost, RUNNING, 2.0)) == ["connected again"]
+    assert change_lines(lost, arrivals.take_status(lost, RUNNING, 2.0)) == ["connected again"]
 
 
 def typed(*lines: str, hands: Hands | None = None, **more: object) -> tuple[list[str], Hands]:

@@ -8,20 +8,22 @@ import pytest
 
 from prismctl.errors import ConfigError
 from prismctl.present.text import Tone
+from prismctl.tui.dashboard import arrivals
 from prismctl.tui.dashboard import state as states
 from prismctl.tui.dashboard.actions import ACTIONS, BY_ID, make_keymap
 from prismctl.tui.dashboard.errands import _ERRANDS
 from prismctl.tui.dashboard.feeds import Loss
 from prismctl.tui.dashboard.keys import _SHOWING, press
+from prismctl.tui.dashboard.moving import Reach
 from prismctl.tui.dashboard.questions import ASKING, confirm, offer, type_in
-from prismctl.tui.dashboard.state import DashboardState, Do, Focus, Pane, Reach
+from prismctl.tui.dashboard.state import DashboardState, Do, Focus, Pane
 from tests.tui.stacks import BROKEN, HELD_UP, RUNNING
 
 REACH = Reach()
 
 
 def begin(document: dict[str, object] = RUNNING, **more: object) -> DashboardState:
-    return states.take_status(DashboardState(**more), document, 0.0)  # type: ignore[arg-type]
+    return arrivals.take_status(DashboardState(**more), document, 0.0)  # type: ignore[arg-type]
 
 
 def pressed(state: DashboardState, *keys: str) -> tuple[DashboardState, list[Do]]:
@@ -185,7 +187,7 @@ def test_a_read_only_dashboard_changes_nothing() -> None:
 
 
 def test_a_stopped_stack_can_be_started_again_and_nothing_else() -> None:
-    stopped = states.lose(begin(), Loss("stopped", "", is_stopped=True), 1.0)
+    stopped = arrivals.lose(begin(), Loss("stopped", "", is_stopped=True), 1.0)
     assert pressed(stopped, "S")[1] == [Do("start-again", "prism-admin")]
     assert not pressed(stopped, "r")[1]
     assert not pressed(begin(), "S")[1]

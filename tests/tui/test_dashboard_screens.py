@@ -10,15 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prismctl.present.text import Tone, line_width, plain
+from prismctl.tui.dashboard import arrivals, moving
 from prismctl.tui.dashboard import state as states
 from prismctl.tui.dashboard.actions import make_keymap
 from prismctl.tui.dashboard.feeds import Loss
 from prismctl.tui.dashboard.frame import compose_frame, texts_to_copy
 from prismctl.tui.dashboard.keys import press
 from prismctl.tui.dashboard.log_view import readable_text
+from prismctl.tui.dashboard.moving import Reach
 from prismctl.tui.dashboard.questions import confirm, offer
 from prismctl.tui.dashboard.rows import render_rate, sparkline
-from prismctl.tui.dashboard.state import DashboardState, Focus, Pane, Reach
+from prismctl.tui.dashboard.state import DashboardState, Focus, Pane
 from tests.tui.stacks import (
     ADMIN,
     BROKEN,
@@ -48,7 +50,7 @@ def begin(document: dict[str, object] | None = RUNNING, **more: object) -> Dashb
     if document is None:
         return state
     for second in range(12):
-        state = states.take_status(state, document, float(second))
+        state = arrivals.take_status(state, document, float(second))
     return state
 
 
@@ -71,11 +73,11 @@ SCREENS: dict[str, DashboardState] = {
     "palette": keyed(begin(), ":", "s"),
     "no logs": keyed(begin(), "l"),
     "opening": begin(None),
-    "nobody answers at first": states.lose(
+    "nobody answers at first": arrivals.lose(
         begin(None), Loss("the daemon is suspended (PID 7)", "`kill -CONT 7` lets it go on"), 1.0
     ),
-    "stale": states.lose(begin(), Loss("the daemon does not answer: it hung up", ""), 12.0),
-    "stopped": states.lose(begin(), Loss("it was stopped", "", is_stopped=True), 12.0),
+    "stale": arrivals.lose(begin(), Loss("the daemon does not answer: it hung up", ""), 12.0),
+    "stopped": arrivals.lose(begin(), Loss("it was stopped", "", is_stopped=True), 12.0),
     "nothing fits": keyed(begin(), "/", "z", "z"),
     "a question": confirm(
         begin(), "stop-service", "take redis, and what needs it: web, out of the stack?", "redis"
@@ -126,7 +128,7 @@ def test_one_that_is_back_before_anybody_looked_is_red_and_says_what_it_said_bef
     before = replace(log("out of ideas", "redis"), time="2026-01-02T03:00:06.499876543Z")
     after = replace(log("starting anew", "redis"), time="2026-01-02T03:00:06.512345678Z")
     state = begin(RUNNING)
-    state = states.take_status(state, KILLED, 30.0)
+    state = arrivals.take_status(state, KILLED, 30.0)
     frame = compose_frame(state, book(before, after), width=120, height=30, now=30.0)
     row = next(each for each in frame.lines if "redis" in plain(each) and "6379" in plain(each))
     assert [span.tone for span in row if span.text in {"● ", "healthy  "}] == [Tone.BAD, Tone.BAD]
@@ -200,9 +202,9 @@ def test_the_palette_shows_the_key_of_each_action_also_where_settings_gave_anoth
 
 def test_a_card_stays_under_the_eyes_of_who_reads_it_when_it_is_no_news_any_more() -> None:
     reading = keyed(states.select(begin(KILLED), "redis"), "tab")
-    later = states.take_status(reading, OVER_IT, 40.0)
+    later = arrivals.take_status(reading, OVER_IT, 40.0)
     assert later.shows_card
-    assert not states.take_status(begin(KILLED), OVER_IT, 40.0).shows_card
+    assert not arrivals.take_status(begin(KILLED), OVER_IT, 40.0).shows_card
     assert not keyed(later, "w").shows_card
 
 
@@ -236,7 +238,7 @@ def test_the_selected_service_is_in_view_however_many_there_are() -> None:
     many = status(*(service(f"service-{number:03d}") for number in range(300)))
     state = begin(many)
     for by in (150, 100, -20, 999, -999):
-        state = states.move(state, by)
+        state = moving.move(state, by)
         frame = frame_of(state, (80, 24))
         assert state.selected in frame.services.values()
         assert f"▸ ● {state.selected}" in text_of(frame)
@@ -245,7 +247,7 @@ def test_the_selected_service_is_in_view_however_many_there_are() -> None:
 def test_the_list_stands_still_while_the_cursor_moves_in_it() -> None:
     many = status(*(service(f"service-{number:03d}") for number in range(300)))
     before = frame_of(begin(many), (80, 24))
-    after = frame_of(states.move(begin(many), 1), (80, 24))
+    after = frame_of(moving.move(begin(many), 1), (80, 24))
     assert list(before.services.values()) == list(after.services.values())
 
 

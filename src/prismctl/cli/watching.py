@@ -15,9 +15,10 @@ from prismctl.errors import DeadlineError, PartialError, PrismError, Unavailable
 from prismctl.files.settings import load_settings
 from prismctl.present.text import Span, Tone, line
 from prismctl.tui.dashboard.actions import make_keymap
+from prismctl.tui.dashboard.arrivals import take_status
 from prismctl.tui.dashboard.frame import compose_frame
 from prismctl.tui.dashboard.logbook import Logbook
-from prismctl.tui.dashboard.state import DashboardState, take_status
+from prismctl.tui.dashboard.state import DashboardState
 from prismctl.tui.dashboard.theme_names import check_theme
 from prismctl.tui.first_frame import Cell, FirstFrame
 

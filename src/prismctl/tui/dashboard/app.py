@@ -20,7 +20,7 @@ from textual.message import Message
 
 from prismctl.errors import PrismError
 from prismctl.present.text import Tone
-from prismctl.tui.dashboard import keys, questions
+from prismctl.tui.dashboard import arrivals, keys, moving, questions
 from prismctl.tui.dashboard import state as states
 from prismctl.tui.dashboard.canvas import CalmDriver, Canvas
 from prismctl.tui.dashboard.errands import Inquiry, Lending, Work, plan_errand
@@ -28,7 +28,8 @@ from prismctl.tui.dashboard.feeds import Mailbox
 from prismctl.tui.dashboard.frame import compose_frame, texts_to_copy
 from prismctl.tui.dashboard.lending import run_in_foreground, unheard_signals
 from prismctl.tui.dashboard.logbook import Logbook
-from prismctl.tui.dashboard.state import Focus, Link, Pane, Reach
+from prismctl.tui.dashboard.moving import Reach
+from prismctl.tui.dashboard.state import Focus, Link, Pane
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -184,16 +185,16 @@ class DashboardApp(App[Ending]):
             self.logbook.add(delivery.lines)
         self.logbook.is_read = self.logbook.is_read or delivery.has_read_logs
         if delivery.history is not None:
-            state = states.take_history(state, delivery.history)
+            state = arrivals.take_history(state, delivery.history)
         if delivery.status is not None:
             before = {str(each["name"]) for each in state.services}
-            state = states.take_status(state, delivery.status, now)
+            state = arrivals.take_status(state, delivery.status, now)
             # One whose lines come before it is in a document was not taken out.
             self.logbook.forget(before - {str(each["name"]) for each in state.services})
         if delivery.report is not None:
             state = replace(state, report=delivery.report)
         if delivery.loss is not None:
-            state = states.lose(state, delivery.loss, now)
+            state = arrivals.lose(state, delivery.loss, now)
         self.state = state
 
     def _tick(self) -> None:
@@ -278,9 +279,9 @@ class DashboardApp(App[Ending]):
         if self.state.prompt is not None:
             return
         if y in self.canvas.frame.pane:
-            self._become(states.roll(self.state, by, self._reach()))
+            self._become(moving.roll(self.state, by, self._reach()))
         else:
-            self._become(states.move(self.state, 1 if by > 0 else -1))
+            self._become(moving.move(self.state, 1 if by > 0 else -1))
 
     def _reach(self) -> Reach:
         frame = self.canvas.frame

@@ -9,6 +9,7 @@ from prismctl.domain.trouble import is_ill
 from prismctl.present.failure import find_missing
 from prismctl.present.text import Tone
 from prismctl.tui.dashboard.actions import ACTIONS, Section, normal_key
+from prismctl.tui.dashboard.moving import Reach, move, next_ill, scroll
 from prismctl.tui.dashboard.questions import (
     ASKING,
     DECLINING,
@@ -23,13 +24,9 @@ from prismctl.tui.dashboard.state import (
     Focus,
     Link,
     Pane,
-    Reach,
     Scroll,
     find_service,
-    move,
-    next_ill,
     say,
-    scroll,
     select,
 )
 

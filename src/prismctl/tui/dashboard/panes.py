@@ -22,7 +22,8 @@ from prismctl.present.text import (
 from prismctl.tui.dashboard.actions import ACTIONS, BY_ID, Section
 from prismctl.tui.dashboard.graph import graph_lines
 from prismctl.tui.dashboard.log_view import view_logs
-from prismctl.tui.dashboard.state import Focus, Link, Pane, find_service, is_about_port, next_ill
+from prismctl.tui.dashboard.moving import next_ill
+from prismctl.tui.dashboard.state import Focus, Link, Pane, find_service, is_about_port
 from prismctl.tui.dashboard.view import View
 
 if TYPE_CHECKING:

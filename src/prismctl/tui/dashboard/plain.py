@@ -14,7 +14,7 @@ from prismctl.present.reason import note_of
 from prismctl.present.standing import describe_standing
 from prismctl.present.text import clean
 from prismctl.present.units import render_bytes
-from prismctl.tui.dashboard import state as states
+from prismctl.tui.dashboard import arrivals
 from prismctl.tui.dashboard.actions import BY_ID
 from prismctl.tui.dashboard.feeds import Mailbox
 from prismctl.tui.dashboard.header import notes_of, verdict_of
@@ -159,9 +159,9 @@ class PlainDashboard:
         self.logbook.add(delivery.lines)
         self.logbook.is_read = self.logbook.is_read or delivery.has_read_logs
         if delivery.status is not None:
-            self.state = states.take_status(self.state, delivery.status, self._clock())
+            self.state = arrivals.take_status(self.state, delivery.status, self._clock())
         if delivery.loss is not None:
-            self.state = states.lose(self.state, delivery.loss, self._clock())
+            self.state = arrivals.lose(self.state, delivery.loss, self._clock())
         for words in change_lines(before, self.state):
             self._write(words)
         if self.state.link is Link.STOPPED:

@@ -1,4 +1,4 @@
-"""What the dashboard knows and shows, and what a document or a lost connection makes of it; pure."""
+"""What the dashboard knows and shows; pure. `arrivals` and `moving` say how that changes."""
 
 from __future__ import annotations
 
@@ -6,23 +6,16 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
-from prismctl.domain.trouble import find_to_blame, is_ill
-from prismctl.present.failure import find_missing, has_run
+from prismctl.domain.trouble import is_ill
 from prismctl.present.text import Tone
 from prismctl.tui.dashboard.actions import Keymap, make_keymap
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from prismctl.present.question import Choice
     from prismctl.tui.dashboard.feeds import Loss
 
-HISTORY_POINTS: Final = 40
-"""How many measurements a sparkline has at most."""
-HISTORY_SECONDS: Final = 0.9
-"""Measurements that follow each other faster are one."""
-CALM_SECONDS: Final = 3.0
-"""After a key, the cursor stays where somebody put it for so long, whatever fails."""
 MESSAGE_SECONDS: Final = 8.0
 
 
@@ -219,135 +212,6 @@ def is_about_port(service: Mapping[str, Any]) -> bool:
     return bool(service) and is_ill(service) and any(words in said for words in _PORT_WORDS)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reach:
-    """What moving needs to know of the screen."""
-
-    page: int = 10
-    """How far a page is."""
-    height: int = 10
-    """How many lines of the pane are seen."""
-    first: int = 0
-    """The number of the pane's first line."""
-    end: int = 0
-    """That of the line after its last."""
-
-
-# What comes from the daemon.
-
-
-def take_status(state: DashboardState, document: Mapping[str, Any], now: float) -> DashboardState:
-    """A newer document; the cursor goes to what has just failed, if nobody is busy elsewhere."""
-    before = {service["name"]: is_ill(service) for service in state.services}
-    is_first = state.status is None
-    was_away = state.link in {Link.STALE, Link.STOPPED}
-    was_reading = state.shows_card and state.focus is Focus.PANE
-    state = replace(state, status=document, status_at=now, link=Link.LIVE, loss=None)
-    if was_reading and not state.shows_card:
-        # That a service is well again takes nothing away from under somebody's eyes.
-        state = replace(state, shows_card_of_well=True)
-    state = _take_figures(state, now)
-    state = _forget_what_came_true(state, before, now)
-    if was_away:
-        state = say(state, "connected again", now, Tone.GOOD)
-    names = [str(service["name"]) for service in state.services]
-    fallen = [
-        str(service["name"])
-        for service in state.services
-        if is_ill(service) and not before.get(str(service["name"]), False)
-    ]
-    # What failed by itself comes before what waits for it.
-    fallen.sort(key=lambda name: (find_service(state, name) or {}).get("state") != "failed")
-    selected = state.selected
-    if selected not in names:
-        selected = fallen[0] if fallen else names[0] if names else ""
-    elif fallen and (is_first or _is_idle(state, now)) and not before.get(selected, False):
-        selected = fallen[0]
-    return select(state, selected) if selected != state.selected else state
-
-
-def _forget_what_came_true(
-    state: DashboardState, before: Container[str], now: float
-) -> DashboardState:
-    """What was said or asked about a service that was not there goes once somebody else has added it."""
-    come = {name for each in state.services if (name := str(each["name"])) not in before}
-    if state.message is not None and state.message.about in come:
-        state = replace(state, message=None)
-    if state.prompt is not None and state.prompt.answers and state.prompt.service in come:
-        name = state.prompt.service
-        state = say(replace(state, prompt=None), f"{name} was added from elsewhere", now)
-    return state
-
-
-def _is_idle(state: DashboardState, now: float) -> bool:
-    return (
-        now - state.key_at > CALM_SECONDS
-        and state.prompt is None
-        and state.focus is Focus.SERVICES
-        and state.pane in {Pane.LOGS, Pane.NONE}
-    )
-
-
-def _take_figures(state: DashboardState, now: float) -> DashboardState:
-    if now - state.history_at < HISTORY_SECONDS:
-        return state
-    history = {
-        str(service["name"]): (
-            *state.history.get(str(service["name"]), ())[-HISTORY_POINTS + 1 :],
-            service.get("requests_per_second"),
-        )
-        for service in state.services
-    }
-    return replace(state, history=history, history_at=now)
-
-
-def take_history(state: DashboardState, document: Mapping[str, Any]) -> DashboardState:
-    """What was measured before the dashboard was opened."""
-    measured = document.get("services") or {}
-    history = dict(state.history)
-    for name, series in measured.items():
-        rates = tuple(series.get("requests_per_second") or ())
-        history[name] = (*rates, *state.history.get(name, ()))[-HISTORY_POINTS:]
-    return replace(state, history=history)
-
-
-def lose(state: DashboardState, loss: Loss, now: float) -> DashboardState:
-    """Nobody answers; what is shown stays, and says how old it is."""
-    link = Link.STALE
-    if loss.is_stopped:
-        link = Link.STOPPED
-        state = replace(state, status=_as_stopped(state.status))
-    if state.link is Link.OPENING and not loss.is_stopped:
-        return replace(state, loss=loss, status_at=state.status_at or now)
-    return replace(state, link=link, loss=loss)
-
-
-def _as_stopped(status: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-    """The last document once nothing of it runs any more."""
-    if status is None:
-        return None
-    services = [
-        {
-            **service,
-            "state": "stopped",
-            "reason": "",
-            "last_error": None,
-            "pid": None,
-            **dict.fromkeys(_FIGURES),
-        }
-        for service in status.get("services") or ()
-    ]
-    return {**status, "services": services, "waiting": None, "memory_bytes": None}
-
-
-_FIGURES: Final = (
-    "memory_bytes", "cpu_percent", "requests_per_second", "errors_per_second", "latency_p95_seconds",
-)  # fmt: skip
-
-
-# What is shown.
-
-
 def say(
     state: DashboardState,
     words: str,
@@ -383,70 +247,3 @@ def select(state: DashboardState, name: str) -> DashboardState:
         shows_card_of_well=False,
         scroll=state.scroll if keeps_scroll else Scroll(),
     )
-
-
-def move(state: DashboardState, by: int) -> DashboardState:
-    """The cursor some services further down, or up; it stops at the ends."""
-    names = [str(service["name"]) for service in state.shown]
-    if not names:
-        return state
-    if state.selected not in names:
-        return select(state, names[0])
-    there = max(0, min(len(names) - 1, names.index(state.selected) + by))
-    return select(state, names[there])
-
-
-def scroll(state: DashboardState, by: int, reach: Reach) -> DashboardState:
-    """The cursor in the pane some lines further; past the last line of a log, it follows again."""
-    if reach.end <= reach.first:
-        return replace(state, scroll=Scroll())
-    here, top = _place(state, reach)
-    there = max(reach.first, here + by)
-    if there >= reach.end - 1 and by > 0 and state.shows_logs:
-        return replace(state, scroll=Scroll())
-    there = min(there, reach.end - 1)
-    top = max(reach.first, min(max(top, there - reach.height + 1), there, _lowest_top(reach)))
-    return replace(state, scroll=Scroll(line=there, top=top))
-
-
-def roll(state: DashboardState, by: int, reach: Reach) -> DashboardState:
-    """What is in view of the pane some lines further, as the wheel asks for; at the end of a log, it follows again."""
-    here, top = _place(state, reach)
-    lowest = _lowest_top(reach)
-    top = max(reach.first, min(top + by, lowest))
-    if top == lowest and state.shows_logs and (by > 0 or lowest == reach.first):
-        return replace(state, scroll=Scroll())
-    line = max(top, min(here, top + reach.height - 1))
-    return replace(state, scroll=Scroll(line=line, top=top))
-
-
-def _lowest_top(reach: Reach) -> int:
-    return max(reach.first, reach.end - reach.height)
-
-
-def _place(state: DashboardState, reach: Reach) -> tuple[int, int]:
-    """The line under the cursor, and the first in view."""
-    if state.scroll.line is not None:
-        return state.scroll.line, max(reach.first, state.scroll.top)
-    if state.shows_logs:
-        return reach.end - 1, _lowest_top(reach)
-    return reach.first, reach.first
-
-
-def next_ill(state: DashboardState) -> str:
-    """The next service that is not well by itself, after the selected one; empty where all are well.
-
-    From one that only lacks another, it is that other.
-    """
-    names = [str(service["name"]) for service in state.services]
-    to_blame = find_to_blame(state.services)
-    ill = [name for name in names if name in to_blame]
-    ill = ill or [str(each["name"]) for each in state.services if is_ill(each)]
-    if not ill:
-        return ""
-    if state.service is not None and not has_run(state.service):
-        lacked = [name for name, _ in find_missing(state.services, state.selected) if name in ill]
-        if lacked:
-            return lacked[0]
-    here = names.index(state.selected) if state.selected in names else -1
-    return next((name for name in ill if names.index(name) > here), ill[0])
