@@ -34,6 +34,10 @@ if TYPE_CHECKING:
 
     from prismctl.files.paths import StackPaths
 
+# gRPC, once a test of its worker has used it, would start its threads again in the child that a new terminal is made for:
+# they read what the child has closed, and abort it before it becomes the program.
+os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
+
 HTTP_SERVER = """
 import os, http.server
 class Answer(http.server.BaseHTTPRequestHandler):
