@@ -17,14 +17,15 @@ from prismctl.domain.packaged import PACKAGED
 from prismctl.domain.presets import PRESETS
 from prismctl.domain.selection import default_layer, preset_layer
 from prismctl.domain.service import ServiceName
-from prismctl.tui.picker.app import Doing, PickerApp
+from prismctl.tui.picker.app import PickerApp
+from prismctl.tui.picker.doing import Doing
 from prismctl.tui.picker.preview import Preview, ServicePreview
 from prismctl.tui.picker.state import begin
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from prismctl.tui.picker.app import Picked
+    from prismctl.tui.picker.doing import Picked
 
 IMAGES: Final = Path(__file__).parents[1] / "docs" / "images"
 SIZE: Final = (110, 26)

@@ -17,14 +17,15 @@ from prismctl.present.colours import COLOURLESS_SGR, SGR
 from prismctl.present.text import Span, Tone, line, plain
 from prismctl.tui.first_frame import Cell, render_frame
 from prismctl.tui.looks import COLOURLESS, STYLES
-from prismctl.tui.picker.app import Doing, PickerApp
+from prismctl.tui.picker.app import PickerApp
+from prismctl.tui.picker.doing import Doing
 from prismctl.tui.picker.preview import Preview
 from prismctl.tui.picker.screen import frame_lines
 from prismctl.tui.picker.state import begin
 
 if TYPE_CHECKING:
     from prismctl.tui.first_frame import FrameLine
-    from prismctl.tui.picker.app import Picked
+    from prismctl.tui.picker.doing import Picked
 
 SHIPPED = Catalog(services=PACKAGED, file="services.yaml", is_generated=True)
 MANY = Catalog(

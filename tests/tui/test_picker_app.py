@@ -16,7 +16,8 @@ from prismctl.domain.presets import PRESETS
 from prismctl.domain.problems import Place
 from prismctl.domain.selection import Layer, default_layer, preset_layer
 from prismctl.domain.service import ServiceDefinition, ServiceName, ServiceType
-from prismctl.tui.picker.app import Doing, PickerApp
+from prismctl.tui.picker.app import PickerApp
+from prismctl.tui.picker.doing import Doing
 from prismctl.tui.picker.preview import Preview, ServicePreview
 from prismctl.tui.picker.screen import KEYS
 from prismctl.tui.picker.state import begin
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from syrupy.assertion import SnapshotAssertion
     from textual.pilot import Pilot
 
-    from prismctl.tui.picker.app import Picked
+    from prismctl.tui.picker.doing import Picked
 
 CATALOG = Catalog(services=PACKAGED, file="services.yaml", is_generated=True)
 POINTS = [default_layer(CATALOG), preset_layer(PRESETS["redis"]), preset_layer(PRESETS["full"])]

@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     from prismctl.domain.offering import Catalog
     from prismctl.files.profiles import Profile
     from prismctl.tui.first_frame import FrameLine
-    from prismctl.tui.picker.app import Picked, PickerApp
+    from prismctl.tui.picker.app import PickerApp
+    from prismctl.tui.picker.doing import Picked
     from prismctl.tui.picker.preview import Preview
     from prismctl.tui.picker.state import PickerState
 
@@ -122,7 +123,8 @@ def _load_app(
     frame: FirstFrame,
 ) -> PickerApp:
     with _without_no_color():
-        from prismctl.tui.picker.app import Doing, PickerApp
+        from prismctl.tui.picker.app import PickerApp
+        from prismctl.tui.picker.doing import Doing
 
     def look(picked: Picked) -> Preview:
         from prismctl.cli.picker_answers import look_at

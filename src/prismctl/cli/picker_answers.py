@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from prismctl.cli.start_options import StartOptions
     from prismctl.domain.plan import StackPlan
     from prismctl.domain.service import ServiceName
-    from prismctl.tui.picker.app import Picked
+    from prismctl.tui.picker.doing import Picked
 
 
 def look_at(
