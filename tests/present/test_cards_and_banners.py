@@ -232,6 +232,25 @@ def test_one_that_never_ran_is_not_tried_again_but_what_it_lacks() -> None:
     assert "restart api" not in text
 
 
+@pytest.mark.parametrize("width", [100, 80, 60, 40])
+def test_what_to_try_was_cut_off_where_the_name_of_a_stack_made_it_long(width: int) -> None:
+    service = {"name": "needs-broken", "state": "failed", "reason": "broken failed"}
+    card = failure_card(
+        {**service, "instances": [{"started_at": None}]},
+        said=[],
+        dependants=[],
+        missing=[("broken", "failed")],
+        stack="checkout-42",
+        width=width,
+    )
+    assert max(map(line_width, card)) <= width
+    told = " ".join(words(card).split())
+    assert "prismctl dev logs broken --stack checkout-42 why broken is not up" in told
+    assert (
+        "restart broken --stack checkout-42 tries it again; needs-broken follows by itself" in told
+    )
+
+
 def test_nothing_is_missing_that_is_up_and_a_circle_has_an_end() -> None:
     assert find_missing(SERVICES, "cache") == []
     assert find_missing(SERVICES, "disk") == []

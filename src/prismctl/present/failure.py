@@ -100,7 +100,7 @@ def failure_card(
     if not is_elsewhere:
         said = [entry for entry in said if is_of_ended_run(service, entry)][-READ_LINES:]
         nothing = "nothing" if has_run(service) else "nothing: it has not run"
-        words = _said(said, why, room, most_lines) or [line(Span(nothing, Tone.MUTED))]
+        words = _said(said, why, room, most_lines) or [line(Span(clip(nothing, room), Tone.MUTED))]
         lines += _block("what it said", words)
     if missing:
         lines += _block("what it needs", _states_of(missing, room))
@@ -265,14 +265,19 @@ def _wrapped(lead: Line, text: str, room: int, *, most_lines: int) -> list[Line]
 
 
 def _advice(rows: list[tuple[str, str]], room: int) -> list[Line]:
+    """Commands with what they do beside them, or below where there is no room: none of it is cut off."""
     command_width = max(width_of(command) for command, _ in rows)
-    return [
-        clip_line(
-            line(Span(pad(command, command_width), Tone.STRONG), Span(f"   {why}", Tone.MUTED)),
-            room,
-        )
-        for command, why in rows
-    ]
+    lines: list[Line] = []
+    for command, why in rows:
+        beside = line(Span(pad(command, command_width), Tone.STRONG), Span(f"   {why}", Tone.MUTED))
+        if line_width(beside) <= room:
+            lines.append(beside)
+            continue
+        typed = wrap_text(command, room, most_lines=_MOST_ERROR_LINES)
+        told = wrap_text(why, max(1, room - len(_INDENT)), most_lines=_MOST_ERROR_LINES)
+        lines += [line(Span(each, Tone.STRONG)) for each in typed]
+        lines += [line(_INDENT, Span(each, Tone.MUTED)) for each in told]
+    return lines
 
 
 def _block(label: str, rows: Iterable[Line]) -> list[Line]:
