@@ -65,6 +65,29 @@ def dashboard(shell: Shell, engine: str, image: str) -> Iterator[Terminal]:
             shell.run("dev", "stop")
 
 
+def test_a_shell_runs_inside_the_container_and_says_so_and_comes_back(dashboard: Terminal) -> None:
+    dashboard.press("e")
+    dashboard.expect("command beside box")
+    dashboard.press("Enter")
+    dashboard.expect("a shell in the container of box", "exit goes back\n#")
+    dashboard.type(f"cat /{MARK}; tty; echo $((6 * 7)) things")
+    dashboard.press("Enter")
+    dashboard.expect("\ninside\n", "/dev/pts/", "\n42 things\n")
+    # Ctrl-C is for what runs in there.
+    dashboard.type("echo $((6 * 8)) sheep; sleep 1000")
+    dashboard.press("Enter")
+    dashboard.expect("\n48 sheep\n")
+    dashboard.press("C-c")
+    dashboard.type("echo $((6 * 9)) things")
+    dashboard.press("Enter")
+    dashboard.expect("\n54 things\n")
+    dashboard.type("exit")
+    dashboard.press("Enter")
+
+    dashboard.expect("box", "● running", "q leave")
+    assert dashboard.is_in_alternate_screen()
+
+
 def test_a_command_runs_inside_the_container(dashboard: Terminal) -> None:
     dashboard.press("e")
     dashboard.expect("command beside box")

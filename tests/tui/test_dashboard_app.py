@@ -450,6 +450,26 @@ async def test_a_failure_is_on_the_screen_with_what_to_try() -> None:
         assert "FATAL:  data directory" in text
 
 
+async def test_l_on_a_failure_card_shows_the_logs_of_what_failed_and_the_card_again() -> None:
+    app = make_app()
+    async with app.run_test(size=(100, 30)) as pilot:
+        await settle(pilot)
+        app.mailbox.put_status(BROKEN)
+        app.mailbox.put_lines([log(f"before it failed {at}", "postgres") for at in range(100)])
+        await settle(pilot)
+        assert app.state.selected == "postgres"
+        assert "l all it printed" in text_of(app)
+        assert "what to try" in text_of(app)
+        await pilot.press("l")
+        logs = text_of(app)
+        assert "── logs: postgres ──" in logs
+        assert "before it failed 99" in logs
+        assert "what to try" not in logs
+        await pilot.press("l")
+        assert "what to try" in text_of(app)
+        assert app.state.selected == "postgres"
+
+
 async def test_a_click_selects_and_one_in_the_log_takes_its_line() -> None:
     app = make_app()
     async with app.run_test(size=(80, 24)) as pilot:

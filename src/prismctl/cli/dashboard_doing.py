@@ -204,8 +204,10 @@ class _Hands:
         environment["PRISM_SERVICE"] = service
         inside = self._words_inside(service)
         if inside is not None:
-            words = ("sh", "-c", command) if command else ("sh",)
-            return Foreground((*inside, *words), environment, waits=bool(command))
+            if command:
+                return Foreground((*inside, "sh", "-c", command), environment, waits=True)
+            above = f"a shell in the container of {service}, with its own variables; exit goes back"
+            return Foreground((*inside, "sh"), environment, above=above)
         shell = os.environ.get("SHELL") or "/bin/sh"
         if command:
             return Foreground((shell, "-c", command), environment, waits=True)
