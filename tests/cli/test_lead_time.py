@@ -9,7 +9,7 @@ from prismctl.cli.lead_time import LeadTime, describe_steps
 
 def test_what_took_the_time_before_anything_was_started_is_told() -> None:
     lead = LeadTime(time.monotonic() - 71.0)
-    lead.hear("trying how containers run here, once: this takes some seconds")
+    lead.hear("trying how containers run here, which takes some seconds")
     lead.mark("the plan")
     lead.mark("bringing up the daemon")
     told = lead.describe(60.0)

@@ -5,7 +5,13 @@ from typing import TYPE_CHECKING
 from prismctl.files.paths import Home
 from prismctl.install.checks.containers import ContainerFacts, judge_containers
 from prismctl.install.checks.finding import State
-from prismctl.install.containers.proof import recall_containers, remember_containers
+from prismctl.install.containers.proof import (
+    Failure,
+    recall_containers,
+    recall_failure,
+    remember_containers,
+    remember_failure,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,3 +48,20 @@ def test_a_proof_holds_until_podman_or_its_settings_change(tmp_path: Path) -> No
     (settings / "containers.conf").unlink()
     podman.write_text("another")
     assert recall_containers(home, podman) is None
+
+
+def test_what_was_tried_and_failed_is_something_that_nobody_has_tried(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    home.directory.mkdir()
+    podman = tmp_path / "podman"
+    podman.write_text("one")
+    failure = Failure("users may not make network devices here", "sudo modprobe tun", 12.5)
+    remember_failure(home, podman, failure)
+    assert recall_failure(home, podman) == failure
+    (finding,) = judge_containers(ContainerFacts(has_podman=True, failure=failure))
+    assert finding.state is State.WARNING
+    assert finding.detail == f"none ran when it was tried last: {failure.words}"
+    assert finding.fix == failure.fix
+    # One that ran since is the newer word.
+    remember_containers(home, podman, "ran")
+    assert recall_failure(home, podman) is None

@@ -3,14 +3,25 @@ from __future__ import annotations
 import http.server
 import socket
 import threading
+import time
+from typing import TYPE_CHECKING
 
 import pytest
 
+from prismctl.domain.containers import PODMAN
+from prismctl.files.paths import Home
 from prismctl.install.containers.availability import (
+    FAILURE_HOLDS_SECONDS,
     check_registry,
     choose_variables,
+    find_containers,
     judge_image,
 )
+from prismctl.install.containers.proof import recall_failure, remember_failure
+from tests.install.podman_desk import PodmanDesk
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 HERE = frozenset({"docker.io/library/redis:7-alpine", "localhost/own:latest"})
 
@@ -85,3 +96,44 @@ def test_a_registry_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> N
         silent.listen()
         host = f"127.0.0.1:{silent.getsockname()[1]}"
         assert check_registry(host) == f"{host} does not answer (nothing within 0.2 s)"
+
+
+def test_a_podman_that_runs_nothing_is_tried_at_every_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = PodmanDesk(tmp_path / "desk")
+    desk.write("run", 'echo "Error: slirp4netns: /dev/net/tun" >&2; exit 126')
+    monkeypatch.setenv("DESK", desk.environment["DESK"])
+    monkeypatch.setenv("PATH", desk.environment["PATH"])
+    home = Home(tmp_path / "home")
+    home.directory.mkdir()
+
+    def look(*, insists: bool = False, may_try: bool = True) -> tuple[str, int]:
+        """Why there are no containers, and how often somebody was told to wait."""
+        told: list[str] = []
+        facts = find_containers(
+            home,
+            desk.environment,
+            kind=PODMAN,
+            insists=insists,
+            may_try=may_try,
+            tell=told.append,
+        )
+        return facts.reason, len(told)
+
+    first, tries = look()
+    assert first.startswith("Podman does not work here: ")
+    assert "tries again" not in first
+    assert tries == 1
+    for may_try in (True, False):
+        again, tries = look(may_try=may_try)
+        assert again.startswith(f"{first} (tried at ")
+        assert again.endswith("; `prismctl dev init` tries again)")
+        assert tries == 0
+    assert look(insists=True) == (first, 1)
+
+    # Whatever was in the way may be gone after a while.
+    failure = recall_failure(home, desk.path)
+    assert failure is not None
+    remember_failure(home, desk.path, failure._replace(at=time.time() - FAILURE_HOLDS_SECONDS))
+    assert look() == (first, 1)

@@ -21,7 +21,7 @@ class LeadTime:
         self._steps: list[tuple[float, str]] = []
 
     def hear(self, words: str) -> None:
-        """Take note of what the step at hand said of itself: ``trying how containers run here, once: …``."""
+        """Take note of what the step at hand said of itself: ``trying how containers run here, which …``."""
         self._heard.append(words.partition(",")[0])
 
     def mark(self, step: str) -> None:

@@ -95,6 +95,7 @@ async def _start(program: Path, arguments: Sequence[str]) -> asyncio.subprocess.
             )
         except OSError as error:
             if error.errno == errno.ETXTBSY and tries_left:
+                # Somebody still has it open for writing, a child that has not yet become another program: a moment later nobody has.
                 await asyncio.sleep(_BUSY_SECONDS)
                 continue
             raise _cannot_run(program, error) from error

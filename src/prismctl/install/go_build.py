@@ -44,6 +44,7 @@ _COLD_BUILD: Final = (
 )
 _LAST_WORDS: Final = 5
 _LOCK_LOOK_SECONDS: Final = 0.2
+"""Nothing tells when a lock is let go: it is tried so often."""
 _INTERRUPT_SECONDS: Final = 5.0
 _VERSION_PATIENCE_SECONDS: Final = 10.0
 _HASH_CHUNK_BYTES: Final = 1 << 20

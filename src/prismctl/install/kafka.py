@@ -30,6 +30,7 @@ SCRIPT_NAME: Final = "kafka-server-start.sh"
 
 _VERSION: Final = re.compile(r"<artifactId>kafka_[\d.]+</artifactId>\s*<version>([\w.]+)</version>")
 _LOCK_LOOK_SECONDS: Final = 0.2
+"""Nothing tells when a lock is let go: it is tried so often."""
 _SCRIPT: Final = """\
 #!/bin/sh
 # Starts Kafka: kafka-server-start.sh PROPERTIES [--override NAME=VALUE]...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -15,7 +16,12 @@ from prismctl.install.containers.configuration import (
 )
 from prismctl.install.containers.facts import PodmanFacts, inspect_podman
 from prismctl.install.containers.judging import judge_podman, judge_trial
-from prismctl.install.containers.proof import recall_containers, remember_containers
+from prismctl.install.containers.proof import (
+    Failure,
+    recall_containers,
+    remember_containers,
+    remember_failure,
+)
 from prismctl.install.containers.settings import MAX_TRIES, Settings, find_way
 from prismctl.install.containers.trial import (
     INITS,
@@ -91,9 +97,13 @@ async def ensure_podman_works(
     known = recall_containers(home, program)
     if known is not None:
         return Outcome(detail=known)
-    outcome = await make_podman_work(
-        home, program, environment, report, needs_network=needs_network
-    )
+    try:
+        outcome = await make_podman_work(
+            home, program, environment, report, needs_network=needs_network
+        )
+    except PrismError as error:
+        remember_failure(home, program, Failure(error.message, error.hint, time.time()))
+        raise
     if not outcome.fix:
         remember_containers(home, program, outcome.detail)
     return outcome

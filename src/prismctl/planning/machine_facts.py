@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from prismctl.domain.service import Runtime
 from prismctl.files.program_versions import read_version
 from prismctl.machine import find_program, gather_facts
 
@@ -43,5 +44,6 @@ def _look_for_containers(inquiry: Inquiry, settings: Settings) -> ContainerFacts
         inquiry.environment,
         kind=settings.containers,
         may_try=not inquiry.request.is_trial,
+        insists=inquiry.request.runtime == Runtime.CONTAINER,
         tell=inquiry.tell,
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from prismctl.install.checks.finding import Finding, State
-from prismctl.install.containers.proof import recall_containers
+from prismctl.install.containers.proof import Failure, recall_containers, recall_failure
 from prismctl.install.tools import ToolName
 from prismctl.machine import find_tool
 
@@ -19,7 +19,9 @@ class ContainerFacts(NamedTuple):
 
     has_podman: bool
     proof: str | None = None
-    """How they ran, in words; ``None``: nobody has tried with what is there now."""
+    """How they ran, in words; ``None``: none has, with what is there now."""
+    failure: Failure | None = None
+    """What came of the last try, where none ran."""
 
 
 def gather_containers(surroundings: Surroundings) -> ContainerFacts:
@@ -27,8 +29,11 @@ def gather_containers(surroundings: Surroundings) -> ContainerFacts:
     found = find_tool(ToolName.PODMAN, surroundings.home.tools, surroundings.environment)
     if found is None:
         return ContainerFacts(has_podman=False)
+    home, program = surroundings.home, Path(found.path)
     return ContainerFacts(
-        has_podman=True, proof=recall_containers(surroundings.home, Path(found.path))
+        has_podman=True,
+        proof=recall_containers(home, program),
+        failure=recall_failure(home, program),
     )
 
 
@@ -36,6 +41,9 @@ def judge_containers(facts: ContainerFacts) -> tuple[Finding, ...]:
     """Whether a container has run; nothing, where there is no Podman."""
     if not facts.has_podman:
         return ()
+    if facts.proof is None and facts.failure is not None:
+        detail = f"none ran when it was tried last: {facts.failure.words}"
+        return (_finding(State.WARNING, detail, fix=facts.failure.fix or "prismctl dev init"),)
     if facts.proof is None:
         detail = "nobody has tried to run one with this Podman in this home"
         return (_finding(State.WARNING, detail, fix="prismctl dev init"),)

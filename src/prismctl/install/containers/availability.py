@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import subprocess
+import time
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -22,7 +23,7 @@ from prismctl.domain.containers import (
 from prismctl.errors import PrismError
 from prismctl.install.containers.configuration import podman_environment
 from prismctl.install.containers.mirrors import is_redirected
-from prismctl.install.containers.proof import recall_containers
+from prismctl.install.containers.proof import recall_containers, recall_failure
 from prismctl.machine import find_program, find_tool
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ ASK_SECONDS: Final = 10.0
 """How long Podman or Docker may take to list what it has; they need hundredths of one."""
 REGISTRY_SECONDS: Final = 2.0
 """How long a registry may take to answer at all."""
+FAILURE_HOLDS_SECONDS: Final = 600.0
+"""How long a Podman that could not run a container is not tried again: each try takes seconds, and somebody may mend it."""
 _REGISTRY_HOSTS: Final = {"docker.io": "registry-1.docker.io"}
 _NOT_ALLOWED: Final = (
     "this user may not talk to its daemon; `sudo usermod -aG docker USER` and a new login let it"
@@ -67,6 +70,7 @@ def find_containers(
     *,
     kind: str = "",
     may_try: bool = True,
+    insists: bool = False,
     tell: Callable[[str], None] = lambda _: None,
 ) -> ContainerFacts:
     """Whether containers can be run for a home: with Podman, or with Docker where Podman cannot.
@@ -76,16 +80,20 @@ def find_containers(
         environment: of the one who asks.
         kind: `PODMAN` or `DOCKER`, where only that one will do.
         may_try: whether a Podman that nobody has tried yet may be tried now, which writes its settings into home.
-        tell: hears of that, because it takes some seconds.
+        insists: nothing else will do: what has failed a moment ago is tried again.
+        tell: hears of a try, because it takes some seconds.
     """
     podman = find_tool(PODMAN, home.tools, environment) if kind != DOCKER else None
     obstacle, fix = "Podman is not installed", ""
     if podman is not None:
         try:
-            if may_try and recall_containers(home, Path(podman.path)) is None:
-                tell("trying how containers run here, once: this takes some seconds")
+            program = Path(podman.path)
+            if not insists:
+                _recall_obstacle(home, program)
+            if may_try and recall_containers(home, program) is None:
+                tell("trying how containers run here, which takes some seconds")
                 _try_podman(home, environment)
-            return _look_at_podman(home, Path(podman.path), environment)
+            return _look_at_podman(home, program, environment)
         except PrismError as error:
             obstacle, fix = f"Podman does not work here: {error.message}", error.hint
     docker = find_program(DOCKER, environment) if kind != PODMAN else ""
@@ -118,6 +126,22 @@ def check_registry(host: str) -> str:
         if isinstance(reason, ssl.SSLError | http.client.HTTPException):
             return ""
         return f"{host} does not answer ({_describe(reason)})"
+
+
+def _recall_obstacle(home: Home, program: Path) -> None:
+    """Do not try again what has just failed.
+
+    Raises:
+        BrokenError: in the words of then.
+    """
+    failure = recall_failure(home, program)
+    if failure is None or not 0 <= time.time() - failure.at < FAILURE_HOLDS_SECONDS:
+        return
+    # The plan keeps these words, so they do not say how long ago.
+    when = time.strftime("%H:%M", time.localtime(failure.at))
+    raise BrokenError(
+        f"{failure.words} (tried at {when}; `prismctl dev init` tries again)", hint=failure.fix
+    )
 
 
 def _try_podman(home: Home, environment: Mapping[str, str]) -> None:
