@@ -141,6 +141,14 @@ def test_a_filter_holds_while_it_is_typed_and_esc_takes_it_away() -> None:
     assert pressed(state, "esc")[0].filter == ""
 
 
+def test_a_filter_while_the_logs_of_all_are_shown_was_one_of_services() -> None:
+    state, _ = pressed(begin(), "L", "/", "w", "a", "enter")
+    assert (state.filter, state.log_filter) == ("", "wa")
+    back, _ = pressed(state, "esc")
+    assert (back.pane, back.log_filter) == (Pane.ALL_LOGS, "")
+    assert pressed(back, "esc")[0].pane is Pane.LOGS
+
+
 def test_a_filter_in_the_logs_is_one_of_lines() -> None:
     state, _ = pressed(begin(), "enter", "/", "w", "a", "enter")
     assert state.focus is Focus.PANE

@@ -23,6 +23,7 @@ from prismctl.tui.dashboard.rows import render_rate, sparkline
 from prismctl.tui.dashboard.state import DashboardState, Focus, Pane
 from tests.tui.stacks import (
     ADMIN,
+    BACK,
     BROKEN,
     HELD_UP,
     KILLED,
@@ -131,13 +132,26 @@ def test_one_that_is_back_before_anybody_looked_is_red_and_says_what_it_said_bef
     state = arrivals.take_status(state, KILLED, 30.0)
     frame = compose_frame(state, book(before, after), width=120, height=30, now=30.0)
     row = next(each for each in frame.lines if "redis" in plain(each) and "6379" in plain(each))
-    assert [span.tone for span in row if span.text in {"● ", "healthy  "}] == [Tone.BAD, Tone.BAD]
+    assert [span.tone for span in row if span.text in {"! ", "healthy  "}] == [Tone.BAD, Tone.BAD]
     shown = text_of(frame)
     assert "was killed by SIGKILL" in plain(row)
     assert "● redis is healthy; was killed by SIGKILL 3 s ago; restarted" in shown
     assert "what needs it   ● web healthy" in shown
     assert "out of ideas" in shown
     assert "starting anew" not in shown
+
+
+@pytest.mark.parametrize("size", [(120, 30), (80, 24), (60, 18), (40, 12)])
+def test_one_that_is_back_cannot_be_told_from_the_others_without_colour(
+    size: tuple[int, int],
+) -> None:
+    # Somebody is busy with another one, and what failed for good is what the second line is about.
+    services = [*BROKEN["services"], *KILLED["services"][1:]]
+    state = states.select(begin({**BROKEN, "services": services}), "redis")
+    assert "▸ ! redis" in text_of(frame_of(state, size))
+    later = [*BROKEN["services"], {**BACK, "alarm": False}]
+    state = states.select(begin({**BROKEN, "services": later}), "redis")
+    assert "▸ ● redis" in text_of(frame_of(state, size))
 
 
 def test_that_the_disk_is_full_does_not_vanish_behind_a_service_that_failed() -> None:

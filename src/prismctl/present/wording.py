@@ -50,9 +50,19 @@ ENGINE_TITLES: Final = {"nomad": "Nomad", "local": "local engine", "cluster": "N
 COMPONENTS: Final = {"nomad": "Nomad", "consul": "Consul"}
 
 
+SHAKEN: Final = "!"
+"""The sign of one that went wrong just now and is up again."""
+
+
 def symbol_of(state: str) -> str:
     """The sign for a state; a question mark for one this version does not know."""
     return SYMBOLS.get(state, "?")
+
+
+def symbol_of_service(service: Mapping[str, Any]) -> str:
+    """The sign for a service of a status document: another than a healthy one's while it is news how it went wrong."""
+    state = str(service["state"])
+    return SHAKEN if service.get("alarm") and tone_of(state) is Tone.GOOD else symbol_of(state)
 
 
 def tone_of(state: str) -> Tone:

@@ -161,7 +161,7 @@ def _go_back(state: DashboardState, _: Reach) -> DashboardState:
     """The innermost of what was opened goes first; what is said until then, before that."""
     if state.message is not None and state.message.stays:
         return replace(state, message=None)
-    if state.focus is Focus.PANE and state.log_filter:
+    if state.log_filter and (state.focus is Focus.PANE or state.pane is Pane.ALL_LOGS):
         return replace(state, log_filter="", scroll=Scroll())
     if state.pane in {Pane.HELP, Pane.GRAPH, Pane.ALL_LOGS}:
         return replace(_show(state, Pane.LOGS), focus=Focus.SERVICES)

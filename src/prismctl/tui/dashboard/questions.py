@@ -22,7 +22,10 @@ DECLINING: Final = "q"
 
 
 def _ask_filter(state: DashboardState, _: str) -> DashboardState:
-    is_of_logs = state.focus is Focus.PANE and state.pane in {Pane.LOGS, Pane.ALL_LOGS}
+    # Logs of all services are looked at for their lines, whatever the arrows move in.
+    is_of_logs = state.pane is Pane.ALL_LOGS or (
+        state.focus is Focus.PANE and state.pane is Pane.LOGS
+    )
     return replace(
         state,
         prompt=Prompt(

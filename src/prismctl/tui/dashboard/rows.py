@@ -19,7 +19,7 @@ from prismctl.present.text import (
     width_of,
 )
 from prismctl.present.units import UNKNOWN, render_bytes, render_latency, render_percent
-from prismctl.present.wording import symbol_of, tone_of_service
+from prismctl.present.wording import symbol_of_service, tone_of_service
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -193,13 +193,12 @@ def row_line(
     is_stale: bool,
 ) -> Line:
     """One service: mark, symbol, name, figures, and why it is not well as far as there is room."""
-    state = str(service["state"])
     tone = Tone.MUTED if is_stale else tone_of_service(service)
     other = Tone.MUTED if is_stale else Tone.PLAIN
     name = clip(clean(str(service["name"])), table.names)
     spans = [
         Span("▸ " if is_selected else "  ", Tone.ACCENT),
-        Span(f"{symbol_of(state)} ", tone),
+        Span(f"{symbol_of_service(service)} ", tone),
         Span(pad(name, table.names), Tone.STRONG if is_selected and not is_stale else other),
     ]
     for column in table.columns:
