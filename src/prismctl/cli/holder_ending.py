@@ -24,6 +24,7 @@ GRACE_SECONDS: Final = 5.0
 _HANDOVER_SECONDS: Final = 0.5
 """How long a port may stay taken after its holder has ended: what the holder had started may end with it."""
 _LOOK_SECONDS: Final = 0.02
+"""Nothing tells when a port is free: it is looked at so often."""
 _CLOCK_STEP_SECONDS: Final = 2.0
 """By how much the start of one process may seem to move: it is counted from a boot time that is adjusted."""
 

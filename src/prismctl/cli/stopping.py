@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _GONE_SECONDS: Final = 5.0
 _LOOK_SECONDS: Final = 0.01
+"""Of the end of a process that is no child of this one, nobody tells: it is looked for so often."""
 _LOST_SECONDS: Final = 20.0
 _ENDING_SECONDS: Final = 0.3
 """A keeper that ends lets go of its lock a little before it is gone, and is not lost."""

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from prismctl.install.steps import Step, StepStatus
 
 _REDRAW_SECONDS: Final = 0.1
+"""How often the seconds that a step has taken so far are written anew."""
 _PLAIN_PROGRESS_SECONDS: Final = 15.0
 """How often a pipe hears of a step that takes its time."""
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 OPEN_SECONDS: Final = 30.0
 """How long a keeper may take to be there and answer."""
 _RETRY_SECONDS: Final = 0.01
+"""Nothing tells when a lock is let go: it is tried so often, for `OPEN_SECONDS` at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

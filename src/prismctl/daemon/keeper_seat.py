@@ -177,6 +177,7 @@ class KeeperSeat:
 
     async def _retry(self, replace: Callable[[], Awaitable[None]]) -> None:
         for delay in itertools.chain(RECOVERY_DELAYS, itertools.repeat(RECOVERY_DELAYS[-1])):
+            # A paced retry: what ended a keeper at once will most likely do so again at once.
             await asyncio.sleep(delay)
             try:
                 await replace()

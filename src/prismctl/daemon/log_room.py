@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 MAX_STACK_BYTES: Final = 1024 * 1024 * 1024
 LOOK_SECONDS: Final = 30.0
+"""How often sizes are looked at: between two looks a log can grow, and that much is not worth more work."""
 
 
 class LogPart(NamedTuple):

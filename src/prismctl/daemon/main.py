@@ -37,6 +37,7 @@ LOCK_SECONDS: Final = 40.0
 """How long a daemon that holds the lock may take to answer or to end."""
 MAX_LOG_BYTES: Final = 1024 * 1024
 _RETRY_SECONDS: Final = 0.01
+"""Nothing tells when a lock is let go: it is tried so often, for `LOCK_SECONDS` at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,6 +36,7 @@ END_SECONDS: Final = 5.0
 FREED_SECONDS: Final = 1.0
 """How long whoever keeps a container that was paused and killed may take to write down that it ended."""
 _POLL_SECONDS: Final = 0.02
+"""Where no descriptor tells of the end of a process that is no child, it is looked at so often."""
 
 
 def find_leftovers(keeper_id: str, spare: Collection[int] = ()) -> dict[int, ProcessFacts]:

@@ -71,11 +71,13 @@ def load_project_file(path: Path) -> Project:
         PrismError: it cannot be read.
     """
     from prismctl.files.text import read_text
-    from prismctl.files.yaml import load_document
 
-    if not read_text(path).strip():
+    text = read_text(path)
+    if not text.strip():
         return Project(file=path, stack=name_stack(path.parent.name))
-    return read_project(load_document(path), path)
+    from prismctl.files.yaml import parse_document
+
+    return read_project(parse_document(text, path), path)
 
 
 def read_project(document: Document, path: Path) -> Project:

@@ -70,11 +70,13 @@ def load_settings(home: Home) -> Settings:
     if not home.settings.exists():
         return Settings()
     from prismctl.files.text import read_text
-    from prismctl.files.yaml import load_document
 
-    if not read_text(home.settings).strip():
+    text = read_text(home.settings)
+    if not text.strip():
         return Settings()
-    return read_settings(load_document(home.settings))
+    from prismctl.files.yaml import parse_document
+
+    return read_settings(parse_document(text, home.settings))
 
 
 def save_setting(home: Home, key: str, value: str) -> None:

@@ -127,7 +127,7 @@ class Site:
             # A cookie of this strictness is held back from who follows a link on another site, and comes with the next visit.
             retries = request.headers.get("sec-fetch-site") == "cross-site"
             return locked_page(self._stack.dashboard.command, retries=retries)
-        hint = f"`{self._stack.dashboard.command}` prints the link" if refusal.status == 401 else ""  # noqa: PLR2004
+        hint = f"`{self._stack.dashboard.command}` prints the link" if refusal.status == 401 else ""  # noqa: PLR2004 - the same
         raise RequestError(refusal.status, refusal.reason, hint=hint)
 
     async def _add(self, request: Request) -> Reply:

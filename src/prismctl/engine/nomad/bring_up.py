@@ -213,6 +213,7 @@ async def _wait_until_own(process: ProcessId, port: int, key: str) -> None:
                         f"{TITLES[key]} could not have port {port}: somebody else listens there",
                         hint=f"`ss -ltnp sport = :{port}` shows who",
                     )
+                # A bounded poll: nothing tells when an agent begins to listen.
                 await asyncio.sleep(PAUSE_SECONDS)
     except TimeoutError:
         raise UnavailableError(

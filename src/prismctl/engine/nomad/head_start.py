@@ -84,4 +84,5 @@ class HeadStart:
                 async with asyncio.timeout(ELECTION_SECONDS):
                     await self._port.call_election()
                 return
+            # A paced retry: nothing tells when an agent begins to listen.
             await asyncio.sleep(PAUSE_SECONDS)
