@@ -79,10 +79,10 @@ def row_of(screen: str, name: str) -> str:
 
 def is_red(terminal: Terminal, name: str) -> bool:
     """Whether the sign and the state of a service in the table are painted as what went wrong is."""
-    signed = re.compile(rf"^..[●✗◐◑○] {name} ")
+    signed = re.compile(rf"^..[!●✗◐◑○] {name} ")
     rows = terminal.coloured_text.splitlines()
     painted = next((each for each in rows if signed.search(re.sub(r"\x1b\[[\d;]*m", "", each))), "")
-    return re.search(r"\x1b\[31m[●✗◐◑] .*\x1b\[31m[a-z]+ ", painted) is not None
+    return re.search(r"\x1b\[31m[!●✗◐◑] .*\x1b\[31m[a-z]+ ", painted) is not None
 
 
 def card_on(terminal: Terminal) -> str:
@@ -166,7 +166,7 @@ def test_a_backend_that_is_killed_under_load_is_told_at_once_and_its_rates_recov
                 )
             )
             wait_until(
-                lambda: is_busy(row := row_of(terminal.text, "redis")) and "● redis" in row,
+                lambda: is_busy(row := row_of(terminal.text, "redis")) and "healthy" in row,
                 lambda: terminal.text,
             )
             assert "● running" in terminal.text
