@@ -62,7 +62,8 @@ REST: Final = """\
 | Kafka | `kafka-server-start.sh`, and `java` | `$KAFKA_HOME/bin` before PATH; what `prismctl dev init --with kafka` has brought; `/opt/kafka/bin`, Homebrew's. Java: `$JAVA_HOME/bin` before PATH |
 
 The version of a program is read before the start and compared with `native.version`, for example `">=15 <18"`: a program of another version
-is not started. It is asked once, and again when its file has changed.
+is not started. It is asked once, and again when its file has changed. Who only looks (`start --dry-run`, `config show`, `config explain`, `export --bundle`) runs
+no program that the catalog names by its path.
 
 Before each of these four is started, natively or in a container, its data directory is looked at: on a file system that can only be read, on a full
 disk (10 MB are needed, 24 for PostgreSQL) or, natively, with something of somebody else's in it that could not be written to (for root: of neither root,
@@ -90,6 +91,13 @@ PostgreSQL always commits synchronously; `fsync` is off only where its data ends
 
 
 NOTES: Final = {
+    "redis": """\
+A `redis-server` before 7 is started without the commands `CONFIG`, `MODULE` and `DEBUG`, with which every user of the machine could run programs as you; one with a file of
+settings, `--requirepass`, `--aclfile` or `--rename-command` in its `command` is left as it is.
+""",
+    "kafka": """\
+Who may change the settings of a Kafka before 3.4 could have it load code, and everybody here may.
+""",
     "nats": """\
 Its second port, `monitor`, is a free one: `/varz` there is where [figures](../explanation/figures.md) come from. An entry that names its ports
 (`ports: {client: 4222}`) has it only if it names it, too.

@@ -123,7 +123,7 @@ that is TCP is asked. Where all are UDP, nothing can be known from here, and not
 | `log` | a line of the output matches |
 
 With `user` and `password`, `redis`, `postgres` (in clear text, MD5 and SCRAM-SHA-256) and `nats` are logged in to, and a login that fails
-is the reason why the service is not healthy; for `nats` a password alone is a token. Without them, a server that asks who we are is
+is the reason why the service is not healthy; for `nats` a password alone is a token. On Linux, another user's process that was quicker at the port is told no password, and named. Without them, a server that asks who we are is
 healthy: it speaks its protocol. None of them speaks TLS; `tcp` and `exec` are for servers that insist on it. On Nomad, Consul shows for the
 four whether the port accepts; what depends on them waits for the answer itself.
 """

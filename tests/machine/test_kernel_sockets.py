@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import socket
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+
+import pytest
 
 from prismctl.domain.host_port import PortProtocol
 from prismctl.machine import holders, kernel_sockets
@@ -14,11 +15,9 @@ from prismctl.machine.kernel_sockets import (
     UNCONNECTED,
     KernelSocket,
     find_listeners,
+    find_peer,
     find_sockets,
 )
-
-if TYPE_CHECKING:
-    import pytest
 
 
 def bind(stack: ExitStack, family: int, address: str, port: int = 0) -> socket.socket:
@@ -56,6 +55,33 @@ def test_listeners_of_both_families_are_told_and_connections_are_not() -> None:
         assert find_listeners(client.getsockname()[1]) == []
         assert os.fstat(served.fileno()).st_ino in {each.inode for each in find_sockets(port)}
     assert find_listeners(port) == []
+
+
+@pytest.mark.parametrize(
+    ("family", "bound", "reached"),
+    [
+        (socket.AF_INET, "127.0.0.1", "127.0.0.1"),
+        (socket.AF_INET6, "::1", "::1"),
+        (socket.AF_INET6, "::", "127.0.0.1"),
+    ],
+)
+def test_the_other_end_of_a_connection_is_who_accepted_it_and_no_later_listener(
+    family: int, bound: str, reached: str
+) -> None:
+    with ExitStack() as stack:
+        listener = socket.create_server((bound, 0), family=family, dualstack_ipv6=bound == "::")
+        stack.enter_context(listener)
+        port = listener.getsockname()[1]
+        client = stack.enter_context(socket.create_connection((reached, port)))
+        assert find_peer(client) == [own(listener)]
+
+        served = stack.enter_context(listener.accept()[0])
+        listener.close()
+        (found,) = find_peer(client)
+
+        assert (found.user_id, found.inode) == (os.getuid(), os.fstat(served.fileno()).st_ino)
+        served.close()
+        assert find_peer(client) == []
 
 
 def test_the_tables_tell_the_same_where_there_is_no_netlink(

@@ -69,6 +69,7 @@ def find_question(
         directory=str(data) if is_container else own.working_directory or str(data),
         user=_find_user(own, check),
         password=check.password,
+        is_elsewhere=own.runtime is Runtime.EXTERNAL,
         database=_find_database(own, check),
         jetstream=check.jetstream,
         pattern=check.pattern,

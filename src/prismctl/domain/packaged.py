@@ -228,7 +228,7 @@ OTHERS: Final = (
         volumes=("${self.data}:/var/lib/kafka/data",),
         # The image's own account could not write to the data directory, which belongs to whoever starts the stack.
         container_user="0",
-        program_version=">=3.3 <5",
+        program_version=">=3.4 <5",
         # Every property has its own word: the file that comes first has none in it.
         command=(
             "kafka-server-start.sh",

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from prismctl.machine.facts import gather_facts
-    from prismctl.machine.holders import find_stranger, is_answered_by, who_holds
-    from prismctl.machine.kernel_sockets import find_listeners, is_known
+    from prismctl.machine.holders import find_stranger, find_users, is_answered_by, who_holds
+    from prismctl.machine.kernel_sockets import find_listeners, find_peer, is_known
     from prismctl.machine.memory import read_available_memory, read_memory_bytes
     from prismctl.machine.ports import is_address_free, is_port_free, release_ports, reserve_port
     from prismctl.machine.programs import (
@@ -31,11 +31,13 @@ __all__ = [
     "Skipped",
     "Tool",
     "find_listeners",
+    "find_peer",
     "find_program",
     "find_skipped_programs",
     "find_skipped_tools",
     "find_stranger",
     "find_tool",
+    "find_users",
     "gather_facts",
     "is_address_free",
     "is_answered_by",
@@ -55,11 +57,13 @@ _HOMES: Final = {
     "Skipped": "programs",
     "Tool": "programs",
     "find_listeners": "kernel_sockets",
+    "find_peer": "kernel_sockets",
     "find_program": "programs",
     "find_skipped_programs": "programs",
     "find_skipped_tools": "programs",
     "find_stranger": "holders",
     "find_tool": "programs",
+    "find_users": "holders",
     "gather_facts": "facts",
     "is_address_free": "ports",
     "is_answered_by": "holders",

@@ -62,6 +62,18 @@ def find_stranger(number: int, *, pid: int, started_at: float, mark: str) -> Por
     return described if theirs or is_older else None
 
 
+def find_users(pid: int) -> set[int]:
+    """As whom a process runs, and all that it and its children started and did not let go of (Linux)."""
+    users: set[int] = set()
+    for each in _descendants(pid):
+        with contextlib.suppress(OSError):
+            status = Path("/proc", str(each), "status").read_text(errors="replace")
+            users |= {
+                int(line.split()[2]) for line in status.splitlines() if line.startswith("Uid:")
+            }
+    return users
+
+
 def _descendants(pid: int) -> Iterator[int]:
     """The process and all that it and its children started and did not let go of."""
     waiting = [pid]

@@ -40,12 +40,16 @@ _ASKED: Final = {
 _NETLINK_SOCK_DIAG: Final = 4
 _SOCK_DIAG_BY_FAMILY: Final = 20
 _REQUEST_DUMP: Final = 0x301
+_REQUEST_ONE: Final = 0x1
 _ERROR: Final = 2
 _DONE: Final = 3
 _HEADER: Final = struct.Struct("=IHHII")
 """``struct nlmsghdr``: length, type, flags, sequence, port."""
 _QUESTION: Final = struct.Struct("=BBBBI2s46x")
 """``struct inet_diag_req_v2``: family, protocol, extensions, padding, a bit for each state, and the port."""
+_ONE: Final = struct.Struct("=BBBBIHH16s16sI8s")
+"""The same with all that names one connection: its ports and addresses, any interface, and that nothing more is known."""
+_NO_COOKIE: Final = b"\xff" * 8
 _ANSWER: Final = struct.Struct("=BB2x2s46x12xII")
 """``struct inet_diag_msg``: family, state, port, user, inode."""
 _RESULT: Final = struct.Struct("=i")
@@ -84,6 +88,23 @@ def find_listeners(number: int, protocol: PortProtocol = PortProtocol.TCP) -> li
         return [each for each in found if each.state == asked.listening]
 
 
+def find_peer(connection: socket.socket) -> list[KernelSocket]:
+    """The other end of a TCP connection, where it is on this machine; who listens there, until it was accepted.
+
+    Nothing where the other end is elsewhere, in a container's own network among others, or where the kernel does not tell.
+    """
+    if not is_known():
+        return []
+    try:
+        found = list(_ask_about_peer(connection))
+    except OSError:
+        return []
+    # One that nobody has accepted, or that was let go of, belongs to nobody yet.
+    return [each for each in found if each.inode] or (
+        find_listeners(connection.getpeername()[1]) if found else []
+    )
+
+
 def find_sockets(number: int, protocol: PortProtocol = PortProtocol.TCP) -> list[KernelSocket]:
     """Whatever has a port at this end, connections and ended ones included."""
     wanted = f":{number:04X}"
@@ -104,8 +125,31 @@ def _ask_kernel(family: int, number: int, asked: _Asked) -> Iterator[KernelSocke
     question = _QUESTION.pack(
         family, asked.number, 0, 0, 1 << asked.listening, number.to_bytes(2, "big")
     )
+    for state, port, user_id, inode in _exchange(question, _REQUEST_DUMP):
+        if port == number:
+            yield KernelSocket(state, user_id, inode)
+
+
+def _ask_about_peer(connection: socket.socket) -> Iterator[KernelSocket]:
+    family = connection.family
+    near, far = connection.getsockname(), connection.getpeername()
+    addresses = (socket.inet_pton(family, each[0].partition("%")[0]) for each in (far, near))
+    ports = (socket.htons(each[1]) for each in (far, near))
+    question = _ONE.pack(
+        family, socket.IPPROTO_TCP, 0, 0, 0xFFFFFFFF, *ports, *addresses, 0, _NO_COOKIE
+    )
+    for state, _, user_id, inode in _exchange(question, _REQUEST_ONE):
+        yield KernelSocket(state, user_id, inode)
+
+
+def _exchange(question: bytes, flags: int) -> Iterator[tuple[int, int, int, int]]:
+    """What the kernel answers: state, port, user and inode of each socket.
+
+    Raises:
+        OSError: it does not, or it knows of none.
+    """
     length = _HEADER.size + len(question)
-    header = _HEADER.pack(length, _SOCK_DIAG_BY_FAMILY, _REQUEST_DUMP, 0, 0)
+    header = _HEADER.pack(length, _SOCK_DIAG_BY_FAMILY, flags, 0, 0)
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_SOCK_DIAG) as kernel:
         kernel.settimeout(_ANSWER_SECONDS)
         kernel.send(header + question)
@@ -116,8 +160,9 @@ def _ask_kernel(family: int, number: int, asked: _Asked) -> Iterator[KernelSocke
                 if kind == _DONE:
                     return
                 _, state, port, user_id, inode = _ANSWER.unpack_from(content)
-                if int.from_bytes(port, "big") == number:
-                    yield KernelSocket(state, user_id, inode)
+                yield state, int.from_bytes(port, "big"), user_id, inode
+                if flags == _REQUEST_ONE:
+                    return
 
 
 def _has_failed(content: bytes) -> bool:

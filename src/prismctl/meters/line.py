@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING
 
+from prismctl.probes.confidant import require_confidant
 from prismctl.probes.connect import describe_failure, open_streams
 from prismctl.probes.question import NotReadyError
 
@@ -41,10 +42,16 @@ class Line:
         Raises:
             NotReadyError: nobody accepts, or the other side fell silent in the middle of it.
         """
-        host, port = self._question.host, self._question.port
+        question = self._question
+        host, port = question.host, question.port
         if self._streams is None or not self.is_open:
             self.close()
-            self._streams = await open_streams(host, port, limit=self._limit)
+            self._streams = await open_streams(
+                host,
+                port,
+                limit=self._limit,
+                admits=lambda connection: require_confidant(connection, question),
+            )
         try:
             yield self._streams
         except (asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:

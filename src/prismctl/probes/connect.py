@@ -9,10 +9,11 @@ import os
 import socket
 from typing import TYPE_CHECKING, Final
 
+from prismctl.probes.confidant import require_confidant
 from prismctl.probes.question import NotReadyError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from prismctl.probes.question import Question
 
@@ -60,11 +61,23 @@ async def open_socket(host: str, port: int) -> socket.socket:
 
 
 async def open_streams(
-    host: str, port: int, *, limit: int
+    host: str,
+    port: int,
+    *,
+    limit: int,
+    admits: Callable[[socket.socket], None] = lambda _: None,
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """The same as streams; ``limit`` bounds one line in bytes."""
+    """The same as streams.
+
+    Args:
+        host: to connect to.
+        port: of it.
+        limit: bounds one line in bytes.
+        admits: raises `NotReadyError` where nothing is to be said to who is at the other end.
+    """
     connection = await open_socket(host, port)
     try:
+        admits(connection)
         return await asyncio.open_connection(sock=connection, limit=limit)
     except BaseException:
         connection.close()
@@ -78,10 +91,13 @@ async def open_conversation(
     """Streams to the port that is asked, let go at the end; ``limit`` bounds one line in bytes.
 
     Raises:
-        NotReadyError: nobody accepts, or the other side fell silent in the middle of it.
+        NotReadyError: nobody accepts, a stranger does who would be told a password, or the other side fell silent in
+            the middle of it.
     """
     host, port = question.host, question.port
-    reader, writer = await open_streams(host, port, limit=limit)
+    reader, writer = await open_streams(
+        host, port, limit=limit, admits=lambda connection: require_confidant(connection, question)
+    )
     try:
         yield reader, writer
     except asyncio.IncompleteReadError as error:

@@ -51,6 +51,8 @@ class Question:
     user: str = ""
     password: str = field(default="", repr=False)
     """For redis, postgres and nats: who asks; empty where nobody is known."""
+    is_elsewhere: bool = False
+    """Nobody here runs it: whoever answers is who was meant."""
     database: str = ""
     """For postgres: the one that clients are sent to, which has to be there; empty: the one that every server has."""
     jetstream: bool = False
