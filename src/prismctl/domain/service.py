@@ -46,7 +46,10 @@ AGENT_NAMES: Final = ("nomad", "consul")
 
 
 class ServiceType(StrEnum):
-    """What a service is for; decides where it is listed, nothing else."""
+    """What a service is for: where it is listed.
+
+    Backends and messaging are also what a random stack is drawn from, and what no second instance may share data with.
+    """
 
     CORE = "core"
     BACKEND = "backend"
