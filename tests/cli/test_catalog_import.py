@@ -194,6 +194,33 @@ def test_the_service_in_a_new_project_file_is_started_once_the_marks_are_off(
     assert "prism.yaml describes api, which nobody chose: `with: [api]` in it" in forgotten.err
 
 
+def test_a_catalog_that_was_imported_starts_none_of_its_services_without_a_word(
+    prismctl: Any,
+) -> None:
+    Path("compose.yaml").write_text(
+        "services: {web: {image: 'web:1', logging: {driver: none}, init: true}}"
+    )
+    tried = prismctl("dev", "catalog", "import", "compose.yaml", "--into", "own.yaml", "--dry-run")
+    assert "`prismctl dev catalog import compose.yaml --into own.yaml` writes what can" in tried.err
+    assert "starts it" not in tried.err
+    brought = prismctl("dev", "catalog", "import", "compose.yaml", "--into", "own.yaml")
+    assert "`prismctl dev start --services own.yaml --with web` starts it" in brought.err
+
+    words = ("dev", "start", "--services", "own.yaml", "--dry-run", "--engine", "local")
+    forgotten = prismctl(*words, "--auto-ports")
+    assert forgotten.code == 0, forgotten.err
+    assert "own.yaml describes web, which nobody chose: `default: true`" in forgotten.err
+    assert "`--with web`" in forgotten.err
+    # Who says what to start has not forgotten anything.
+    assert "nobody chose" not in prismctl(*words, "--auto-ports", "--preset=minimal").err
+    own = Path("own.yaml")
+    own.write_text(own.read_text().replace("container: web:1", "command: sh\n    default: true"))
+    chosen = prismctl(*words, "--auto-ports")
+    assert chosen.code == 0, chosen.err
+    assert "nobody chose" not in chosen.err
+    assert re.search(r"(?m)^\W*(plan +)?web\b", chosen.out), chosen.out
+
+
 def test_every_commented_key_of_a_project_file_is_one_that_there_is(
     prismctl: Any, home: Home
 ) -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from prismctl.domain.importing.amounts import parse_go_duration, parse_size, write_duration
 from prismctl.domain.importing.entry_text import render_entry
+from prismctl.domain.importing.imported import RemarkKind
 from prismctl.domain.importing.names import choose_names
 from prismctl.domain.importing.ports import Mapped, PortError, parse_port
 from prismctl.domain.importing.procfile import is_procfile
@@ -426,10 +427,10 @@ services:
     image: web:1
     environment: {CACHE: "cache:6379"}
     depends_on:
-      cache: {condition: service_started, required: false}
-      metrics: {condition: service_started, required: false}
-      gone: {condition: service_started, required: false}
-      api: {condition: service_started}
+      cache: {condition: service_healthy, required: false}
+      metrics: {condition: service_healthy, required: false}
+      gone: {condition: service_healthy, required: false}
+      api: {condition: service_healthy}
   cache: {image: "redis:7"}
   metrics: {build: .}
   api: {image: "api:1"}
@@ -446,6 +447,51 @@ services:
     told = [each.message for each in imported.remarks if each.subject == "depends_on"]
     assert "cache is needed, because its address is; `required: false` is left out" in told
     assert "`gone` is not in the file, and can be done without: nothing waits for it" in told
+
+
+def test_what_only_has_to_have_started_is_waited_for_until_it_is_healthy(tmp_path: Path) -> None:
+    imported = load_compose(
+        """
+services:
+  web:
+    image: web:1
+    depends_on:
+      cache: {condition: service_started}
+      metrics: {condition: service_started, required: false}
+      api: {condition: service_healthy}
+  job: {image: "job:1", depends_on: [cache]}
+  cache: {image: "redis:7"}
+  metrics: {image: "metrics:1"}
+  api: {image: "api:1", healthcheck: {test: [CMD, "true"]}}
+""",
+        tmp_path,
+    )
+    needs = {each.name: each.entry.get("depends_on") for each in imported.services}
+    assert needs["web"] == {
+        "cache": {"condition": "started"},
+        "metrics": {"condition": "started", "required": False},
+        "api": {},
+    }
+    # A plain list says nothing of how far the other has to be.
+    assert needs["job"] == ["cache"]
+    assert [each for each in imported.remarks if each.subject == "depends_on"] == []
+
+
+def test_what_is_printed_elsewhere_is_missing_in_a_service(tmp_path: Path) -> None:
+    imported = load_compose(
+        "services: {web: {image: web, logging: {driver: json-file, options: {max-size: 10m}}}}",
+        tmp_path,
+    )
+    (remark,) = imported.remarks
+    assert (remark.kind, remark.subject) == (RemarkKind.CHANGED, "logging")
+    assert "`prismctl dev logs`" in remark.message
+
+
+def test_a_service_that_extends_another_has_no_image_for_no_reason(tmp_path: Path) -> None:
+    text = "services:\n  web: {image: web}\n  worker: {extends: {service: web}}\n"
+    assert problems_of(text, tmp_path) == [
+        "3:3: worker: has neither `image` nor `build`, and what it `extends` is not looked at"
+    ]
 
 
 def test_every_mistake_of_a_compose_file_is_listed_with_its_place(tmp_path: Path) -> None:

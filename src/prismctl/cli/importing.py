@@ -87,10 +87,17 @@ def import_services(call: Invocation, file: Path, *, into: Path | None, is_trial
         words = "cannot be taken over" if is_trial else "could not be taken over; all else was"
         raise PartialError(
             f"{count_of(left_out, 'thing')} of {imported.file} {words}",
-            hint=_next_step(target, imported),
+            hint=_writing_step(target, imported) if is_trial else _next_step(target, imported),
         )
     if not is_trial:
         call.report([(), line(_next_step(target, imported))])
+
+
+def _writing_step(target: Target, imported: Imported) -> str:
+    words = ["prismctl dev catalog import", shlex.quote(imported.file)]
+    if not target.is_home:
+        words.append(f"--into {shlex.quote(target.shown)}")
+    return f"`{' '.join(words)}` writes what can"
 
 
 def _next_step(target: Target, imported: Imported) -> str:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _KEY: Final = "services"
 _NEW_CATALOG: Final = """\
-# What can be started; `prismctl dev start --services {name}` starts it.
+# What can be started: `prismctl dev start --services {name} --with NAME`, or without --with where `default: true` is said.
 # `prismctl dev catalog validate {name}` tells every mistake in it.
 
 services:

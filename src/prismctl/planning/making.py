@@ -90,9 +90,13 @@ def make_plan(
 
 
 def _find_forgotten(decision: Decision, request: PlanRequest) -> str:
-    """That a project describes services and starts none of them, in words; empty: it starts some, or somebody chose."""
+    """That a file describes services and none of them is started, in words; empty: some are, or somebody chose."""
+    if request.names_selection:
+        return ""
+    if request.services_file is not None:
+        return _find_unchosen(decision)
     project = decision.project
-    if project is None or project.document is None or request.names_selection:
+    if project is None or project.document is None:
         return ""
     tree = project.document.tree
     entries = (tree.get("services") if isinstance(tree, dict) else None) or ()
@@ -101,6 +105,18 @@ def _find_forgotten(decision: Decision, request: PlanRequest) -> str:
         return ""
     names = ", ".join(own)
     return f"{project.file.name} describes {names}, which nobody chose: `with: [{names}]` in it starts them"
+
+
+def _find_unchosen(decision: Decision) -> str:
+    """The same of a catalog that was named for this start."""
+    catalog, chosen = decision.catalog, decision.selection.sources
+    own = list(catalog.entries)
+    if not own or any(name in chosen for name in own):
+        return ""
+    return (
+        f"{catalog.file} describes {', '.join(own)}, which nobody chose: `default: true` in an entry starts it, "
+        f"and so does `--with {own[0]}`"
+    )
 
 
 def foresee_plan(

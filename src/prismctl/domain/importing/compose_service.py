@@ -68,6 +68,7 @@ class ComposeService:
             "container_name": self._alias,
             "hostname": self._alias,
             "networks": self._networks,
+            "logging": self._logging,
         }
         # What a file of variables says yields to what the service says, wherever each of them stands.
         order = sorted(self.form, key=lambda key: key != "env_file")
@@ -79,7 +80,8 @@ class ComposeService:
             elif not str(key).startswith("x-"):
                 self._leave_out(str(key), self.form[key], where)
         if not self.draft.container and "image" not in self.form and "build" not in self.form:
-            self.reading.problem(self.path, "has neither `image` nor `build`")
+            words = ", and what it `extends` is not looked at" if "extends" in self.form else ""
+            self.reading.problem(self.path, f"has neither `image` nor `build`{words}")
         return self.draft
 
     def _leave_out(self, key: str, value: object, where: Path) -> None:
@@ -286,8 +288,7 @@ class ComposeService:
             conditions = reading.mapping(form, path)
             condition = conditions.get("condition", "service_started")
             if condition == "service_started":
-                words = f"waits until {target} is healthy, not only started"
-                reading.changed(path, "depends_on", words)
+                self.draft.awaited_starts.add(str(target))
             elif condition == "service_completed_successfully":
                 self.draft.awaited_ends.append(str(target))
             elif condition == "service_healthy":
@@ -386,6 +387,10 @@ class ComposeService:
             self.draft.aliases.append(word)
             words = f"`{word}`: it is known as `{self.draft.name}`"
             self.reading.changed(where, str(where[-1]), words)
+
+    def _logging(self, value: object, where: Path) -> None:
+        if value:
+            self.reading.changed(where, "logging", "`prismctl dev logs` has what is printed")
 
     def _networks(self, value: object, where: Path) -> None:
         if isinstance(value, dict):

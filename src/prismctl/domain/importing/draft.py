@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from prismctl.domain.host_port import PortProtocol, protocol_suffix
+from prismctl.domain.needs import Condition
 from prismctl.domain.problems import NOWHERE, Place
 
 if TYPE_CHECKING:
@@ -57,6 +58,8 @@ class Draft:
     """Names in the file, with where it says so."""
     optional: set[str] = field(default_factory=set)
     """Those of them that it can do without."""
+    awaited_starts: set[str] = field(default_factory=set)
+    """Those of them that only have to have begun."""
     awaited_ends: list[str] = field(default_factory=list)
     """Those of them that have to be completed rather than healthy."""
     awaited_health: dict[str, Place] = field(default_factory=dict)
@@ -125,11 +128,14 @@ class Draft:
         }
 
     def _needs_entry(self, names: dict[str, ServiceName]) -> list[ServiceName] | dict[str, Any]:
-        if not self.optional & self.depends_on.keys():
-            return [names[each] for each in self.depends_on]
+        needs = {names[each]: self._need_entry(each) for each in self.depends_on}
+        return needs if any(needs.values()) else list(needs)
+
+    def _need_entry(self, target: str) -> dict[str, Any]:
+        condition = {"condition": Condition.STARTED.value}
         return {
-            names[each]: {"required": False} if each in self.optional else {}
-            for each in self.depends_on
+            **(condition if target in self.awaited_starts else {}),
+            **({"required": False} if target in self.optional else {}),
         }
 
     def _reserved_memory(self) -> int | None:

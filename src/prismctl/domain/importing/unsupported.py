@@ -19,7 +19,7 @@ LEFT_OUT: Final = {
     "cap_add": "containers run without more rights than they need",
     "devices": "containers get no devices",
     "gpus": "containers get no devices",
-    "develop": "files are not watched by the catalog",
+    "develop": "files are not brought into a container; what restarts the service when it changes is named in `watch`",
     "stop_signal": "the image's own signal is used",
     "tmpfs": "mount a directory by `volumes`",
     "volumes_from": "name the volumes in `volumes`",
