@@ -119,8 +119,10 @@ class Dashboard:
         from prismctl.daemon.web.site import SECURITY_HEADERS, Site
         from prismctl.daemon.web.token import Codes, ensure_token
 
+        # Whoever was quicker than us at the port of a daemon that died is asked by the pages that were open there, with their token.
+        is_lost = place.pid not in {None, os.getpid()} and place.port != listening.port
         try:
-            self._token = ensure_token(self._stack.paths)
+            self._token = ensure_token(self._stack.paths, is_known_to_others=is_lost)
         except PrismError as error:
             for each in listening.sockets:
                 each.close()

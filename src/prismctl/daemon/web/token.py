@@ -21,8 +21,12 @@ _BYTES: Final = 32
 _WHOLE: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
-def ensure_token(paths: StackPaths) -> str:
+def ensure_token(paths: StackPaths, *, is_known_to_others: bool = False) -> str:
     """The token of this run of the stack; another daemon's is gone on with, so that links stay good.
+
+    Args:
+        paths: of the stack.
+        is_known_to_others: somebody else may have been told the one that was good: there is a new one.
 
     Raises:
         PrismError: it cannot be written.
@@ -31,7 +35,7 @@ def ensure_token(paths: StackPaths) -> str:
         known = paths.dashboard_token.read_text(encoding="utf-8").strip()
     except (OSError, ValueError):
         known = ""
-    if _WHOLE.fullmatch(known):
+    if _WHOLE.fullmatch(known) and not is_known_to_others:
         return known
     # Needed once a run.
     from secrets import token_urlsafe
