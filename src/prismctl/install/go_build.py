@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import hashlib
 import os
 import re
@@ -22,6 +21,7 @@ from typing import TYPE_CHECKING, Final
 from prismctl.errors import PrismError, UnavailableError
 from prismctl.files.atomic import describe_way_out
 from prismctl.install.asking_versions import ask_version
+from prismctl.install.build_lock import hold_lock
 from prismctl.install.child import start_child
 from prismctl.install.provider import Offer, Progress, Provided, ProviderName, Unit
 from prismctl.install.tools import ToolName
@@ -43,8 +43,6 @@ _COLD_BUILD: Final = (
     "building takes up to ten minutes and about 7 GB of Go's own caches the first time"
 )
 _LAST_WORDS: Final = 5
-_LOCK_LOOK_SECONDS: Final = 0.2
-"""Nothing tells when a lock is let go: it is tried so often."""
 _INTERRUPT_SECONDS: Final = 5.0
 _VERSION_PATIENCE_SECONDS: Final = 10.0
 _HASH_CHUNK_BYTES: Final = 1 << 20
@@ -180,7 +178,7 @@ class GoProvider:
                 f"cannot create {self._cache}: {error.strerror}",
                 hint="point PRISM_TOOLS_DIR at a directory that can be written",
             ) from error
-        async with _locked(self._cache / f".{tool.name}.lock"):
+        async with hold_lock(self._cache / f".{tool.name}.lock"):
             if not target.exists():
                 await self._build(tool, version, target, report)
         return target
@@ -336,19 +334,6 @@ async def _end(process: asyncio.subprocess.Process) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     await process.wait()
-
-
-@contextlib.asynccontextmanager
-async def _locked(path: Path) -> AsyncIterator[None]:
-    """Hold a lock file; nothing can tell when it is given back, so it is tried again at a steady pace."""
-    with path.open("w", encoding="utf-8") as lock:
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                await asyncio.sleep(_LOCK_LOOK_SECONDS)
-        yield
 
 
 def _copy(source: Path, target: Path) -> str:

@@ -6,31 +6,27 @@ home, as kafka-VERSION-HASH (HASH: of the pom), laid out as a release is: ``libs
 
 from __future__ import annotations
 
-import asyncio
-import fcntl
 import hashlib
 import os
 import re
 import tempfile
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from prismctl.errors import MissingToolError, PrismError, UnavailableError
+from prismctl.install.build_lock import hold_lock
 from prismctl.install.commands import run_command, shorten_line
 from prismctl.install.go_build import TOOLCHAIN
 from prismctl.machine import find_program, tools_directory
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import Mapping
 
 POM: Final = TOOLCHAIN / "kafka" / "pom.xml"
 TIMEOUT_SECONDS: Final = 600.0
 SCRIPT_NAME: Final = "kafka-server-start.sh"
 
 _VERSION: Final = re.compile(r"<artifactId>kafka_[\d.]+</artifactId>\s*<version>([\w.]+)</version>")
-_LOCK_LOOK_SECONDS: Final = 0.2
-"""Nothing tells when a lock is let go: it is tried so often."""
 _SCRIPT: Final = """\
 #!/bin/sh
 # Starts Kafka: kafka-server-start.sh PROPERTIES [--override NAME=VALUE]...
@@ -82,7 +78,7 @@ async def ensure_kafka(environment: Mapping[str, str]) -> Kafka:
     version, directory = _name(environment)
     try:
         directory.parent.mkdir(parents=True, exist_ok=True)
-        async with _alone(directory.with_name(f".{directory.name}.lock")):
+        async with hold_lock(directory.with_name(f".{directory.name}.lock")):
             is_new = not directory.is_dir()
             if is_new:
                 await _resolve(directory, environment)
@@ -136,19 +132,6 @@ async def _resolve(directory: Path, environment: Mapping[str, str]) -> None:
         script.write_text(_SCRIPT, encoding="ascii")
         script.chmod(0o755)
         kafka.rename(directory)
-
-
-@asynccontextmanager
-async def _alone(lock: Path) -> AsyncIterator[None]:
-    """Hold a lock that a second installation waits for."""
-    with lock.open("w") as file:
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                await asyncio.sleep(_LOCK_LOOK_SECONDS)
-        yield
 
 
 def _point(link: Path, directory: Path) -> None:
