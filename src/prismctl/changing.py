@@ -17,7 +17,6 @@ from prismctl.domain.plan_change import (
     remove_from_plan,
     scale_plan,
 )
-from prismctl.domain.selection import find_needing
 from prismctl.errors import UnavailableError
 from prismctl.files.service_data import ServiceData
 
@@ -68,15 +67,6 @@ class Adding:
     def changes(self) -> PlanChanges:
         """The difference; empty where all of it is there already."""
         return compare_plans(self.running, self.plan)
-
-    @property
-    def came_along(self) -> Mapping[ServiceName, str]:
-        """What nobody asked for, with the one that needs it."""
-        return {
-            service.name: needing
-            for service in self.addition.services
-            if (needing := find_needing(service.source))
-        }
 
     def carry_out(self, client: StackClient) -> Iterator[dict[str, Any]]:
         """Have the daemon do it; the stream is that of `StackClient.apply`."""

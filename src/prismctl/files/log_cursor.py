@@ -48,11 +48,6 @@ _PLACE: Final = r"(\d{23}\.[0-9a-f]+)-(1\d{10})"
 _SEQUENCE: Final = re.compile(rf"{_PLACE}(?:~{_PLACE})?")
 
 
-def is_sequence(text: str) -> bool:
-    """Whether this is the sequence of some line."""
-    return _SEQUENCE.fullmatch(text) is not None
-
-
 class LogCursor:
     """A place in the output of one instance, which survives rotation."""
 
