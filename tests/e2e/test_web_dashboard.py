@@ -265,6 +265,7 @@ SEEN = """
     return {
       row: isSeen(row) && row.top >= head.bottom && row.bottom <= view.bottom,
       buttons: buttons.length === 3 && buttons.every(isSeen),
+      commands: [...document.querySelectorAll("#selection button")].map(box).every((it) => it.right <= innerWidth),
       sideways: document.documentElement.scrollWidth > innerWidth || cards.scrollWidth > cards.clientWidth
         || document.getElementById("services-view").scrollWidth > document.getElementById("services-view").clientWidth,
       lines: document.getElementById("log-view").clientHeight / 18,
@@ -298,6 +299,9 @@ def test_beside_a_card_neither_the_row_that_failed_nor_the_log_could_be_seen(
             browser.wait_until(lambda: browser.run(SEEN)["row"])
             seen = browser.run(SEEN)
             assert seen["buttons"], (width, height, theme)
+            browser.type("f")
+            browser.wait_until(lambda: browser.text("#what-went-wrong"))
+            assert browser.run(SEEN)["commands"], (width, height, theme)
             assert not seen["sideways"], (width, height, theme)
             assert seen["lines"] >= 5, (width, height, theme)
 

@@ -36,6 +36,14 @@ def waiting(on: str, *behind: str, kind: str = "service") -> dict[str, Any]:
             Tone.BAD,
         ),
         (
+            status(
+                service("db", "healthy", "was killed by SIGKILL 3 s ago", alarm=True),
+                service("web", "unhealthy", "exited with code 3", alarm=True),
+            ),
+            "db is healthy; was killed by SIGKILL 3 s ago; 1 more went wrong",
+            Tone.BAD,
+        ),
+        (
             status(service("db", "unhealthy", "answers HTTP 503")),
             "db is unhealthy: answers HTTP 503",
             Tone.BUSY,

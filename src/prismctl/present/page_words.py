@@ -7,7 +7,7 @@ from typing import Final
 
 from prismctl.present.log_levels import Level, render_rules
 from prismctl.present.units import UNKNOWN
-from prismctl.present.wording import ENGINE_TITLES, SYMBOLS, TONES
+from prismctl.present.wording import ENGINE_TITLES, SHAKEN, SYMBOLS, TONES
 
 _HEAD: Final = "// Made of present/wording.py, present/units.py and present/log_levels.py when it is asked for.\n"
 
@@ -17,6 +17,7 @@ def render_module() -> str:
     exports = {
         "UNKNOWN": UNKNOWN,
         "SYMBOLS": SYMBOLS,
+        "SHAKEN": SHAKEN,
         "TONES": TONES,
         "ENGINES": ENGINE_TITLES,
         "LEVELS": [level.name.lower() for level in Level],

@@ -41,12 +41,15 @@ def describe_standing(status: Mapping[str, Any]) -> tuple[str, Tone]:
 
 def _describe_ill(services: list[Mapping[str, Any]]) -> str:
     first, *others = services
-    more = f", and {len(others)} more" if others else ""
     why = note_of(first)
     verb = "failed" if first["state"] == "failed" else f"is {first['state']}"
-    words = f"{clean(str(first['name']))} {verb}{more}"
-    joint = "; " if first["state"] in GOOD_STATES else ": "
-    return f"{words}{joint}{why}" if why else words
+    words = f"{clean(str(first['name']))} {verb}"
+    if first["state"] in GOOD_STATES:
+        # What the others have in common with it is not that they are healthy.
+        more = f"; {len(others)} more went wrong" if others else ""
+        return f"{words}; {why}{more}" if why else f"{words}{more}"
+    more = f", and {len(others)} more" if others else ""
+    return f"{words}{more}: {why}" if why else f"{words}{more}"
 
 
 def _describe_waiting(waiting: Mapping[str, Any]) -> str:

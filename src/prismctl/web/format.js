@@ -1,10 +1,13 @@
 // Numbers with their units, and what states look like: the same as in the terminal (present/units.py, present/wording.py).
 
-import { ENGINES, SYMBOLS, TONES, UNKNOWN } from "./words.js";
+import { ENGINES, SHAKEN, SYMBOLS, TONES, UNKNOWN } from "./words.js";
 
 export { ENGINES, SYMBOLS, TONES, UNKNOWN };
 
 export const symbolOf = (state) => SYMBOLS[state] ?? "?";
+// Another sign while it is news how it went wrong: what is red by colour alone is green to some.
+export const symbolOfService = (service) =>
+  service.alarm && TONES[service.state] === "good" ? SHAKEN : symbolOf(service.state);
 export const toneOf = (state) => TONES[state] ?? "muted";
 // One that went wrong just now is red, also when it is up again.
 export const toneOfService = (service) => (service.alarm ? "bad" : toneOf(service.state));

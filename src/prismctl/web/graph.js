@@ -1,6 +1,6 @@
 // Who needs whom, with how they are: drawn anew only when services come or go.
 
-import { drawing, symbolOf, toneOfService } from "./format.js";
+import { drawing, symbolOfService, toneOfService } from "./format.js";
 
 const WIDTH = 168;
 const HEIGHT = 40;
@@ -52,7 +52,7 @@ export class Graph {
       const kind = `node tone-${toneOfService(service)}${service.name === selected ? " selected" : ""}`;
       if (node.getAttribute("class") === kind && word.textContent === service.state) continue;
       node.setAttribute("class", kind);
-      mark.textContent = symbolOf(service.state);
+      mark.textContent = symbolOfService(service);
       word.textContent = service.state;
       const needs = service.depends_on.length ? `needs ${service.depends_on.join(", ")}` : "needs nothing";
       node.setAttribute("aria-label", `${service.name}, ${service.state}, ${needs}`);

@@ -2,7 +2,7 @@
 
 import { clean } from "./clean.js";
 import {
-  UNKNOWN, countOf, element, renderBytes, renderLatency, renderPercent, renderRate, symbolOf, toneOfService,
+  UNKNOWN, countOf, element, renderBytes, renderLatency, renderPercent, renderRate, symbolOfService, toneOfService,
 } from "./format.js";
 import { drawSparkline } from "./metrics.js";
 
@@ -47,7 +47,7 @@ class Row {
     const word = wanted === 1 ? service.state : `${service.state} ${healthy}/${wanted}`;
     const before = this.shown.state;
     const wasShaken = this.shown.alarm;
-    this.set("mark", symbolOf(service.state), (text) => { this.mark.textContent = text; });
+    this.set("mark", symbolOfService(service), (text) => { this.mark.textContent = text; });
     this.set("state", service.state, () => {});
     this.set("alarm", service.alarm, (alarm) => this.element.toggleAttribute("data-alarm", alarm));
     this.set("tone", toneOfService(service), (tone) => { this.element.dataset.tone = tone; });

@@ -19,7 +19,7 @@ from prismctl.present.units import (
     render_percent,
     render_rate,
 )
-from prismctl.present.wording import ENGINE_TITLES, SYMBOLS, TONES
+from prismctl.present.wording import ENGINE_TITLES, SYMBOLS, TONES, symbol_of_service
 from tests.present.test_log_levels import LINES
 from tests.requirements import require
 
@@ -104,6 +104,13 @@ def test_a_number_looked_another_way_in_the_browser(
     values: list[Any],
 ) -> None:
     assert ask("format", function, values) == [render(each) for each in values]
+
+
+def test_a_service_had_another_sign_in_the_browser(ask: Callable[..., list[Any]]) -> None:
+    services = [{"state": state, "alarm": alarm} for state in SYMBOLS for alarm in (False, True)]
+    signs = ask("format", "symbolOfService", services)
+    assert signs == [symbol_of_service(each) for each in services]
+    assert len(set(signs)) > len(set(SYMBOLS.values()))
 
 
 def test_a_line_had_another_level_in_the_browser(ask: Callable[..., list[Any]]) -> None:

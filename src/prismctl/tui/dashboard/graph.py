@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from prismctl.domain.snapshot import GOOD_STATES
 from prismctl.present.reason import note_of
 from prismctl.present.text import Line, Span, Tone, clean, clip_line, line
-from prismctl.present.wording import symbol_of, tone_of_service
+from prismctl.present.wording import symbol_of_service, tone_of_service
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -46,7 +46,7 @@ def graph_lines(services: Sequence[Mapping[str, Any]], *, selected: str, width: 
                 line(
                     "  ",
                     Span(f"{lead}{branch}", Tone.MUTED),
-                    Span(symbol_of(state), tone),
+                    Span(symbol_of_service(service), tone),
                     " ",
                     Span(clean(name), Tone.STRONG if name == selected else Tone.PLAIN),
                     Span(f"  {state}", tone),
