@@ -466,7 +466,7 @@ services:
 """,
         tmp_path,
     )
-    needs = {each.name: each.entry.get("depends_on") for each in imported.services}
+    needs = {str(each.name): each.entry.get("depends_on") for each in imported.services}
     assert needs["web"] == {
         "cache": {"condition": "started"},
         "metrics": {"condition": "started", "required": False},

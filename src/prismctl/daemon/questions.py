@@ -65,6 +65,8 @@ def find_question(
         port=check.port if isinstance(check.port, int) else 0,
         path=check.path,
         command=command,
+        # Nobody has written the client that carries the question into a container.
+        program=check.command[0] if is_exec and check.command else "",
         env=render_environment(own, seen.key.replica, plan) if is_exec else {},
         directory=str(data) if is_container else own.working_directory or str(data),
         user=_find_user(own, check),

@@ -43,7 +43,8 @@ async def probe_exec(question: Question) -> None:
     if code:
         ended = describe_exit(code, None) if code > 0 else describe_exit(None, -code)
         said = _last_line(bytes(output))
-        raise NotReadyError(f"`{question.command[0]}` {ended}{f': {said}' if said else ''}")
+        program = question.program or question.command[0]
+        raise NotReadyError(f"`{program}` {ended}{f': {said}' if said else ''}")
 
 
 async def _start(question: Question, output: int) -> asyncio.subprocess.Process:

@@ -44,6 +44,8 @@ class Question:
     port: int = 0
     path: str = "/"
     command: tuple[str, ...] = ()
+    program: str = ""
+    """For exec: what the command is called where it goes wrong; empty: its first word."""
     env: dict[str, str] = field(default_factory=dict)
     """For exec: the whole environment."""
     directory: str = "/"

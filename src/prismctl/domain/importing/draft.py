@@ -127,7 +127,9 @@ class Draft:
             if value not in (None, "", [], {}, False) or (key == "args" and value == [])
         }
 
-    def _needs_entry(self, names: dict[str, ServiceName]) -> list[ServiceName] | dict[str, Any]:
+    def _needs_entry(
+        self, names: dict[str, ServiceName]
+    ) -> list[ServiceName] | dict[ServiceName, Any]:
         needs = {names[each]: self._need_entry(each) for each in self.depends_on}
         return needs if any(needs.values()) else list(needs)
 
