@@ -65,6 +65,12 @@ def test_a_stack_name_that_could_leave_home_is_refused(prismctl: Any, name: str)
     assert "cannot be the name of a stack" in answer.err
 
 
+def test_an_empty_stack_name_is_not_taken_for_the_default_stack(prismctl: Any) -> None:
+    answer = prismctl("dev", "stop", "--stack", "")
+    assert answer.code == 2
+    assert "--stack: the name is empty" in answer.err
+
+
 def test_a_project_gives_its_stack_a_name(prismctl: Any) -> None:
     Path("prism.yaml").write_text("stack: mine\n")
     assert prismctl("dev", "status").document["stack"] == "mine"

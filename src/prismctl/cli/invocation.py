@@ -161,7 +161,13 @@ def resolve_stack(typed: str | None) -> str:
     Raises:
         ConfigError: the name cannot be a stack's.
     """
-    if not typed and "PRISM_STACK" not in os.environ and find_project_file(Path.cwd()) is None:
+    if typed == "":
+        # Written by a script with a variable that is not set: it meant another stack than the default one.
+        raise ConfigError(
+            (Problem(message="--stack: the name is empty"),),
+            hint="leave the option out for the project's stack, or `default`",
+        )
+    if typed is None and "PRISM_STACK" not in os.environ and find_project_file(Path.cwd()) is None:
         return "default"
     from prismctl.domain.service import NAME_PATTERN
     from prismctl.files.project import find_stack_name
