@@ -747,6 +747,30 @@ def test_a_volume_is_found_beside_the_catalog(written: str, found: str) -> None:
     assert service(text, "web").volumes == (found,)
 
 
+def test_the_key_of_compose_for_an_image_is_followed_by_what_it_would_have_said() -> None:
+    text = "services: [{name: web, image: 'nginx:1', ports: ['8080:80'], volumes: ['./a:/a']}]"
+    assert problems(text) == [
+        "services.yaml:1:24: web: unknown key `image`; did you mean `container`?"
+    ]
+    # What is wrong beside it is told all the same.
+    (key, port) = problems(text.replace("8080:80", "80800:80"))
+    assert "unknown key `image`" in key
+    assert "80800" in port
+
+
+def test_the_conditions_of_compose_are_unknown_without_a_guess() -> None:
+    for condition, meant in (
+        ("service_healthy", "healthy"),
+        ("service_started", "started"),
+        ("service_completed_successfully", "completed"),
+    ):
+        needs = f"{{db: {{condition: {condition}}}}}"
+        (found,) = problems(
+            f"services: [{{name: db, command: x}}, {{name: web, command: x, depends_on: {needs}}}]"
+        )
+        assert found.endswith(f"unknown condition `{condition}`; did you mean `{meant}`?")
+
+
 def test_a_misspelt_packaged_name_has_nothing_to_run() -> None:
     what = "has neither `command` nor `container`: there is nothing to run"
     assert problems("services: [{name: kafak}, {name: mine}]") == [

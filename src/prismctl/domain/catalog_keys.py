@@ -120,7 +120,9 @@ HEALTH_CHECK: Final = Fields(
             PortReference(),
             "number or name of the port to ask, one that is TCP; the first such one otherwise",
         ),
-        "path": Key(Text(r"^/.*", "a path that begins with `/`"), "for http; any 2xx is healthy"),
+        "path": Key(
+            Text(r"^/.*", "a path that begins with `/`"), "for http; a status below 400 is healthy"
+        ),
         "command": Key(Words(), "for exec: healthy when it exits with 0"),
         "pattern": Key(Text(), "for log: healthy once a line matches this regular expression"),
         "user": Key(Written(), "for redis, postgres and nats: who asks"),

@@ -26,8 +26,18 @@ COMPOSE_WORDS: Final = {
 }
 """By the key of compose: a key of an entry of the catalog, or a sentence."""
 
+IMAGE_KEYS: Final = ("container", "image")
+"""An entry that has one of these is meant to be a container, however it is written."""
+
 COMPOSE_CHECK_WORDS: Final = {
     "test": "command",
     "retries": "how many answers decide cannot be set",
 }
 """The same for its checks."""
+
+COMPOSE_CONDITIONS: Final = {
+    "service_started": "started",
+    "service_healthy": "healthy",
+    "service_completed_successfully": "completed",
+}
+"""The same for how far another service has to be."""

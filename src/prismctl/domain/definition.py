@@ -6,6 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any, Final
 
 from prismctl.domain.catalog_paths import locate_all
+from prismctl.domain.compose_words import IMAGE_KEYS
 from prismctl.domain.containers import parse_image_name
 from prismctl.domain.host_port import PortProtocol
 from prismctl.domain.interpolation import MARK
@@ -248,7 +249,7 @@ def _check_runnable(
     is_nameable = runtime in {Runtime.BINARY, Runtime.EXTERNAL} or definition.name in PACKAGED
     if not (definition.command or definition.container or is_builtin or is_nameable):
         mentioned = {"command", "container"} & set(given)
-        if not mentioned and not _is_refused(("command", "container"), given, path, report):
+        if not mentioned and not report.has_refused(("command", *IMAGE_KEYS), given, path):
             report.key(
                 path,
                 "has neither `command` nor `container`: there is nothing to run",
@@ -263,18 +264,12 @@ def _check_volumes(
     if (
         given.get("volumes")
         and not definition.container
-        and not _is_refused(("container",), given, path, report)
+        and not report.has_refused(IMAGE_KEYS, given, path)
     ):
         report.key(
             (*path, "volumes"),
             "volumes has no meaning without `container`: a program of this machine sees all of it",
         )
-
-
-def _is_refused(keys: Iterable[str], given: Mapping[str, Any], path: Path, report: Report) -> bool:
-    """Whether the entry writes one of the keys, and its mistakes have been reported."""
-    written = report.document.mapping_at(path)
-    return any(key in written and key not in given for key in keys)
 
 
 def _read_secrets(

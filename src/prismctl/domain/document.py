@@ -62,6 +62,11 @@ class Report:
         self.subject = ""
         """The service that is being read; put before every message."""
 
+    def has_refused(self, keys: Iterable[str], given: Mapping[str, Any], path: Path) -> bool:
+        """Whether an entry writes one of the keys, and it was reported rather than taken: what follows from that is no news."""
+        written = self.document.mapping_at(path)
+        return any(key in written and key not in given for key in keys)
+
     def value(self, path: Path, message: str, *, suggestion: str = "") -> None:
         """Take note of a value that is wrong."""
         place = self.document.place_of_value(path)

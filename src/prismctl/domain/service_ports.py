@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any, Final
 
+from prismctl.domain.compose_words import IMAGE_KEYS
 from prismctl.domain.host_port import PortProtocol, protocol_suffix
 from prismctl.domain.service import PortDefinition
 from prismctl.domain.written_ports import AUTO, render_port
@@ -79,6 +80,8 @@ def check_mappings(
         outside = AUTO if port.number is None else port.number
         shown = f"{outside}:{port.target}{protocol_suffix(port.protocol)}"
         if not definition.container:
+            if report.has_refused(IMAGE_KEYS, given, path):
+                continue
             report.value(
                 where,
                 f"port `{shown}` names a port inside a container, and there is no `container`; "

@@ -210,6 +210,8 @@ class OneOf:
 
     what: str
     names: tuple[str, ...]
+    elsewhere: Mapping[str, str] = field(default_factory=dict)
+    """Names that other tools have for them: no good here, and what is meant is known."""
 
     def read(self, value: object, path: Path, report: Report) -> Any:
         """The name."""
@@ -217,6 +219,9 @@ class OneOf:
             report.value(
                 path, f"{name_of(path)} is {describe(value)}; one of {', '.join(self.names)}"
             )
+            return INVALID
+        if value in self.elsewhere:
+            report.value(path, f"unknown {self.what} `{value}`", suggestion=self.elsewhere[value])
             return INVALID
         if value not in self.names:
             report.unknown_value(path, self.what, value, self.names)

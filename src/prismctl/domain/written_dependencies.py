@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from prismctl.domain.compose_words import COMPOSE_CONDITIONS
 from prismctl.domain.needs import PLAIN_NEED, Condition, Need
 from prismctl.domain.shape import INVALID, Fields, Flag, Key, ListOf, OneOf, Text
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 NEED: Final = Fields(
     {
         "condition": Key(
-            OneOf("condition", tuple(Condition)),
+            OneOf("condition", tuple(Condition), COMPOSE_CONDITIONS),
             "`started` does not wait until it is healthy; `completed` waits for the end of a one-shot (healthy)",
         ),
         "required": Key(
