@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from tests.conftest import StackLab
 
 CHOOSE = """
-import pathlib, sys
+import pathlib, signal, sys
+# `nohup` has what it starts ignore it, and so on down to here.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 from prismctl.client import StackClient
 from prismctl.files.paths import Home
 for _ in StackClient(Home(pathlib.Path(sys.argv[1])).stack("default")).hold_warm("local"):
