@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import os
 from dataclasses import replace
 
 import pytest
@@ -30,8 +32,30 @@ def test_at_first_all_is_told() -> None:
         "pattern-launcher is healthy, port 7070, 8 req/s, 38 MB",
         "postgres is failed, port 5432, exited 6 times with code 1; not tried again, restarted 5 times",
         "keyvalue-runner is waiting, waits for postgres, which failed",
-        "type help for what can be done",
     ]
+
+
+@pytest.mark.parametrize("is_heard", [True, False])
+def test_nobody_who_cannot_type_is_told_to_type_help(*, is_heard: bool) -> None:
+    written: list[str] = []
+    dashboard = PlainDashboard(DashboardState(), Hands().doing(), written.append)
+    dashboard.mailbox.put_status(RUNNING)
+    dashboard.mailbox.put_loss(Loss("it was stopped", "", is_stopped=True))
+    reader, writer = os.pipe()
+    # Who types has not ended before the stack has.
+    with os.fdopen(reader) as typed, os.fdopen(writer, "w"):
+        dashboard.run(typed if is_heard else None)
+    assert ("type help for what can be done" in written) is is_heard
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("words", ["stop redis", "stop-stack"])
+def test_the_end_of_the_input_was_an_answer_and_nothing_ended_it_then(words: str) -> None:
+    hands, written = Hands(), list[str]()
+    dashboard = PlainDashboard(shown(RUNNING), hands.doing(), written.append)
+    dashboard.run(io.StringIO(f"{words}\n"))
+    assert written[-1].endswith("type yes")
+    assert not hands.done
 
 
 def test_a_udp_port_is_told_as_one() -> None:
@@ -127,7 +151,7 @@ def test_logs_are_read_out_without_anything_around_them() -> None:
         ("scale redis", "type help"),
         ("dance", "dance: type help"),
         ('restart "redis', "No closing quotation"),
-        ("scale redis many", "many"),
+        ("scale redis many", "scale: `many` is not a number"),
     ],
 )
 def test_what_cannot_be_understood_is_said_and_does_nothing(words: str, said: str) -> None:

@@ -6,6 +6,7 @@ import queue
 import shlex
 import threading
 import time
+from enum import Enum, auto
 from typing import TYPE_CHECKING, Final
 
 from prismctl.errors import PrismError
@@ -45,7 +46,7 @@ HELP: Final = (
 def change_lines(before: DashboardState, after: DashboardState) -> list[str]:
     """What is different, in words; figures that move all the time are not."""
     if before.status is None and after.status is not None:
-        return [*overview_lines(after), "type help for what can be done"]
+        return overview_lines(after)
     lines: list[str] = []
     if after.link is not before.link:
         if after.link is Link.STALE:
@@ -114,6 +115,13 @@ def overview_lines(state: DashboardState) -> list[str]:
     ]
 
 
+class _News(Enum):
+    """What is to be looked at, besides what was typed."""
+
+    DELIVERY = auto()
+    END_OF_INPUT = auto()
+
+
 class PlainDashboard:
     """Reads what came and what was typed, in turn, and writes lines."""
 
@@ -129,28 +137,34 @@ class PlainDashboard:
         self._doing = doing
         self._write = write
         self._clock = clock
-        self._arrived: queue.Queue[str | None] = queue.Queue()
-        """What was typed; ``None``: something is in the mailbox."""
-        self.mailbox = Mailbox(lambda: self._arrived.put(None))
+        self._arrived: queue.Queue[str | _News] = queue.Queue()
+        """What was typed, and what else there is to be looked at."""
+        self.mailbox = Mailbox(lambda: self._arrived.put(_News.DELIVERY))
         self._asked: Callable[[str], str] | None = None
         """What is done with the answer."""
         self._is_over = False
+        self._is_heard = False
+        """Whether there is anybody who could type."""
 
     def run(self, typed: TextIO | None) -> None:
         """Go on until somebody leaves or the stack is stopped."""
+        self._is_heard = typed is not None
         if typed is not None:
             threading.Thread(target=self._read, args=(typed,), daemon=True).start()
         while not self._is_over:
-            words = self._arrived.get()
-            if words is None:
+            arrived = self._arrived.get()
+            if arrived is _News.DELIVERY:
                 self.take_delivery()
+            elif arrived is _News.END_OF_INPUT:
+                # Whatever is asked, nobody will answer it.
+                self._is_over = True
             else:
-                self.do(words)
+                self.do(arrived)
 
     def _read(self, typed: TextIO) -> None:
         for words in typed:
             self._arrived.put(words)
-        self._arrived.put("quit")
+        self._arrived.put(_News.END_OF_INPUT)
 
     def take_delivery(self) -> None:
         """Say what is different."""
@@ -164,6 +178,8 @@ class PlainDashboard:
             self.state = arrivals.lose(self.state, delivery.loss, self._clock())
         for words in change_lines(before, self.state):
             self._write(words)
+        if self._is_heard and before.status is None and self.state.status is not None:
+            self._write("type help for what can be done")
         if self.state.link is Link.STOPPED:
             self._is_over = True
 
@@ -218,10 +234,15 @@ class PlainDashboard:
         if command == "restart":
             return self._doing.restart(names[0])
         if command == "scale":
-            return self._doing.scale(names[0], int(names[1]))
+            return self._scale(*names)
         if command == "add":
             return self._add(names[0])
         return self._ask(action.id, names)
+
+    def _scale(self, name: str, number: str) -> str:
+        if not number.isdecimal():
+            return f"scale: `{clean(number)}` is not a number"
+        return self._doing.scale(name, int(number))
 
     def _add(self, name: str, answer: str = "") -> str:
         come_of_it = self._doing.add(name, answer)
