@@ -99,6 +99,20 @@ def test_a_small_terminal_is_not_overrun(desk: Desk) -> None:
         assert len(row) <= 60
 
 
+CONTAINER = """
+core: false
+services:
+  - {name: box, container: "registry.test/box:1", default: true}
+"""
+
+SLOW_DOCKER = """#!/bin/sh
+cd "${0%/*}"
+echo >asked
+read line <answer
+"""
+"""Answers when it is told what."""
+
+
 def test_ctrl_c_stops_what_the_start_began(desk: Desk, wait_until: Callable[..., None]) -> None:
     child = desk.terminal(desk.start(NEVER_READY))
     child.expect("waits for .*web")
@@ -127,6 +141,22 @@ def test_ctrl_c_before_there_is_a_plan_leaves_nothing_either(
         _, said = process.communicate(timeout=PATIENCE)
     assert process.returncode == ExitCode.INTERRUPTED, said
     wait_until(lambda: not desk.lab.own_processes())
+
+
+def test_ctrl_c_while_docker_is_asked_is_no_failure_of_docker(
+    desk: Desk, wait_until: Callable[..., None]
+) -> None:
+    docker = desk.directory / "docker"
+    docker.write_text(SLOW_DOCKER)
+    docker.chmod(0o755)
+    desk.environment["PATH"] = str(desk.directory)
+    os.mkfifo(desk.directory / "answer")
+    child = desk.terminal(desk.start(CONTAINER))
+    wait_until((desk.directory / "asked").exists)
+    child.sendintr()
+    shown = read_to_end(child)
+    assert "Docker" not in shown
+    assert ended_with(child) == ExitCode.INTERRUPTED
 
 
 def test_a_second_ctrl_c_kills(desk: Desk, wait_until: Callable[..., None]) -> None:

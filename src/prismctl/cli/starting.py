@@ -319,6 +319,8 @@ def _plan_and_apply(
             lead=lead.describe(settings.wait_seconds),
         )
     except PrismError:
+        # What Ctrl-C ended of the programs that were asked something has not failed by itself.
+        check()
         daemon.wait()
         if find_stack(call.paths) is not None and take_down(client):
             verify_stopped(call.paths)
