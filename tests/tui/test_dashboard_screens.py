@@ -176,6 +176,16 @@ def test_the_keys_that_matter_most_are_the_ones_that_are_shown() -> None:
         assert {"?", "q"} <= set(foot)
 
 
+def test_keys_of_agents_that_an_engine_has_not_are_not_among_those_that_are_shown() -> None:
+    on_nomad, on_local = (
+        text_of(frame_of(begin({**RUNNING, "engine": engine}), (160, 24))).splitlines()[-1]
+        for engine in ("nomad", "local")
+    )
+    assert "n Nomad  c Consul" in on_nomad
+    assert "Nomad" not in on_local
+    assert "Consul" not in on_local
+
+
 def test_of_many_lines_as_many_as_there_is_room_for_are_on_the_card_and_what_to_try_is_seen() -> (
     None
 ):

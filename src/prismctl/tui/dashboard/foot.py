@@ -29,6 +29,7 @@ _ACTIONS: Final = (
     "all-logs", "graph", "exec", "copy", "palette",
 )  # fmt: skip
 """The important ones first; those that fit are shown."""
+_OF_NOMAD: Final = frozenset({"nomad", "consul"})
 
 
 MOST_WORDS: Final = 3
@@ -133,6 +134,9 @@ def _key_line(state: DashboardState, width: int) -> Line:
         ids = ["start-again"]
     elif state.status is None:
         ids = []
+    elif state.status.get("engine") == "local":
+        # Those keys answer all the same; where there is little room, they are not the ones to know.
+        ids = [each for each in ids if each not in _OF_NOMAD]
     always = [_key_spans(state, "help"), _key_spans(state, "leave")]
     left: list[Span] = []
     room = width - sum(line_width(each) + 2 for each in always) - 1
