@@ -21,6 +21,16 @@ if TYPE_CHECKING:
 PRISMCTL = str(Path(sys.executable).with_name("prismctl"))
 
 
+def places_without_tools() -> str:
+    """PATH without the places where somebody who runs these tests has a Nomad or a Consul of their own."""
+    places = os.environ["PATH"].split(":")
+    return ":".join(
+        place
+        for place in places
+        if not any(Path(place, name).exists() for name in ("nomad", "consul"))
+    )
+
+
 class Shell:
     """The command in one home; a stack of its own name, so that its ports are its own."""
 
@@ -28,7 +38,7 @@ class Shell:
         self.lab = lab
         lab.home.parent.mkdir(parents=True, exist_ok=True)
         self.environment = {
-            "PATH": f"{Path(PRISMCTL).parent}:{os.environ['PATH']}",
+            "PATH": f"{Path(PRISMCTL).parent}:{places_without_tools()}",
             "HOME": str(lab.home.parent),
             "PRISM_HOME": str(lab.home),
             "PRISM_STACK": lab.paths.name,

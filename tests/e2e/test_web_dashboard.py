@@ -379,6 +379,31 @@ def test_long_lines_filled_the_memory_of_the_page(lab: Any, enter: Callable[...,
     assert int(browser.text("#log-count").split()[0]) <= 4_000_000 // 7900
 
 
+def test_what_can_be_added_came_up_after_esc_and_took_the_next_keys(
+    lab: Any, enter: Callable[..., Browser]
+) -> None:
+    browser = enter(lab.shell("web", "exec sleep 1000"))
+    browser.run(
+        "const real = window.fetch; window.held = []; window.fetch = (address, ...rest) =>"
+        " String(address).startsWith('v1/add-by-name')"
+        " ? new Promise((resolve) => window.held.push(resolve)).then(() => real(address, ...rest))"
+        " : real(address, ...rest)"
+    )
+    is_offered = "return document.getElementById('adding').open"
+    for keys, comes in (("a", True), (f"a{ESCAPE}", False)):
+        browser.type(keys)
+        browser.wait_until(lambda: browser.run("return window.held.length === 1"))
+        assert "looking what can be added" in browser.text("body")
+        browser.run("window.held.pop()()")
+        browser.wait_until(lambda: "looking what can be added" not in browser.text("body"))
+        if comes:
+            browser.wait_until(lambda: browser.run(is_offered))
+            browser.type(ESCAPE)
+            browser.wait_until(lambda: not browser.run(is_offered))
+        # What follows the answer has been done by the time anything else is.
+        assert not browser.run(is_offered)
+
+
 def test_adding_only_printed_a_command_to_copy(lab: Any, enter: Callable[..., Browser]) -> None:
     with socket.socket() as holder:
         port = take_port()
