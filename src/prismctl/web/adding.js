@@ -13,9 +13,13 @@ const yes = document.getElementById("adding-yes");
 let services = [];
 
 export async function offerServices() {
+  let isWanted = true;
+  const giveUp = (event) => { if (event.key === "Escape") isWanted = false; };
+  document.addEventListener("keydown", giveUp, true);
   const found = await actions.listAddable();
+  document.removeEventListener("keydown", giveUp, true);
   // Asked for twice, it is there by now; another question is answered first.
-  if (found === null || document.querySelector("dialog[open]")) return;
+  if (!isWanted || found === null || document.querySelector("dialog[open]")) return;
   services = found;
   search.value = "";
   show();
