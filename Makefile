@@ -14,6 +14,8 @@ SHELL := /bin/bash
 # The first that runs and is new enough: a name on PATH may be a version manager's empty promise.
 PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 	"$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { command -v "$$name"; break; }; done)
+# Thousands of interpreters are started by the tests: where one may not keep what it compiled, the next compiles it again.
+unexport PYTHONDONTWRITEBYTECODE
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed

@@ -86,9 +86,12 @@ def unpack():
                 "import sys\nfrom %s import %s\nsys.exit(%s())\n" % (module, function, function)
             )
         os.chmod(path, 0o755)
-    import compileall
+    # Python keeps what it compiles as it goes, which is half of the time from here to a stack. Where it may not keep
+    # anything, or those who run it may not be those who can write here, all is compiled now.
+    if os.environ.get("PYTHONDONTWRITEBYTECODE") or os.environ.get("PRISM_APP_DIR"):
+        import compileall
 
-    compileall.compile_dir(site, quiet=2, workers=1)
+        compileall.compile_dir(site, quiet=2, workers=1)
 
 
 try:

@@ -60,7 +60,11 @@ def wheel(built: Path) -> Path:
 @pytest.fixture
 def empty(tmp_path: Path) -> dict[str, str]:
     """The environment of somebody who has nothing yet but a Python."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PRISM")}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("PRISM", "PYTHON"))
+    }
     home = tmp_path / "home dir"
     home.mkdir()
     beside = os.pathsep.join([str(Path(sys.base_prefix) / "bin"), "/usr/bin", "/bin"])
@@ -111,6 +115,16 @@ def test_the_single_file_unpacks_itself_and_runs_a_stack(
     assert len(unpacked) == 1
     starts_and_stops(single_file, empty, tmp_path)
     assert list(app_directory(empty).iterdir()) == unpacked
+
+
+def test_a_place_of_its_own_is_compiled_for_those_who_cannot_write_there(
+    single_file: Path, empty: dict[str, str], tmp_path: Path
+) -> None:
+    shared = tmp_path / "opt"
+    run(single_file, "--version", environment={**empty, "PRISM_APP_DIR": str(shared)})
+    modules = {path.name for path in shared.rglob("prismctl/tui/picker/*.py")}
+    compiled = {path.name.split(".")[0] for path in shared.rglob("prismctl/tui/picker/**/*.pyc")}
+    assert {name.removesuffix(".py") for name in modules} == compiled != set()
 
 
 def test_two_first_calls_of_the_single_file_do_not_disturb_each_other(
