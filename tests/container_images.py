@@ -6,7 +6,6 @@ import contextlib
 import io
 import json
 import os
-import random
 import re
 import shlex
 import shutil
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING
 from prismctl.domain.containers import PODMAN
 from prismctl.files.paths import Home
 from prismctl.install.containers.availability import find_containers
+from tests.own_networks import OwnNetwork, own_network
 from tests.requirements import require
 
 if TYPE_CHECKING:
@@ -90,9 +90,12 @@ class ImageShop:
 @contextlib.contextmanager
 def separate_podman() -> Iterator[dict[str, str]]:
     """A Podman that nobody else uses, with a storage, a network and locks of its own; its variables."""
-    number = random.randrange(1, 255)  # noqa: S311 - nobody has to be kept from guessing it
+    with own_network() as network:
+        yield from _separate_podman(network)
+
+
+def _separate_podman(network: OwnNetwork) -> Iterator[dict[str, str]]:
     place = Path(tempfile.mkdtemp(prefix="prism-podman-"))
-    network = f"prism-test-{number}"
     environment = {
         "CONTAINERS_STORAGE_CONF": str(place / "storage.conf"),
         "CONTAINERS_CONF": str(place / "containers.conf"),
@@ -103,19 +106,19 @@ def separate_podman() -> Iterator[dict[str, str]]:
     (place / "containers.conf").write_text(
         f'[engine]\nlock_type = "file"\ntmp_dir = "{place}/tmp"\n'
         f'[network]\nnetwork_backend = "netavark"\nnetwork_config_dir = "{place}/networks"\n'
-        f'default_network = "{network}"\n'
+        f'default_network = "{network.bridge}"\n'
     )
     described = {
-        "name": network,
+        "name": network.bridge,
         "id": uuid.uuid4().hex * 2,
         "driver": "bridge",
-        "network_interface": network,
+        "network_interface": network.bridge,
         "created": "2026-01-01T00:00:00Z",
-        "subnets": [{"subnet": f"10.214.{number}.0/24", "gateway": f"10.214.{number}.1"}],
+        "subnets": [{"subnet": f"{network.subnet}.0/24", "gateway": f"{network.subnet}.1"}],
         "ipam_options": {"driver": "host-local"},
     }
     (place / "networks").mkdir()
-    (place / "networks" / f"{network}.json").write_text(json.dumps(described))
+    (place / "networks" / f"{network.bridge}.json").write_text(json.dumps(described))
     try:
         yield environment
     finally:
@@ -181,11 +184,15 @@ def mounts_below(place: Path) -> list[str]:
 @contextlib.contextmanager
 def running_docker() -> Iterator[str]:
     """A Docker that nobody else uses, with a storage and a network of its own; where it listens."""
-    number = random.randrange(1, 255)  # noqa: S311 - nobody has to be kept from guessing it
-    bridge = f"prism-test-{number}"
+    with own_network() as network:
+        yield from _running_docker(network)
+
+
+def _running_docker(network: OwnNetwork) -> Iterator[str]:
+    bridge = network.bridge
     for command in (
         ("link", "add", "name", bridge, "type", "bridge"),
-        ("address", "add", f"10.213.{number}.1/24", "dev", bridge),
+        ("address", "add", f"{network.subnet}.1/24", "dev", bridge),
         ("link", "set", bridge, "up"),
     ):
         subprocess.run(("ip", *command), check=True)
