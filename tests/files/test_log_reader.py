@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prismctl.files.log_cursor import LogCursor
+from prismctl.files.log_files import is_current
 from prismctl.files.log_line import line_to_json, render_stamp
 from prismctl.files.log_search import MAX_TEXT_BYTES
 from prismctl.files.logs import LogFollower, find_logs, read_logs
@@ -163,19 +163,18 @@ def test_what_comes_between_the_end_and_a_rotation_is_not_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     current = write(tmp_path / "a#0.log", entry(1, "1"))
-    look = LogCursor._names_from_newest
 
-    def rotate_first(cursor: LogCursor) -> list[str]:
+    def rotate_first(path: str, descriptor: int) -> bool:
         monkeypatch.undo()
         with current.open("a") as file:
             file.write(entry(2, "2"))
         current.rename(tmp_path / "a#0.log.1")
         write(current, entry(3, "3"))
-        return look(cursor)
+        return is_current(path, descriptor)
 
     with LogFollower([current]) as follower:
         seen = [line.text for line in follower.read_new()]
-        monkeypatch.setattr(LogCursor, "_names_from_newest", rotate_first)
+        monkeypatch.setattr("prismctl.files.log_cursor.is_current", rotate_first)
         while new := [line.text for _ in range(4) for line in follower.read_new()]:
             seen += new
 

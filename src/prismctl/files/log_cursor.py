@@ -13,6 +13,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from prismctl.domain.redaction import NOTHING_HIDDEN
+from prismctl.files.log_files import LogFiles, is_current
 from prismctl.files.log_line import SKIPPED, LogLine, Missing, describe_skip
 from prismctl.files.log_search import (
     BLOCK_BYTES,
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 
     from prismctl.domain.redaction import Redactor
 
-MAX_FILES: Final = 32
-"""How many rotated files are looked for."""
 LOG_SUFFIX: Final = ".log"
 GONE_SUFFIX: Final = ".gone"
 """Of the file that says how much was in those that were removed; the keeper writes it."""
@@ -74,20 +73,22 @@ class LogCursor:
     def seek_tail(self, count: int) -> None:
         """Go to where the last ``count`` lines begin."""
         missing = count
-        for name in self._names_from_newest():
-            offset, missing = find_tail(name, missing)
-            self._open(name, offset)
-            if missing <= 0:
-                return
+        with LogFiles(self._path) as files:
+            for descriptor in files.descriptors:
+                offset, missing = find_tail(descriptor, missing)
+                self._use(descriptor, offset)
+                if missing <= 0:
+                    return
 
     def seek_time(self, stamp: str) -> None:
         """Go to the first line that is not older."""
         wanted = stamp.encode()
-        for name in self._names_from_newest():
-            offset = find_time(name, wanted)
-            self._open(name, offset)
-            if offset:
-                return
+        with LogFiles(self._path) as files:
+            for descriptor in files.descriptors:
+                offset = find_time(descriptor, wanted)
+                self._use(descriptor, offset)
+                if offset:
+                    return
 
     def seek_after(self, sequence: str) -> None:
         """Go behind the line of this sequence; to the oldest line when its file is gone.
@@ -95,61 +96,51 @@ class LogCursor:
         Raises:
             ValueError: this is no sequence.
         """
+        with LogFiles(self._path) as files:
+            self._seek_after(sequence, files)
+
+    def _seek_after(self, sequence: str, files: LogFiles) -> None:
         match = _SEQUENCE.fullmatch(sequence)
         if match is None:
             raise ValueError(sequence)
         file, offset, earlier_file, earlier_offset = match.groups()
         # A line of the other stream was unfinished there: its beginning has to be read once more.
         begins = [(earlier_file, earlier_offset)] if earlier_file else []
+        known = {_identify(descriptor): descriptor for descriptor in files.descriptors}
         for wanted_file, wanted_offset in (*begins, (file, offset)):
-            for name in self._names_from_newest():
-                if _identify(name) == wanted_file and self._open(name, int(wanted_offset) - _FIRST):
-                    if earlier_file:
-                        self._known = (file, int(offset), earlier_file)
-                    return
-        if self._open_oldest():
+            if wanted_file in known:
+                self._use(known[wanted_file], int(wanted_offset) - _FIRST)
+                if earlier_file:
+                    self._known = (file, int(offset), earlier_file)
+                return
+        if files.descriptors:
+            self._use(files.descriptors[-1], 0)
             self._note_skip(file, offset=int(offset) - _FIRST)
 
     def skip_to_tail(self, count: int) -> None:
         """Leave out all that comes but the last ``count`` lines, at least one; how many those were is told before them."""
-        place = f"{self._file}-{self._offset}" if self._file else ""
-        missing = self._missing
-        # Files that are moved aside meanwhile have other names in the middle of it.
-        while not self._try_to_skip(place, max(1, count)):
-            self._missing = missing
-
-    def _try_to_skip(self, place: str, count: int) -> bool:
-        """Whether no file was moved aside while their names were used."""
-        if place:
-            self.seek_after(place)
-        elif self._open_oldest():
-            self._note_skip(_NO_FILE)
-        if self._descriptor == -1:
-            return True
-        names, mine = self._names_from_newest(), os.fstat(self._descriptor)
-        own = next((at for at, name in enumerate(names) if _is_same(name, mine)), None)
-        if own is None:
-            return not names
-        begin = self._offset - _FIRST
-        try:
-            for name in names[: own + 1]:
-                end, count = find_tail(name, count)
-                if count <= 0:
-                    break
-            else:
-                return True
-        except FileNotFoundError:
-            return False
-        if name != names[own] or begin < end:
-            self._leave_unread(
-                name,
-                end,
-                [
-                    (each, begin if each == names[own] else 0, end if each == name else None)
-                    for each in names[names.index(name) : own + 1]
-                ],
-            )
-        return _is_same(names[own], mine)
+        with LogFiles(self._path) as files:
+            if self._file:
+                self._seek_after(f"{self._file}-{self._offset}", files)
+            elif files.descriptors:
+                self._use(files.descriptors[-1], 0)
+                self._note_skip(_NO_FILE)
+            own = None if self._descriptor == -1 else files.find(self._descriptor)
+            if own is None:
+                return
+            unread = files.descriptors[: own + 1]
+            begins = [0] * own + [self._offset - _FIRST]
+            missing = max(1, count)
+            for at, descriptor in enumerate(unread):
+                end, missing = find_tail(descriptor, missing)
+                if missing > 0:
+                    continue
+                if end > begins[at] or at < own:
+                    ends = [end, *[None] * (own - at)]
+                    self._leave_unread(
+                        descriptor, end, list(zip(unread[at:], begins[at:], ends, strict=True))
+                    )
+                return
 
     def read(self) -> tuple[list[LogLine], bool]:
         """The lines of the next block, and whether there may be more at once."""
@@ -158,11 +149,11 @@ class LogCursor:
         if self._missing is not None:
             missing, self._missing = self._missing, None
             return [self._render_missing(missing)], True
-        chunk = os.read(self._descriptor, BLOCK_BYTES)
+        chunk = os.pread(self._descriptor, BLOCK_BYTES, self._position)
         if not chunk:
             return [], self._advance()
         if not self._file:
-            self._file = _identify_open(self._descriptor)
+            self._file = _identify(self._descriptor)
         data = self._rest + chunk
         end = data.rfind(b"\n") + 1
         lines = self._take(data[: end - 1]) if end else []
@@ -273,21 +264,18 @@ class LogCursor:
             self._known = None
         return new
 
-    def _names_from_newest(self) -> list[str]:
-        names = [self._path, *(f"{self._path}.{number}" for number in range(1, MAX_FILES))]
-        return names[: next((at for at, name in enumerate(names) if not _exists(name)), MAX_FILES)]
+    @property
+    def _position(self) -> int:
+        """How far the open file is read, in bytes."""
+        return self._offset - _FIRST + len(self._rest)
 
-    def _open(self, name: str, offset: int) -> bool:
+    def _use(self, descriptor: int, offset: int) -> None:
+        """Go on in a file that somebody else opened and closes, where an entry begins."""
         self.close()
-        try:
-            self._descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC)
-        except FileNotFoundError:
-            return False
-        os.lseek(self._descriptor, offset, os.SEEK_SET)
-        self._file = _identify_open(self._descriptor)
+        self._descriptor = os.dup(descriptor)
+        self._file = _identify(descriptor)
         self._offset = _FIRST + offset
         self._rest = b""
-        return True
 
     def _note_skip(self, file: str, *, offset: int | None = None) -> None:
         """Find out how much was written between a file that is gone and the one that is open now.
@@ -312,16 +300,16 @@ class LogCursor:
         self._add_missing(missing_bytes, missing_lines if is_exact else None, is_gone=True)
 
     def _leave_unread(
-        self, name: str, offset: int, parts: list[tuple[str, int, int | None]]
+        self, descriptor: int, offset: int, parts: list[tuple[int, int, int | None]]
     ) -> None:
         """Go on at a place in a file; the parts before it are only counted."""
         counts = [count_lines(*part) for part in parts]
-        if self._open(name, offset):
-            self._parts.clear()
-            self._known = None
-            self._add_missing(
-                sum(size for size, _ in counts), sum(lines for _, lines in counts), is_gone=False
-            )
+        self._use(descriptor, offset)
+        self._parts.clear()
+        self._known = None
+        self._add_missing(
+            sum(size for size, _ in counts), sum(lines for _, lines in counts), is_gone=False
+        )
 
     def _add_missing(self, size: int, lines: int | None, *, is_gone: bool) -> None:
         missing = self._missing
@@ -346,34 +334,31 @@ class LogCursor:
         )
 
     def _open_oldest(self) -> bool:
-        names = self._names_from_newest()
-        return bool(names) and self._open(names[-1], 0)
+        with LogFiles(self._path) as files:
+            if files.descriptors:
+                self._use(files.descriptors[-1], 0)
+            return bool(files.descriptors)
 
     def _advance(self) -> bool:
         """Go on with the next newer file when this one was moved aside."""
-        mine = os.fstat(self._descriptor)
-        names = self._names_from_newest()
-        newer = names
-        for at, name in enumerate(names):
-            if _is_same(name, mine):
-                newer = names[:at]
-                break
-        here = os.lseek(self._descriptor, 0, os.SEEK_CUR)
-        if newer:
-            # Now that it has another name, nothing is added to it any more; before, something may have been.
-            is_read = os.fstat(self._descriptor).st_size <= here
-            if not is_read:
-                return True
-            # While it has a name, the next newer one is what was written after it.
-            mine_is_gone, file = newer is names, self._file
-            is_open = self._open(newer[-1], 0)
-            if is_open and mine_is_gone:
-                self._note_skip(file)
-            return is_open
-        if mine.st_size < here:
-            os.lseek(self._descriptor, 0, os.SEEK_SET)
+        if not is_current(self._path, self._descriptor):
+            with LogFiles(self._path) as files:
+                own = files.find(self._descriptor)
+                newer = files.descriptors[:own]
+                if newer:
+                    return self._advance_to(newer[-1], is_next=own is not None)
+        if os.fstat(self._descriptor).st_size < self._position:
             self._file, self._offset, self._rest = "", _FIRST, b""
         return False
+
+    def _advance_to(self, newer: int, *, is_next: bool) -> bool:
+        # Now that there is a newer one, nothing is added to this any more; before, something may have been.
+        if os.fstat(self._descriptor).st_size <= self._position:
+            file = self._file
+            self._use(newer, 0)
+            if not is_next:
+                self._note_skip(file)
+        return True
 
 
 def _read_gone(path: str) -> list[tuple[str, int, int]]:
@@ -397,30 +382,7 @@ def _decode_text(text: bytes) -> str:
     return text.removesuffix(b"\r").decode(errors="replace")
 
 
-def _exists(name: str) -> bool:
-    return os.path.exists(name)  # noqa: PTH110 - names are text here, thousands of times a minute
-
-
-def _is_same(name: str, status: os.stat_result) -> bool:
-    try:
-        there = os.stat(name)  # noqa: PTH116 - names are text here
-    except OSError:
-        return False
-    return (there.st_ino, there.st_dev) == (status.st_ino, status.st_dev)
-
-
-def _identify(name: str) -> str:
-    try:
-        descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return ""
-    try:
-        return _identify_open(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _identify_open(descriptor: int) -> str:
+def _identify(descriptor: int) -> str:
     """By what a file is known: the time of its first entry, in digits, and its inode; empty while it has no entry."""
     head = os.pread(descriptor, _STAMP_BYTES, 0)
     if len(head) < _STAMP_BYTES:

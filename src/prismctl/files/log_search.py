@@ -1,6 +1,7 @@
 """Where in one file of a log something is: the last lines of it, the first of some time; and how many are in between.
 
-How a log file is written says ``log_cursor.py``.
+How a log file is written says ``log_cursor.py``. Files are given as descriptors, whose place is moved: a name means
+another file from one moment to the next.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ MAX_TEXT_BYTES: Final = 1024 * 1024
 _MAX_HEAD_BYTES: Final = 64
 
 
-def find_tail(name: str, count: int) -> tuple[int, int]:
+def find_tail(descriptor: int, count: int) -> tuple[int, int]:
     """Where the last ``count`` lines of a file begin, and how many of them it does not have."""
     if count <= 0:
-        return os.stat(name).st_size, 0  # noqa: PTH116 - names are text here
-    with open(name, "rb") as file:  # noqa: PTH123 - names are text here
+        return os.fstat(descriptor).st_size, 0
+    with open(descriptor, "rb", closefd=False) as file:
         end = file.seek(0, os.SEEK_END)
         carried = b""
         missing = count + 1
@@ -47,16 +48,16 @@ def _ends_line(raw: bytes) -> bool:
     return b" F " in raw[:_MAX_HEAD_BYTES]
 
 
-def count_lines(name: str, begin: int, end: int | None) -> tuple[int, int]:
+def count_lines(descriptor: int, begin: int, end: int | None) -> tuple[int, int]:
     """The bytes of a part of a file, and how many lines end in it.
 
     Args:
-        name: of the file.
+        descriptor: of the file.
         begin: where an entry begins.
         end: where another one begins, or the end of the last; ``None``: of all that there is.
     """
     size = lines = 0
-    with open(name, "rb") as file:  # noqa: PTH123 - names are text here
+    with open(descriptor, "rb", closefd=False) as file:
         file.seek(begin)
         begun = b""
         while block := file.read(
@@ -77,9 +78,9 @@ def _count_ends(entries: bytes) -> int:
     return sum(map(_ends_line, entries.split(b"\n")))
 
 
-def find_time(name: str, stamp: bytes) -> int:
+def find_time(descriptor: int, stamp: bytes) -> int:
     """The offset of the first line of a file that is not older; 0 when all are newer."""
-    with open(name, "rb") as file:  # noqa: PTH123 - names are text here
+    with open(descriptor, "rb", closefd=False) as file:
         low, high = 0, file.seek(0, os.SEEK_END)
         while low < high:
             middle = (low + high) // 2

@@ -9,6 +9,7 @@ Standard library only and cheap to import, because the logs of a stopped stack a
 from __future__ import annotations
 
 import heapq
+import re
 from typing import TYPE_CHECKING, Final, Self
 
 from prismctl.domain.redaction import NOTHING_HIDDEN
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from prismctl.domain.redaction import Redactor
     from prismctl.files.log_line import LogLine
 
+_LOG_NAME: Final = re.compile(rf"(.+){re.escape(LOG_SUFFIX)}(?:\.\d+)?")
 BUNDLE_LINES: Final = 500
 BUNDLE_CHARACTERS: Final = 256 * 1024
 
@@ -34,7 +36,8 @@ def find_logs(directory: Path, services: Iterable[str] = ()) -> list[Path]:
         names = [path.name for path in directory.iterdir()]
     except FileNotFoundError:
         return []
-    keys = [name.removesuffix(LOG_SUFFIX) for name in names if name.endswith(LOG_SUFFIX)]
+    # One of whose files has its name is enough: while files are moved aside, the current one may not be there.
+    keys = {match[1] for match in map(_LOG_NAME.fullmatch, names) if match is not None}
     chosen = [key for key in keys if (key.partition("#")[0] in wanted if wanted else "#" in key)]
     return [directory / f"{key}{LOG_SUFFIX}" for key in sorted(chosen)]
 
