@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from dataclasses import replace
@@ -54,10 +55,12 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Home:
-    directory = tmp_path / "home"
-    directory.mkdir(mode=0o700)
-    return Home(directory)
+def home() -> Iterator[Home]:
+    """In a short place: the sockets of its stacks are in it, and not beside it in the temporary directory."""
+    with tempfile.TemporaryDirectory(prefix="prism-home-") as place:
+        directory = Path(place, "home")
+        directory.mkdir(mode=0o700)
+        yield Home(directory)
 
 
 def around(home: Home, **changes: Any) -> Surroundings:
@@ -85,7 +88,7 @@ def test_a_program_that_others_can_change_is_said_to_be_not_used(
     built.chmod(0o757)
     open_place.chmod(0o1777)
     environment = {"PATH": f"{open_place}:{closed}", "HOME": str(tmp_path / "nobody")}
-    found = judged_skipped(around(home, environment=environment))
+    found = judged_skipped(around(home, environment=environment, working_directory=tmp_path))
     assert {each.name: each.detail for each in found} == {
         "skipped-nomad": f"{open_place}/nomad is not used: everybody can write to {open_place}",
         "skipped-redis-server": (
@@ -105,7 +108,7 @@ def test_what_comes_after_the_program_that_is_used_is_of_no_interest(
     write_program(closed / "redis-server", "exit 0")
     open_place.chmod(0o777)
     environment = {"PATH": f"{closed}:{open_place}", "HOME": str(tmp_path / "nobody")}
-    assert judged_skipped(around(home, environment=environment)) == []
+    assert judged_skipped(around(home, environment=environment, working_directory=tmp_path)) == []
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to give a program away")
@@ -115,7 +118,7 @@ def test_a_built_program_of_somebody_else_is_said_to_be_not_used(
     built = write_program(tmp_path / "build" / "binaries" / "memstore", "exit 0")
     os.chown(built, 12345, -1)
     environment = {"PATH": str(tmp_path / "none"), "HOME": str(tmp_path / "nobody")}
-    (found,) = judged_skipped(around(home, environment=environment))
+    (found,) = judged_skipped(around(home, environment=environment, working_directory=tmp_path))
     assert found.detail == f"{built} is not used: {built} belongs to user 12345"
 
 
@@ -156,7 +159,9 @@ async def test_what_is_found_of_each_tool_is_judged(home: Home, tmp_path: Path) 
         "HOME": str(tmp_path),
         "PRISM_TOOLS_DIR": str(tmp_path / "none"),
     }
-    nomad, consul, podman = await check_tools(around(home, environment=environment))
+    nomad, consul, podman = await check_tools(
+        around(home, environment=environment, working_directory=tmp_path)
+    )
     assert nomad.state is State.PROBLEM
     assert f"{home.tools / 'nomad'} is not Nomad: roaming 1.11.2" in nomad.detail
     assert (consul.title, consul.state) == ("Consul 1.20.5", State.FINE)
@@ -467,7 +472,7 @@ def test_a_name_that_is_not_looked_up_in_time_is_no_answer(
 
 def test_only_variables_of_proxies_that_are_set_count(home: Home) -> None:
     environment = {"HTTPS_PROXY": "http://user:word@proxy:1", "http_proxy": "", "NO_PROXY": "*"}
-    facts = gather_network(around(home, environment=environment))
+    facts = gather_network(around(home, environment=environment, working_directory=tmp_path))
     assert (facts.proxies, facts.exceptions) == (("HTTPS_PROXY",), "*")
 
 
