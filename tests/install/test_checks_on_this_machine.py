@@ -472,7 +472,7 @@ def test_a_name_that_is_not_looked_up_in_time_is_no_answer(
 
 def test_only_variables_of_proxies_that_are_set_count(home: Home) -> None:
     environment = {"HTTPS_PROXY": "http://user:word@proxy:1", "http_proxy": "", "NO_PROXY": "*"}
-    facts = gather_network(around(home, environment=environment, working_directory=tmp_path))
+    facts = gather_network(around(home, environment=environment))
     assert (facts.proxies, facts.exceptions) == (("HTTPS_PROXY",), "*")
 
 
