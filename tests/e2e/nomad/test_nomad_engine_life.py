@@ -7,13 +7,15 @@ import shutil
 import socket
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
 
-from prismctl.domain.observation import ComponentState, Phase
+from prismctl.domain.observation import ComponentState, InstanceKey, Phase
 from prismctl.domain.plan import Port
+from prismctl.engine.nomad.applied import AppliedPlan, prepare, shim_place
+from prismctl.engine.nomad.job import group_of
 from prismctl.engine.nomad.ports import find_taken_ports
 from prismctl.errors import UnavailableError
 
@@ -208,6 +210,58 @@ async def test_another_plan_disturbs_only_what_it_changes(world: World) -> None:
     )
     assert world.recorder.pid("kept#0") == before["kept"]
     assert not world.accepts(removed.ports[0].number)
+
+
+async def test_what_came_back_as_soon_as_it_had_left_lost_the_files_that_were_written_for_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept, moving = world.service("kept"), world.service("moving")
+    engine = await world.make_engine()
+    await engine.open()
+    await world.apply(engine, world.plan(kept, moving))
+    before = (await world.recorder.wait_for_phase("moving#0", Phase.RUNNING)).pid
+    plan = world.plan(kept, moving)
+    group = group_of(plan, plan.service(moving.name), 0)
+    loop, watch = asyncio.get_running_loop(), engine._watch
+
+    async def see_it_gone() -> None:
+        looks = 0
+
+        def is_seen() -> bool:
+            nonlocal looks
+            looks += all(each.is_terminal for each in watch.placements.of(group))
+            watch.request_listing()
+            return looks > 3
+
+        assert await watch.wait_for(is_seen, 20)
+
+    def prepare_slowly(*arguments: Any) -> AppliedPlan:
+        applied = prepare(*arguments)
+        asyncio.run_coroutine_threadsafe(see_it_gone(), loop).result()
+        return applied
+
+    await world.apply(engine, world.plan(kept))
+    monkeypatch.setattr("prismctl.engine.nomad.engine.prepare", prepare_slowly)
+    await world.apply(engine, world.plan(kept, moving))
+    await world.recorder.wait_for(
+        lambda: (
+            world.recorder.instances["moving#0"].phase is Phase.RUNNING
+            and world.recorder.pid("moving#0") != before
+        ),
+        "a new process of what came back",
+    )
+
+
+async def test_a_service_that_becomes_a_one_shot_is_told_of_as_what_it_is_now(world: World) -> None:
+    service = world.service("web")
+    engine = await world.make_engine()
+    await engine.open()
+    await world.apply(engine, world.plan(service))
+    await world.recorder.wait_for_phase("web#0", Phase.RUNNING)
+    once = world.service("web", "print('done')", ports=(), check=None, one_shot=True)
+    await world.apply(engine, world.plan(once))
+    await world.recorder.wait_for_phase("web#0", Phase.COMPLETED)
+    assert shim_place(world.paths).environment_file(InstanceKey(once.name, 0)).exists()
 
 
 async def test_a_replica_listens_on_a_port_of_its_own(world: World) -> None:

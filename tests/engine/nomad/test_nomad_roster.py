@@ -79,11 +79,21 @@ def test_what_comes_back_while_it_leaves_stays() -> None:
     assert roster.find(group_in(both, WEB)) == WEB
 
 
+def test_what_is_being_written_for_is_expected_until_it_is_written() -> None:
+    roster = Roster()
+    roster.replace(apply(make_service(WEB)))
+    with roster.expecting([REDIS]):
+        assert [roster.is_expected(key) for key in (WEB, REDIS)] == [False, True]
+    assert not roster.is_expected(REDIS)
+    assert [roster.is_present(key) for key in (WEB, REDIS)] == [True, False]
+
+
 def test_a_service_that_becomes_a_one_shot_leaves_its_old_group() -> None:
     roster = Roster()
     roster.replace(apply(make_service(WEB)))
     roster.replace(apply(make_service(WEB, one_shot=True)))
     assert [key for _, key, _ in roster.leaving()] == [WEB]
+    assert roster.is_present(WEB)
 
 
 def test_jobs_of_one_shots_belong_to_their_stack_and_to_no_other() -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from prismctl.engine.nomad.agents import Agents
 from prismctl.engine.nomad.applied import prepare
 from prismctl.engine.nomad.configuration import CONSUL_KEY, NOMAD_KEY
+from prismctl.engine.nomad.job import instance_keys
 from prismctl.engine.nomad.job_submission import JobSubmission
 from prismctl.engine.nomad.readiness import ReadinessRelay
 from prismctl.engine.nomad.recovery import Recovery
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from prismctl.domain.plan import StackPlan
     from prismctl.domain.service import ServiceName
     from prismctl.engine.interface import Readiness, Reporter
+    from prismctl.engine.nomad.applied import AppliedPlan
     from prismctl.engine.nomad.tools import NomadTools
     from prismctl.files.paths import StackPaths
     from prismctl.keeper.client import KeeperClient
@@ -79,14 +81,23 @@ class NomadEngine:
         """
         async with self._changing:
             await self._relay.end()
-            consul_port = self._agents.ports.consul_http
-            applied = await asyncio.to_thread(prepare, plan, self._paths, consul_port)
-            self._roster.replace(applied)
+            applied = await self._prepare(plan)
             await self._jobs.submit(applied)
             await self._watch.placements.refresh(self._agents.nomad)
             await self._jobs.place_failed_again(applied, self._watch.placements, spared)
             self._relay.begin(plan)
             self._watch.request_listing()
+
+    async def _prepare(self, plan: StackPlan) -> AppliedPlan:
+        consul_port = self._agents.ports.consul_http
+        try:
+            # What is leaving and comes back must not take with it what is written here.
+            with self._roster.expecting(instance_keys(plan)):
+                applied = await asyncio.to_thread(prepare, plan, self._paths, consul_port)
+                self._roster.replace(applied)
+        finally:
+            self._watch.request_listing()
+        return applied
 
     async def restart(self, services: Sequence[ServiceName]) -> None:
         """Stop and start the named services' instances; returns once new processes run.

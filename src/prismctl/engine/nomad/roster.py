@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from prismctl.errors import PrismError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from prismctl.domain.observation import InstanceKey
     from prismctl.domain.plan import ServicePlan
     from prismctl.engine.nomad.applied import AppliedPlan
@@ -20,6 +23,7 @@ class Roster:
         self.applied: AppliedPlan | None = None
         """What shall run; nothing before the first plan and after the end."""
         self._leaving: dict[GroupId, tuple[InstanceKey, ServicePlan]] = {}
+        self._expected: frozenset[InstanceKey] = frozenset()
 
     def require(self) -> AppliedPlan:
         """What shall run.
@@ -39,6 +43,23 @@ class Roster:
         for group in applied.groups:
             self._leaving.pop(group, None)
         self.applied = applied
+
+    @contextlib.contextmanager
+    def expecting(self, keys: Iterable[InstanceKey]) -> Iterator[None]:
+        """Have it known, while the files of another plan are written, that what is leaving may come back with them."""
+        self._expected = frozenset(keys)
+        try:
+            yield
+        finally:
+            self._expected = frozenset()
+
+    def is_expected(self, key: InstanceKey) -> bool:
+        """Whether files are being written for an instance."""
+        return key in self._expected
+
+    def is_present(self, key: InstanceKey) -> bool:
+        """Whether an instance shall run, in whatever job: its files are called the same in each."""
+        return self.applied is not None and key in self.applied.groups.values()
 
     def leaving(self) -> list[tuple[GroupId, InstanceKey, ServicePlan]]:
         """Instances that are in no plan any more and may not have gone yet."""

@@ -219,6 +219,12 @@ class InstanceWatch:
     def _report_leaving(self) -> None:
         for group, key, service in self._roster.leaving():
             allocations = self.placements.of(group)
+            is_over = all(allocation.is_terminal for allocation in allocations)
+            if self._roster.is_present(key):
+                # In another job now: how it is, and what its files say, is told of that one.
+                if is_over:
+                    self._roster.drop(group)
+                continue
             is_alive = self.runs.is_alive(key)
             observation = fold_instance(
                 key,
@@ -231,7 +237,7 @@ class InstanceWatch:
                 self._report(InstanceObservation(key=key, phase=Phase.STOPPING))
                 continue
             self._report(InstanceObservation(key=key, phase=Phase.STOPPED))
-            if all(allocation.is_terminal for allocation in allocations):
+            if is_over and not self._roster.is_expected(key):
                 self._roster.drop(group)
                 self._reported.pop(key, None)
                 self.runs.forget(key)
