@@ -410,6 +410,18 @@ def test_what_can_be_added_came_up_after_esc_and_took_the_next_keys(
         assert not browser.run(is_offered)
 
 
+def test_a_key_that_came_before_the_focus_had_left_a_closed_dialog_was_taken_for_typing(
+    lab: Any, enter: Callable[..., Browser]
+) -> None:
+    browser = enter(lab.shell("web", "exec sleep 1000"))
+    browser.run(
+        "document.getElementById('adding-search').dispatchEvent("
+        "new KeyboardEvent('keydown', {key: '?', bubbles: true, cancelable: true}))"
+    )
+
+    assert browser.run("return document.getElementById('help').open")
+
+
 def test_adding_only_printed_a_command_to_copy(lab: Any, enter: Callable[..., Browser]) -> None:
     with socket.socket() as holder:
         port = take_port()

@@ -27,7 +27,8 @@ export class Keys {
   #take(event) {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
     if (document.querySelector("dialog[open]")) return;
-    const isTyping = event.target.matches?.("input:not([type='checkbox']), select, textarea");
+    // Until the next frame is drawn, what was typed into keeps the focus although its dialog is closed.
+    const isTyping = event.target.matches?.("input:not([type='checkbox']), select, textarea") && !event.target.closest("dialog:not([open])");
     if (event.key !== "Escape" && (isTyping || !this.#switch.checked)) return;
     const binding = this.#bindings.find(([key]) => key === event.key || (key === "Esc" && event.key === "Escape"));
     if (binding?.[2] === undefined) return;
