@@ -35,19 +35,29 @@ END_SECONDS: Final = 5.0
 """How long killed processes may take to be gone."""
 FREED_SECONDS: Final = 1.0
 """How long whoever keeps a container that was paused and killed may take to write down that it ended."""
+_KEEPER: Final = "prismctl/keeper/__main__.py"
+"""What the command of a keeper has in it."""
 _POLL_SECONDS: Final = 0.02
 """Where no descriptor tells of the end of a process that is no child, it is looked at so often."""
 
 
 def find_leftovers(keeper_id: str, spare: Collection[int] = ()) -> dict[int, ProcessFacts]:
-    """The living processes that carry a keeper's mark, and what descends from them."""
+    """The living processes that carry a keeper's mark, and what descends from them.
+
+    What another keeper keeps is none of them: of a stack whose directory was removed under it, whose keeper would bring
+    back for ever what is ended. It is ended by name, and what it leaves is found then.
+    """
     processes = read_processes()
     marked = {
         pid
         for pid, facts in processes.items()
         if not facts.is_gone and pid not in spare and read_marks(pid)[0] == keeper_id
     }
-    family = find_descendants(processes, marked)
+    own = {os.getppid(), *spare}
+    parents = {processes[pid].parent for pid in marked} - own
+    others = {pid for pid in parents if _KEEPER in read_command(pid)}
+    kept = {pid for pid in marked if processes[pid].parent in others}
+    family = find_descendants(processes, marked) - find_descendants(processes, kept)
     return {
         pid: processes[pid]
         for pid in family
